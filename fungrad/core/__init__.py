@@ -1,0 +1,1 @@
+"""The language: types, programs, tracing, primitives, pytrees, errors. Imports NumPy only."""

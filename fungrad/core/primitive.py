@@ -1,0 +1,147 @@
+"""Primitives: frozen dataclasses whose fields are parameters and whose methods are rules."""
+
+from abc import abstractmethod
+
+from fungrad.core.tracing import Tracer, state
+
+
+class Interned(type):
+    """The metaclass of primitives: equal parameters give the same object, so identity is equality."""
+
+    _table: dict = {}
+    _most = 50_000
+
+    def __call__(cls, *args, **kwargs):
+        key = (cls, args, tuple(kwargs.items())) if kwargs else (cls, args)
+        try:
+            return Interned._table[key]
+        except KeyError:
+            pass
+        missing = [n for n in dir(cls) if getattr(getattr(cls, n), "__isabstractmethod__", False)]
+        if missing:
+            raise TypeError(f"primitive {cls.__name__} lacks the rules {', '.join(missing)}")
+        if len(Interned._table) >= Interned._most:
+            Interned._table.clear()
+        self = Interned._table[key] = super().__call__(*args, **kwargs)
+        return self
+
+
+class Primitive(metaclass=Interned):
+    """An operation of the language. Subclass a kind: Pointwise, Reduction or Routine.
+
+    A subclass is decorated with `@dataclass(frozen=True, eq=False)`; its fields must be hashable.
+    With `has_many_outputs`, `infer`, `evaluate`, `jvp` and `batch` return tuples of outputs.
+    """
+
+    has_many_outputs = False
+    is_deferred = False  # evaluated on demand when recorded with values: holds a program
+    is_creation = False  # recorded inside a trace although no operand is traced
+
+    @property
+    def name(self):
+        """The name that programs print."""
+        return type(self).__name__.lower()
+
+    def __call__(self, *inputs):
+        for x in inputs:
+            if type(x) is Tracer:
+                return state.recording.record(self, inputs) if state.recording else self._leak(x)
+        if self.is_creation and state.recording is not None:
+            return state.recording.record(self, inputs)
+        return self.evaluate(*inputs)
+
+    def _leak(self, tracer):
+        tracer.recording.require_open(tracer)
+        raise RuntimeError("a traced value was used on another thread than its trace")
+
+    @abstractmethod
+    def infer(self, *types):
+        """The output type for input types; raises an error that names axis and sizes."""
+
+    @abstractmethod
+    def evaluate(self, *values):
+        """The output for NumPy arrays and scalars."""
+
+    @abstractmethod
+    def jvp(self, inputs, tangents):
+        """The output and its tangent; a tangent of None means "no tangent"."""
+
+    @abstractmethod
+    def transpose(self, cotangents, inputs, linear):
+        """The cotangents of the inputs (None where not linear).
+
+        `linear[i]` says whether the equation is to be transposed in input i; `inputs[i]` is then
+        its ArrayType, else its value. `cotangents` has one entry per output; none is None for
+        single-output primitives.
+        """
+
+    @abstractmethod
+    def batch(self, inputs, batched, axis):
+        """The output for inputs with a batch axis in front where `batched`, and whether it has one.
+
+        `axis.size` is the size of the batch, `axis.name` its name or None.
+        """
+
+    def __repr__(self):
+        fields = getattr(self, "__dataclass_fields__", {})
+        shown = []
+        for name in fields:
+            value = getattr(self, name)
+            if _is_shown(value):
+                shown.append(f"{name}={_format_parameter(value)}")
+        return f"{self.name}[{', '.join(shown)}]" if shown else self.name
+
+
+def _is_shown(value):
+    from fungrad.core.program import Program
+
+    if isinstance(value, tuple) and value and all(isinstance(v, Program) for v in value):
+        return False
+    return not (isinstance(value, Program) or callable(value) or value is None)
+
+
+def _format_parameter(value):
+    if isinstance(value, tuple):
+        return "(" + " ".join(map(_format_parameter, value)) + ")"
+    return str(value)
+
+
+class Pointwise(Primitive):
+    """One element of the output is a scalar expression of elements of the inputs.
+
+    Elementwise functions, and movements of elements: reshape, transpose, slice, gather, iota.
+    """
+
+    @abstractmethod
+    def element(self, build, index, read, types, output):
+        """The scalar expression of the output element at `index`.
+
+        `index` is a tuple of scalar integer expressions; `read(i, index)` is the element of
+        input i at an index; `types` are the input types and `output` is the output type; `build`
+        makes scalar expressions (see `fungrad.compiler.scalar`).
+        """
+
+
+class Reduction(Primitive):
+    """Elements are combined along `axes`: the output has the remaining axes.
+
+    `combine` is the name of the binary scalar function; `identity(dtype)` its neutral element.
+    """
+
+    combine: str
+    axes: tuple
+
+    @abstractmethod
+    def identity(self, dtype):
+        """The neutral element of `combine` as a NumPy scalar."""
+
+
+class Routine(Primitive):
+    """Statements of its own: BLAS, LAPACK, sort, scatter, loops and branches.
+
+    The compiler finds the statements by the method `emit(build, inputs, outputs)`.
+    """
+
+    @abstractmethod
+    def emit(self, build, inputs, outputs):
+        """Write the statements that compute `outputs` from `inputs` (see `fungrad.compiler`)."""

@@ -1,0 +1,198 @@
+"""Programs: inputs, equations, outputs. Closed, immutable, typed, printable."""
+
+from dataclasses import dataclass, field, replace
+from functools import wraps
+
+import numpy as np
+
+from fungrad.core.errors import ProgramError
+from fungrad.core.types import ArrayType, short_name, type_of
+
+
+class Variable:
+    """A name for a value of a known type; equal only to itself."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, type):
+        self.type = type
+
+    def __repr__(self):
+        return f"<{self.type}>"
+
+
+class Literal:
+    """A scalar that stands in an equation itself: `value` is a NumPy scalar. Interned by bits."""
+
+    __slots__ = ("type", "value")
+    _interned: dict = {}
+
+    def __new__(cls, value, dtype=None):
+        value = np.asarray(value, dtype)[()]
+        key = (value.dtype, value.tobytes())
+        self = cls._interned.get(key)
+        if self is None:
+            self = object.__new__(cls)
+            self.value = value
+            self.type = ArrayType((), value.dtype)
+            cls._interned[key] = self
+        return self
+
+    def __reduce__(self):
+        return Literal, (self.value,)
+
+    def __repr__(self):
+        return repr(self.value.item())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Equation:
+    """`outputs = primitive(*inputs)`; `source` is the user's line that wrote it, if known."""
+
+    primitive: object
+    inputs: tuple
+    outputs: tuple
+    source: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A closed function on arrays as a list of equations.
+
+    Every input of an equation is a `Literal`, an input of the program or an output of an earlier
+    equation. Programs that come out of a trace are interned by structure, so that equal programs
+    are one object, and what is derived from one (`derived`) is derived once.
+    """
+
+    inputs: tuple
+    equations: tuple
+    outputs: tuple
+    name: str = "f"
+    derived: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def input_types(self):
+        """The types of the inputs, in order."""
+        return tuple(v.type for v in self.inputs)
+
+    @property
+    def output_types(self):
+        """The types of the outputs, in order."""
+        return tuple(v.type for v in self.outputs)
+
+    def replace(self, **changes):
+        """A program with some parts exchanged, and nothing derived yet."""
+        return replace(self, **changes, derived={})
+
+    def __repr__(self):
+        return format_program(self)
+
+
+def derived(function):
+    """Decorate `function(program, *static)` so that its result is computed once per program."""
+
+    @wraps(function)
+    def remembered(program, *static):
+        key = (function, *static)
+        try:
+            return program.derived[key]
+        except KeyError:
+            result = program.derived[key] = function(program, *static)
+            return result
+
+    return remembered
+
+
+def subprograms(primitive):
+    """The programs among the fields of a primitive, as (field name, program) pairs."""
+    found = []
+    for name in getattr(primitive, "__dataclass_fields__", ()):
+        value = getattr(primitive, name)
+        if isinstance(value, Program):
+            found.append((name, value))
+        elif isinstance(value, tuple):
+            found += [(f"{name}[{i}]", v) for i, v in enumerate(value) if isinstance(v, Program)]
+    return found
+
+
+def check(program):
+    """Raise ProgramError unless the program is legal: defined before use, and typed."""
+    defined = set(program.inputs)
+    if len(defined) != len(program.inputs):
+        raise ProgramError("an input occurs twice", program)
+    for number, equation in enumerate(program.equations):
+        where = f"equation {number} ({equation.primitive})"
+        for v in equation.inputs:
+            if isinstance(v, Variable) and v not in defined:
+                raise ProgramError(f"{where} reads a variable that is not defined yet", program)
+        inferred = infer_outputs(equation.primitive, [v.type for v in equation.inputs])
+        declared = tuple(v.type for v in equation.outputs)
+        if inferred != declared:
+            raise ProgramError(f"{where} declares {declared} but computes {inferred}", program)
+        for v in equation.outputs:
+            if v in defined:
+                raise ProgramError(f"{where} defines a variable twice", program)
+            defined.add(v)
+        for _, inner in subprograms(equation.primitive):
+            check(inner)
+    for v in program.outputs:
+        if isinstance(v, Variable) and v not in defined:
+            raise ProgramError("an output is not defined", program)
+    return program
+
+
+def infer_outputs(primitive, types):
+    """The output types of a primitive as a tuple, however many there are."""
+    inferred = primitive.infer(*types)
+    return tuple(inferred) if primitive.has_many_outputs else (inferred,)
+
+
+# ---- the printed form
+
+
+def variable_names(program):
+    """A short name for each variable of the program: a, b, ..., z, aa, ab, ..."""
+    names = {}
+    for v in (*program.inputs, *(v for e in program.equations for v in e.outputs)):
+        names.setdefault(v, _letters(len(names)))
+    return names
+
+
+def _letters(number):
+    letters = ""
+    number += 1
+    while number:
+        number, digit = divmod(number - 1, 26)
+        letters = chr(ord("a") + digit) + letters
+    return letters
+
+
+def format_program(program, indent=""):
+    """The program as text: one line per equation, inner programs indented below theirs."""
+    names = variable_names(program)
+
+    def named(v):
+        return names.get(v) or _format_literal(v)
+
+    arguments = ", ".join(f"{names[v]}: {v.type}" for v in program.inputs)
+    lines = [f"{indent}{program.name}({arguments}) {{"]
+    for equation in program.equations:
+        outputs = ", ".join(f"{names[v]}: {v.type}" for v in equation.outputs)
+        operands = " ".join(named(v) for v in equation.inputs)
+        lines.append(f"{indent}  {outputs} = {equation.primitive} {operands}".rstrip())
+        for label, inner in subprograms(equation.primitive):
+            lines.append(f"{indent}    {label}:")
+            lines.append(format_program(inner, indent + "    "))
+    lines.append(f"{indent}  return {', '.join(named(v) for v in program.outputs)}".rstrip())
+    lines.append(f"{indent}}}")
+    return "\n".join(lines)
+
+
+def _format_literal(literal):
+    text = repr(literal)
+    return text if literal.type.dtype.kind in "bfc" else f"{text}:{short_name(literal.type.dtype)}"
+
+
+def constant_type(value):
+    """The type of a variable, a literal, or a plain value."""
+    return value.type if isinstance(value, Variable | Literal) else type_of(value)

@@ -1,0 +1,511 @@
+"""Tracing: a Python function runs on tracers, and the recording keeps what it did.
+
+There is one kind of tracer. In an eager transform it carries a value, so that `if x > 0` works and
+the forward pass is paid once; under `jit` and inside `vmap` it carries none. Slots of a recording
+are numbered in the order in which they are made: inputs, captured values, outputs of equations.
+
+What is recorded is also the structural key of the program: the second recording of the same
+equations finds the program of the first, and with it all that was derived from it.
+"""
+
+import sys
+import threading
+from collections import OrderedDict
+
+import numpy as np
+
+from fungrad.core.errors import LeakedTracerError, UnknownValueError
+from fungrad.core.program import Equation, Literal, Program, Variable, check, infer_outputs
+from fungrad.core.types import ArrayType, type_of
+
+INPUT = "input"  # the entry of a captured value in a structural key
+
+
+class _Absent:
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return self.name
+
+
+UNKNOWN = _Absent("UNKNOWN")  # the value does not exist while tracing
+DEFERRED = _Absent("DEFERRED")  # the value is computed when somebody asks for it
+
+
+class _ThreadState(threading.local):
+    recording = None
+    checks_programs = False
+
+
+state = _ThreadState()
+
+
+class Tracer:
+    """A value inside a trace: a slot of a recording. Array behaviour comes from `fungrad.numpy`."""
+
+    __slots__ = ("__weakref__", "id", "origin", "recording", "views", "weak")
+
+    def __init__(self, recording, id, weak=False):
+        self.recording = recording
+        self.id = id
+        self.weak = weak
+        self.origin = None
+        self.views = None
+
+    @property
+    def type(self):
+        """The array type of the traced value."""
+        return self.recording.type_of(self.id)
+
+    @property
+    def shape(self):
+        """The shape, a tuple of ints."""
+        recording = self.recording
+        value = recording.values[self.id]
+        if value is UNKNOWN or value is DEFERRED:
+            return recording.types[self.id].shape
+        return value.shape
+
+    @property
+    def dtype(self):
+        """The NumPy dtype."""
+        recording = self.recording
+        value = recording.values[self.id]
+        if value is UNKNOWN or value is DEFERRED:
+            return recording.types[self.id].dtype
+        return value.dtype
+
+    @property
+    def ndim(self):
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self):
+        """The number of elements."""
+        return self.type.size
+
+    @property
+    def is_known(self):
+        """Whether the value exists while tracing (eager transforms) or not (jit, vmap)."""
+        return self.recording.values[self.id] is not UNKNOWN
+
+    @property
+    def value(self):
+        """The NumPy value; raises UnknownValueError where it does not exist."""
+        recording = self.recording
+        value = recording.values[self.id]
+        if value is DEFERRED:
+            return recording.force(self.id)
+        if value is UNKNOWN:
+            raise UnknownValueError(
+                f"the value of {self!r} does not exist while {recording.title} is traced"
+            )
+        return value
+
+
+class Recording:
+    """The equations of one trace as they are recorded, with their values where these are known.
+
+    `title` names transform and function for error texts: "grad of loss". With `hides_values`,
+    values of enclosing recordings are not looked at (under jit a program must not depend on them).
+    """
+
+    def __init__(self, title, hides_values=False):
+        self.title = title
+        self.hides_values = hides_values
+        self.parent = None
+        self.is_open = False
+        self.values = []
+        self.types = []
+        self.key = []
+        self.entries = []  # (primitive or program, input ids, first output id)
+        self.sources = {}
+        self.captures = []  # outer tracers and arrays, in the order of their capture slots
+        self.captured = {}
+        self.input_count = 0
+
+    def __enter__(self):
+        self.parent = state.recording
+        state.recording = self
+        self.is_open = True
+        return self
+
+    def __exit__(self, *exception):
+        state.recording = self.parent
+        self.is_open = False
+
+    # ---- slots
+
+    def add_input(self, type, value=UNKNOWN, weak=False):
+        """A tracer for a new input of the program."""
+        self.types.append(type)
+        self.values.append(value)
+        self.input_count += 1
+        return Tracer(self, len(self.values) - 1, weak)
+
+    def type_of(self, id):
+        """The type of a slot."""
+        value = self.values[id]
+        return self.types[id] if value is UNKNOWN or value is DEFERRED else type_of(value)
+
+    def capture(self, outer):
+        """The slot of a value from outside: a tracer of an enclosing recording, or an array."""
+        if type(outer) is Tracer:
+            outer.recording.require_open(outer)
+            key = (id(outer.recording), outer.id)
+            value = UNKNOWN if self.hides_values else outer.recording.values[outer.id]
+            if value is DEFERRED:
+                value = outer.value
+            kind, kept = outer.type, frozen(outer)
+        else:
+            key, value = id(outer), outer
+            kind, kept = type_of(outer), outer
+            if self.hides_values:
+                value = UNKNOWN
+        slot = self.captured.get(key)
+        if slot is None:
+            slot = self.captured[key] = len(self.values)
+            self.values.append(value)
+            self.types.append(kind)
+            self.captures.append(kept)
+            self.key.append((INPUT, kind))
+            self.entries.append((INPUT, kind, slot))
+        return slot
+
+    def id_of(self, x):
+        """The slot or literal that stands for an operand of a primitive."""
+        if type(x) is Tracer:
+            return x.id if x.recording is self and self.is_open else self.capture(x)
+        if type(x) is Literal:
+            return x
+        return constant(self, x)
+
+    def require_open(self, tracer):
+        """Raise LeakedTracerError when a tracer of this recording is used after its end."""
+        if not self.is_open:
+            raise LeakedTracerError(
+                f"{describe_slot(self, tracer.id)} was used after {self.title} had ended. "
+                "Return it from the function as an output (has_aux=True carries extra outputs) "
+                "instead of storing it"
+            )
+
+    # ---- recording
+
+    def record(self, primitive, inputs):
+        """Record `primitive(*inputs)`; return the tracer of its output, or a tuple of them."""
+        ids = tuple([self.id_of(x) for x in inputs])
+        values = self.values
+        operands = [i.value if type(i) is Literal else values[i] for i in ids]
+        first = len(values)
+        entry = (primitive, ids)
+        for v in operands:
+            if v is UNKNOWN or v is DEFERRED:
+                return self._record_unevaluated(entry, first, operands)
+        if primitive.is_deferred:
+            return self._record_unevaluated(entry, first, operands)
+        result = primitive.evaluate(*operands)
+        self.key.append(entry)
+        self.entries.append((primitive, ids, first))
+        if not primitive.has_many_outputs:
+            values.append(result)
+            self.types.append(None)
+            return Tracer(self, first)
+        values.extend(result)
+        self.types.extend([None] * len(result))
+        return tuple([Tracer(self, i) for i in range(first, len(values))])
+
+    def _record_unevaluated(self, entry, first, operands):
+        primitive, ids = entry
+        types = [i.type if type(i) is Literal else self.type_of(i) for i in ids]
+        outputs = infer_outputs(primitive, types)
+        self.key.append(entry)
+        self.entries.append((primitive, ids, first))
+        self.types.extend(outputs)
+        unknown = any(v is UNKNOWN for v in operands)
+        self.values.extend([UNKNOWN if unknown else DEFERRED] * len(outputs))
+        if unknown:
+            self.sources[first] = user_line()
+        tracers = tuple([Tracer(self, first + i) for i in range(len(outputs))])
+        return tracers if primitive.has_many_outputs else tracers[0]
+
+    def inline(self, program, inputs, values=None):
+        """Record a whole program at once; return a function from its variables to tracers.
+
+        `values` are the values of all its slots after the inputs, where they are known already.
+        """
+        ids = tuple([self.id_of(x) for x in inputs])
+        first = len(self.values)
+        operands = [i.value if type(i) is Literal else self.values[i] for i in ids]
+        types = slot_types(program)[len(ids) :]
+        if values is None:
+            if any(v is UNKNOWN for v in operands):
+                values = [UNKNOWN] * len(types)
+            elif is_deferred(program) or any(v is DEFERRED for v in operands):
+                values = [DEFERRED] * len(types)
+            else:
+                values = evaluator(program, True)(*operands)
+        self.key.append((program, ids))
+        self.entries.append((program, ids, first))
+        self.values.extend(values)
+        self.types.extend(types)
+        return [
+            Tracer(self, first + i - len(ids)) if i >= len(ids) else self.tracer(ids[i])
+            for i in range(len(ids) + len(types))
+        ]
+
+    def tracer(self, id):
+        """A tracer of a slot, or the value of a literal."""
+        return id.value if type(id) is Literal else Tracer(self, id)
+
+    def force(self, id):
+        """Compute a deferred value, and those that it needs."""
+        for what, ids, first in reversed(self.entries):
+            if first <= id:
+                break
+        operands = []
+        for i in ids:
+            value = i.value if type(i) is Literal else self.values[i]
+            operands.append(self.force(i) if value is DEFERRED else value)
+        if isinstance(what, Program):
+            results = evaluator(what, True)(*operands)
+        else:
+            results = what.evaluate(*operands)
+            results = results if what.has_many_outputs else (results,)
+        self.values[first : first + len(results)] = results
+        return self.values[id]
+
+    # ---- the end of a trace
+
+    def finish(self, outputs, name="f"):
+        """The program of what was recorded, with the given tracers and values as outputs.
+
+        Its inputs are the recording's inputs, then the captured values (`captures`).
+        """
+        ids = tuple([self.id_of(x) for x in outputs])
+        types = tuple([self.type_of(i) for i in range(self.input_count)])
+        key = (types, tuple(self.key), ids)
+        program = _programs.get(key)
+        if program is None:
+            program = _remember(key, self._build(types, ids, name))
+        return program
+
+    def _build(self, types, ids, name):
+        variables = [Variable(t) for t in types]
+        inputs = list(variables)
+        equations = []
+        for what, operands, first in self.entries:
+            if what is INPUT:
+                variables.append(Variable(operands))
+                inputs.append(variables[-1])
+                continue
+            arguments = [i if type(i) is Literal else variables[i] for i in operands]
+            source = self.sources.get(first)
+            if isinstance(what, Program):
+                environment = dict(zip(what.inputs, arguments, strict=True))
+                block = what.equations
+            else:
+                outputs = infer_outputs(what, [v.type for v in arguments])
+                environment = {}
+                block = [Equation(what, tuple(arguments), [Variable(t) for t in outputs], source)]
+            for e in block:
+                new = tuple([Variable(v.type) for v in e.outputs])
+                operands = tuple([environment.get(v, v) for v in e.inputs])
+                equations.append(Equation(e.primitive, operands, new, e.source or source))
+                environment.update(zip(e.outputs, new, strict=True))
+                variables.extend(new)
+        outputs = tuple([i if type(i) is Literal else variables[i] for i in ids])
+        program = Program(tuple(inputs), tuple(equations), outputs, name)
+        return check(program) if state.checks_programs else program
+
+
+def frozen(tracer):
+    """A copy of the tracer as it is now: later item assignment does not move it."""
+    return Tracer(tracer.recording, tracer.id, tracer.weak)
+
+
+def constant(recording, x):
+    """The literal or captured slot of a plain value."""
+    if type(x) in _PYTHON_NUMBERS:
+        x = np.asarray(x)[()]
+    if isinstance(x, np.generic):
+        if recording.hides_values or is_simple(x):
+            return Literal(x)
+        return recording.capture(x)
+    return recording.capture(x)
+
+
+_PYTHON_NUMBERS = frozenset({bool, int, float, complex})
+_SIMPLE = frozenset({n / 2 for n in range(-32, 33)})
+
+
+def is_simple(x):
+    """Whether a scalar becomes a literal of an eager program: small halves, such as 2 and 0.5.
+
+    Other scalars are captured, so that a loop over learning rates derives its backward program
+    once.
+    """
+    return x.dtype.kind == "b" or (x in _SIMPLE and not (x == 0 and np.signbit(x.real)))
+
+
+# ---- the table of programs
+
+_programs: OrderedDict = OrderedDict()
+_MOST_PROGRAMS = 4096
+
+
+def _remember(key, program):
+    _programs[key] = program
+    if len(_programs) > _MOST_PROGRAMS:
+        _programs.popitem(last=False)
+    return program
+
+
+def clear_programs():
+    """Forget every recorded program and what was derived from it."""
+    _programs.clear()
+
+
+def slot_types(program):
+    """The types of all slots of a program: its inputs, then the outputs of each equation."""
+    try:
+        return program.derived["slot_types"]
+    except KeyError:
+        types = [v.type for v in program.inputs]
+        types += [v.type for e in program.equations for v in e.outputs]
+        program.derived["slot_types"] = types
+        return types
+
+
+def slots(program):
+    """Where each variable of the program stands: its slot number."""
+    try:
+        return program.derived["slots"]
+    except KeyError:
+        order = [*program.inputs, *(v for e in program.equations for v in e.outputs)]
+        program.derived["slots"] = {v: i for i, v in enumerate(order)}
+        return program.derived["slots"]
+
+
+def is_deferred(program):
+    """Whether some equation of the program is evaluated on demand only."""
+    try:
+        return program.derived["is_deferred"]
+    except KeyError:
+        found = any(e.primitive.is_deferred for e in program.equations)
+        program.derived["is_deferred"] = found
+        return found
+
+
+# ---- running programs
+
+
+def run(program, inputs):
+    """The outputs of a program: recorded inside a trace, else evaluated by NumPy."""
+    recording = state.recording
+    if recording is not None:
+        for x in inputs:
+            if type(x) is Tracer:
+                variables = recording.inline(program, inputs)
+                where = slots(program)
+                return [
+                    v.value if type(v) is Literal else variables[where[v]] for v in program.outputs
+                ]
+    return evaluate(program, inputs)
+
+
+def evaluate(program, inputs):
+    """The outputs of a program on NumPy values, one equation at a time."""
+    return evaluator(program, False)(*inputs)
+
+
+def evaluator(program, all_slots):
+    """A Python function that evaluates the program: its outputs, or all slots after the inputs."""
+    key = ("evaluator", all_slots)
+    try:
+        return program.derived[key]
+    except KeyError:
+        function = program.derived[key] = _build_evaluator(program, all_slots)
+        return function
+
+
+def _build_evaluator(program, all_slots):
+    """One line of Python per equation; each variable is dropped after its last use."""
+    names, namespace = {}, {}
+    for i, v in enumerate(program.inputs):
+        names[v] = f"a{i}"
+
+    def named(v):
+        if type(v) is Literal:
+            name = f"c{len(namespace)}"
+            namespace[name] = v.value
+            return name
+        return names[v]
+
+    last_use = {}
+    for i, e in enumerate(program.equations):
+        last_use.update({v: i for v in e.inputs if type(v) is Variable})
+    kept = set(program.outputs)
+    lines = []
+    for i, e in enumerate(program.equations):
+        operands = ", ".join([named(v) for v in e.inputs])
+        for v in e.outputs:
+            names[v] = f"v{len(names)}"
+        outputs = ", ".join([names[v] for v in e.outputs])
+        comma = "," if e.primitive.has_many_outputs and len(e.outputs) == 1 else ""
+        namespace[f"p{i}"] = e.primitive.evaluate
+        target = f"{outputs}{comma} = " if e.outputs else ""
+        lines.append(f"{target}p{i}({operands})")
+        if not all_slots:
+            dead = {v for v in e.inputs if last_use.get(v) == i and v not in kept}
+            if dead:
+                lines.append("del " + ", ".join(sorted(names[v] for v in dead)))
+    returned = (
+        [v for e in program.equations for v in e.outputs] if all_slots else program.outputs
+    )
+    lines.append(f"return [{', '.join([named(v) for v in returned])}]")
+    arguments = ", ".join([names[v] for v in program.inputs])
+    source = f"def evaluate({arguments}):\n    " + "\n    ".join(lines)
+    exec(source, namespace)
+    return namespace["evaluate"]
+
+
+def trace(function, types, title, hides_values=True, weak=None):
+    """Record `function` on tracers of the given types: (program, captured values).
+
+    `function` takes the tracers and returns a sequence of tracers and arrays.
+    """
+    recording = Recording(title, hides_values)
+    with recording:
+        weak = weak or [False] * len(types)
+        tracers = [recording.add_input(t, weak=w) for t, w in zip(types, weak, strict=True)]
+        outputs = function(*tracers)
+        program = recording.finish(outputs, title.rpartition(" ")[2])
+    return program, recording.captures
+
+
+# ---- where a value was made
+
+
+def user_line():
+    """`file:line in function` of the innermost frame outside fungrad."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(("fungrad.", "numpy")) and module != "fungrad":
+            return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        frame = frame.f_back
+    return None
+
+
+def describe_slot(recording, id):
+    """What made a slot, for error texts: "f64[3] made by exp at file:line in f"."""
+    made = "an argument"
+    for what, _, first in recording.entries:
+        if first <= id:
+            made = "a captured value" if what is INPUT else f"made by {getattr(what, 'name', what)}"
+            line = recording.sources.get(first)
+    if id < recording.input_count:
+        made, line = f"argument {id}", None
+    return f"the traced value {recording.type_of(id)}, {made}{f' at {line}' if line else ''},"

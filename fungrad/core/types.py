@@ -1,0 +1,75 @@
+"""Array types: the shape and the dtype of a value, interned so that equal types are one object."""
+
+import numpy as np
+
+WEAK_DTYPES = {
+    bool: np.dtype(bool),
+    int: np.dtype(np.int64),
+    float: np.dtype(np.float64),
+    complex: np.dtype(np.complex128),
+}
+
+
+class ArrayType:
+    """The type of an array value: `shape` (tuple of ints) and `dtype`.
+
+    Types are interned: `ArrayType((3,), float) is ArrayType((3,), np.float64)`.
+    """
+
+    __slots__ = ("dtype", "is_differentiable", "ndim", "shape", "size")
+    _interned: dict = {}
+
+    def __new__(cls, shape, dtype):
+        try:
+            return cls._interned[shape, dtype]
+        except (KeyError, TypeError):
+            return cls._intern(shape, dtype)
+
+    @classmethod
+    def _intern(cls, shape, dtype):
+        shape = tuple(int(n) for n in shape)
+        canonical = np.dtype(dtype).newbyteorder("=")
+        if (shape, canonical) not in cls._interned:
+            self = object.__new__(cls)
+            self.shape = shape
+            self.dtype = canonical
+            self.ndim = len(shape)
+            self.size = 1
+            for n in shape:
+                self.size *= n
+            self.is_differentiable = canonical.kind in "fc"
+            cls._interned[shape, canonical] = self
+        return cls._interned.setdefault((shape, dtype), cls._interned[shape, canonical])
+
+    def with_shape(self, shape):
+        """The type of the same dtype and another shape."""
+        return ArrayType(shape, self.dtype)
+
+    def with_dtype(self, dtype):
+        """The type of the same shape and another dtype."""
+        return ArrayType(self.shape, dtype)
+
+    def __reduce__(self):
+        return ArrayType, (self.shape, self.dtype)
+
+    def __repr__(self):
+        return f"{short_name(self.dtype)}[{','.join(map(str, self.shape))}]"
+
+
+def short_name(dtype):
+    """The dtype as programs print it: `f64`, `i32`, `c128`, `bool`."""
+    dtype = np.dtype(dtype)
+    return "bool" if dtype.kind == "b" else f"{dtype.kind}{8 * dtype.itemsize}"
+
+
+def type_of(value):
+    """The type of a NumPy array, a NumPy scalar or a Python number."""
+    try:
+        return ArrayType(value.shape, value.dtype)
+    except AttributeError:
+        return ArrayType((), WEAK_DTYPES[type(value)])
+
+
+def is_python_number(value):
+    """Whether the value is a plain Python bool, int, float or complex, whose dtype is weak."""
+    return type(value) in WEAK_DTYPES
