@@ -82,7 +82,7 @@ class Primitive(metaclass=Interned):
         `axis.size` is the size of the batch, `axis.name` its name or None.
         """
 
-    def __repr__(self):
+    def __str__(self):
         fields = getattr(self, "__dataclass_fields__", {})
         shown = []
         for name in fields:

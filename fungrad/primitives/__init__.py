@@ -1,0 +1,1 @@
+"""The vocabulary: one block per primitive, one file per family. Imports `core` only."""

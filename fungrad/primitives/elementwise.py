@@ -1,0 +1,539 @@
+"""Elementwise primitives: rows of a table.
+
+A row says: the name (also the word of the scalar language), the NumPy function, and per input how
+a tangent `t` passes through it, given the inputs and the output `y`. Since the Jacobian is
+diagonal, the same rule serves the transpose of those inputs in which the function is linear.
+
+Inputs have the shape of the output, or rank 0; all have one dtype unless a row says otherwise.
+"""
+
+import operator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fungrad.core.errors import DtypeError, LinearityError, ShapeError
+from fungrad.core.primitive import Pointwise
+from fungrad.core.types import ArrayType
+from fungrad.primitives.movement import Broadcast
+from fungrad.primitives.reductions import Sum
+
+BOOL = np.dtype(bool)
+
+
+def same_dtype(dtypes):
+    """The common dtype of the inputs."""
+    return dtypes[0]
+
+
+def bool_dtype(dtypes):
+    """The dtype of truth values."""
+    return BOOL
+
+
+def real_dtype(dtypes):
+    """The dtype of the real part."""
+    return dtypes[0] if dtypes[0].kind != "c" else np.dtype(f"f{dtypes[0].itemsize // 2}")
+
+
+def complex_dtype(dtypes):
+    """The complex dtype with parts of the input's dtype."""
+    return np.dtype(f"c{2 * dtypes[0].itemsize}")
+
+
+def second_dtype(dtypes):
+    """The dtype of the second input."""
+    return dtypes[1]
+
+
+def common_shape(name, types):
+    """The shape of the operands that are not of rank 0; ShapeError when they differ."""
+    shape = ()
+    for t in types:
+        if t.shape and t.shape != shape:
+            if shape:
+                raise ShapeError(f"{name}: shapes {shape} and {t.shape} differ")
+            shape = t.shape
+    return shape
+
+
+def aligned(inputs, batched, axis):
+    """Operands of an elementwise function with the batch axis in front of each that has a rank."""
+    rank = max(np.ndim(x) - b for x, b in zip(inputs, batched, strict=True))
+    shape = next(
+        (tuple(x.shape)[b:] for x, b in zip(inputs, batched, strict=True) if np.ndim(x) - b == rank)
+    )
+    result = []
+    for x, is_batched in zip(inputs, batched, strict=True):
+        if is_batched and rank and x.ndim == 1:
+            x = Broadcast((axis.size, *shape), (0,))(x)
+        elif not is_batched and np.ndim(x):
+            x = Broadcast((axis.size, *shape), tuple(range(1, rank + 1)))(x)
+        result.append(x)
+    return result
+
+
+@dataclass(frozen=True, eq=False)
+class Elementwise(Pointwise):
+    """A row of the table; see the module's docstring for the fields."""
+
+    word: str
+    function: object
+    passes: tuple
+    linear: tuple
+    kinds: str
+    result: object
+    selector: bool = False
+    transposed: tuple = ()
+
+    @property
+    def name(self):
+        return self.word
+
+    def __str__(self):
+        return self.word
+
+    def infer(self, *types):
+        operands = types[1:] if self.selector else types
+        dtypes = [t.dtype for t in operands]
+        if any(d != dtypes[0] for d in dtypes):
+            raise DtypeError(f"{self.word}: dtypes {', '.join(map(str, dtypes))} differ")
+        if dtypes[0].kind not in self.kinds:
+            raise DtypeError(f"{self.word} is not defined for dtype {dtypes[0]}")
+        return ArrayType(common_shape(self.word, types), self.result(dtypes))
+
+    def evaluate(self, *values):
+        return self.function(*values)
+
+    def jvp(self, inputs, tangents):
+        y = self(*inputs)
+        total = None
+        for passes, t in zip(self.passes, tangents, strict=True):
+            if t is not None and passes is not None:
+                term = passes(t, *inputs, y)
+                total = term if total is None else add(total, term)
+        if total is not None and np.shape(total) != np.shape(y):
+            total = Broadcast(y.shape, ())(total)
+        return y, total
+
+    def transpose(self, cotangents, inputs, linear):
+        (cotangent,) = cotangents
+        result = []
+        for i, is_linear in enumerate(linear):
+            if not is_linear:
+                result.append(None)
+                continue
+            if i not in self.linear:
+                raise LinearityError(f"{self.word} is not linear in operand {i}")
+            passes = self.transposed[i] if self.transposed else self.passes[i]
+            c = passes(cotangent, *inputs, None)
+            if not inputs[i].shape and np.ndim(c):
+                c = Sum(tuple(range(c.ndim)))(c)
+            elif np.shape(c) != inputs[i].shape:
+                c = Broadcast(inputs[i].shape, ())(c)
+            result.append(c)
+        return tuple(result)
+
+    def batch(self, inputs, batched, axis):
+        return self(*aligned(inputs, batched, axis)), True
+
+    def element(self, build, index, read, types, output):
+        operands = [read(i, index if t.shape else ()) for i, t in enumerate(types)]
+        return build.call(self.word, output.dtype, *operands)
+
+
+def unary(word, function, passes=None, linear=False, kinds="fc", result=same_dtype, transposed=()):
+    """A row with one input."""
+    return Elementwise(
+        word, function, (passes,), (0,) if linear else (), kinds, result, False, transposed
+    )
+
+
+def binary(word, function, passes=(None, None), linear=(), kinds="iufc", result=same_dtype):
+    """A row with two inputs of one dtype."""
+    return Elementwise(word, function, passes, linear, kinds, result)
+
+
+# ---- arithmetic
+
+add = binary(
+    "add", operator.add, (lambda t, x, y, z: t, lambda t, x, y, z: t), (0, 1)
+)
+subtract = binary(
+    "subtract", operator.sub, (lambda t, x, y, z: t, lambda t, x, y, z: -t), (0, 1)
+)
+multiply = binary(
+    "multiply",
+    operator.mul,
+    (lambda t, x, y, z: multiply(t, y), lambda t, x, y, z: multiply(x, t)),
+    (0, 1),
+)
+divide = binary(
+    "divide",
+    np.divide,
+    (
+        lambda t, x, y, z: divide(t, y),
+        lambda t, x, y, z: strong_multiply(t, negative(divide(z, y))),
+    ),
+    (0,),
+    kinds="fc",
+)
+
+
+def _strong_multiply(x, y):
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.where((x == 0) | (y == 0), np.zeros((), np.result_type(x)), x * y)[()]
+
+
+# A product in which 0 annihilates inf and nan: the derivative of an untaken arm of `where` stays 0.
+strong_multiply = binary(
+    "strong_multiply",
+    _strong_multiply,
+    (lambda t, x, y, z: strong_multiply(t, y), lambda t, x, y, z: strong_multiply(x, t)),
+    (0, 1),
+    kinds="fc",
+)
+negative = unary("negative", operator.neg, lambda t, x, y: negative(t), True, kinds="iufc")
+remainder = binary(
+    "remainder",
+    np.remainder,
+    (lambda t, x, y, z: t, lambda t, x, y, z: -t * floor(x / y)),
+    kinds="iuf",
+)
+fmod = binary(
+    "fmod",
+    np.fmod,
+    (lambda t, x, y, z: t, lambda t, x, y, z: -t * trunc(x / y)),
+    kinds="iuf",
+)
+floor_divide = binary("floor_divide", np.floor_divide, kinds="iuf")
+maximum = binary(
+    "maximum",
+    np.maximum,
+    (lambda t, x, y, z: _tie(t, x, y, z, 0), lambda t, x, y, z: _tie(t, x, y, z, 1)),
+    kinds="biuf",
+)
+minimum = binary(
+    "minimum",
+    np.minimum,
+    (lambda t, x, y, z: _tie(t, x, y, z, 0), lambda t, x, y, z: _tie(t, x, y, z, 1)),
+    kinds="biuf",
+)
+
+
+def _tie(t, x, y, z, side):
+    """The share of a tangent that a maximum or minimum lets through: ties split equally."""
+    mine, other = (x, y) if side == 0 else (y, x)
+    dtype = z.dtype.type
+    share = select(equal(other, z), dtype(0.5), dtype(1))
+    return multiply(t, select(equal(mine, z), share, dtype(0)))
+
+
+def _positive_log(x):
+    """log(x), and 0 where x is 0: the factor in d(x**y)/dy, which is 0 at x = 0 for y > 0."""
+    one, zero = x.dtype.type(1), x.dtype.type(0)
+    return select(equal(x, zero), zero, log(select(equal(x, zero), one, x)))
+
+
+def _power_base(t, x, y, z):
+    one, zero = x.dtype.type(1), x.dtype.type(0)
+    lowered = power(x, subtract(y, one))
+    return strong_multiply(t, select(equal(y, zero), zero, multiply(y, lowered)))
+
+
+power = binary(
+    "power",
+    np.power,
+    (_power_base, lambda t, x, y, z: strong_multiply(t, multiply(z, _positive_log(x)))),
+)
+arctan2 = binary(
+    "arctan2",
+    np.arctan2,
+    (
+        lambda t, x, y, z: strong_multiply(t, _over_square(y, x, y)),
+        lambda t, x, y, z: strong_multiply(t, negative(_over_square(x, x, y))),
+    ),
+    kinds="f",
+)
+
+
+def _over_square(numerator, x, y):
+    """numerator / (x**2 + y**2), and 0 where both are 0."""
+    square = x * x + y * y
+    zero, one = square.dtype.type(0), square.dtype.type(1)
+    is_origin = equal(square, zero)
+    return select(is_origin, zero, numerator / select(is_origin, one, square))
+
+
+hypot = binary(
+    "hypot",
+    np.hypot,
+    (
+        lambda t, x, y, z: multiply(t, _unless_zero(x, z)),
+        lambda t, x, y, z: multiply(t, _unless_zero(y, z)),
+    ),
+    kinds="f",
+)
+
+
+def _unless_zero(numerator, denominator):
+    """numerator / denominator, and 0 where the denominator is 0."""
+    one, zero = denominator.dtype.type(1), denominator.dtype.type(0)
+    is_zero = equal(denominator, zero)
+    return select(is_zero, zero, numerator / select(is_zero, one, denominator))
+
+
+logaddexp = binary(
+    "logaddexp",
+    np.logaddexp,
+    (
+        lambda t, x, y, z: multiply(t, _share_of_exp(x, z)),
+        lambda t, x, y, z: multiply(t, _share_of_exp(y, z)),
+    ),
+    kinds="f",
+)
+
+
+def _share_of_exp(x, z):
+    """exp(x - z), and 0 where z is -inf."""
+    low = z.dtype.type(-np.inf)
+    return select(equal(z, low), z.dtype.type(0), exp(subtract(x, select(equal(z, low), x, z))))
+
+
+copysign = binary(
+    "copysign",
+    np.copysign,
+    (lambda t, x, y, z: t * sign(x) * copysign(y.dtype.type(1), y), None),
+    kinds="f",
+)
+nextafter = binary("nextafter", np.nextafter, (lambda t, x, y, z: t, None), kinds="f")
+
+
+# ---- elementary functions of one argument
+
+absolute = unary(
+    "absolute", np.abs, lambda t, x, y: _absolute_tangent(t, x, y), kinds="iufc", result=real_dtype
+)
+
+
+def _absolute_tangent(t, x, y):
+    if x.dtype.kind != "c":
+        return t * sign(x)
+    one, zero = y.dtype.type(1), y.dtype.type(0)
+    is_zero = equal(y, zero)
+    safe = select(is_zero, one, y)
+    product = real(multiply(conjugate(x), t))
+    return select(is_zero, zero, divide(product, safe))
+
+
+
+sign = unary("sign", np.sign, kinds="iufc")
+floor = unary("floor", np.floor, kinds="f")
+ceil = unary("ceil", np.ceil, kinds="f")
+trunc = unary("trunc", np.trunc, kinds="f")
+rint = unary("rint", np.rint, kinds="fc")
+square = unary("square", np.square, lambda t, x, y: t * (x + x), kinds="iufc")
+sqrt = unary("sqrt", np.sqrt, lambda t, x, y: strong_multiply(t, 0.5 / y))
+rsqrt = unary(
+    "rsqrt", lambda x: 1 / np.sqrt(x), lambda t, x, y: strong_multiply(t, -0.5 * y / x)
+)
+cbrt = unary(
+    "cbrt", np.cbrt, lambda t, x, y: strong_multiply(t, 1 / (3 * square(y))), kinds="f"
+)
+reciprocal = unary("reciprocal", lambda x: 1 / x, lambda t, x, y: strong_multiply(t, -y * y))
+exp = unary("exp", np.exp, lambda t, x, y: multiply(t, y))
+exp2 = unary("exp2", np.exp2, lambda t, x, y: t * (y * np.log(2.0)))
+expm1 = unary("expm1", np.expm1, lambda t, x, y: t * (y + 1))
+log = unary("log", np.log, lambda t, x, y: strong_multiply(t, 1 / x))
+log2 = unary("log2", np.log2, lambda t, x, y: strong_multiply(t, 1 / (x * np.log(2.0))))
+log10 = unary("log10", np.log10, lambda t, x, y: strong_multiply(t, 1 / (x * np.log(10.0))))
+log1p = unary("log1p", np.log1p, lambda t, x, y: strong_multiply(t, 1 / (1 + x)))
+sin = unary("sin", np.sin, lambda t, x, y: t * cos(x))
+cos = unary("cos", np.cos, lambda t, x, y: -t * sin(x))
+tan = unary("tan", np.tan, lambda t, x, y: t * (1 + y * y))
+arcsin = unary(
+    "arcsin", np.arcsin, lambda t, x, y: strong_multiply(t, 1 / sqrt((1 - x) * (1 + x)))
+)
+arccos = unary(
+    "arccos", np.arccos, lambda t, x, y: strong_multiply(t, -1 / sqrt((1 - x) * (1 + x)))
+)
+arctan = unary("arctan", np.arctan, lambda t, x, y: strong_multiply(t, 1 / (1 + x * x)))
+sinh = unary("sinh", np.sinh, lambda t, x, y: t * cosh(x))
+cosh = unary("cosh", np.cosh, lambda t, x, y: t * sinh(x))
+tanh = unary("tanh", np.tanh, lambda t, x, y: t * ((1 - y) * (1 + y)))  # 1 - y*y cancels
+arcsinh = unary("arcsinh", np.arcsinh, lambda t, x, y: strong_multiply(t, 1 / sqrt(1 + x * x)))
+arccosh = unary(
+    "arccosh", np.arccosh, lambda t, x, y: strong_multiply(t, 1 / (sqrt(x - 1) * sqrt(x + 1)))
+)
+arctanh = unary("arctanh", np.arctanh, lambda t, x, y: strong_multiply(t, 1 / ((1 - x) * (1 + x))))
+
+
+def _special(name):
+    """The function of `scipy.special`, imported at its first call."""
+
+    def function(x):
+        from scipy import special
+
+        return getattr(special, name)(x)
+
+    return function
+
+
+def _logistic(x):
+    """1 / (1 + exp(-x)) without overflow; complex arguments by the formula."""
+    return _special("expit")(x) if x.dtype.kind != "c" else 1 / (1 + np.exp(-x))
+
+
+logistic = unary("logistic", _logistic, lambda t, x, y: t * (y * logistic(-x)))
+erf = unary(
+    "erf", _special("erf"), lambda t, x, y: t * (exp(-x * x) * (2 / np.sqrt(np.pi))), kinds="f"
+)
+erfc = unary(
+    "erfc", _special("erfc"), lambda t, x, y: t * (exp(-x * x) * (-2 / np.sqrt(np.pi))), kinds="f"
+)
+erfinv = unary(
+    "erfinv", _special("erfinv"), lambda t, x, y: t * (exp(y * y) * (np.sqrt(np.pi) / 2)), kinds="f"
+)
+
+
+# ---- complex numbers
+
+conjugate = unary("conjugate", np.conjugate, lambda t, x, y: conjugate(t), True, kinds="c")
+real = unary(
+    "real",
+    np.real,
+    lambda t, x, y: real(t),
+    True,
+    kinds="c",
+    result=real_dtype,
+    transposed=(lambda t, x, y: make_complex(t, t.dtype.type(0)),),
+)
+imag = unary(
+    "imag",
+    np.imag,
+    lambda t, x, y: imag(t),
+    True,
+    kinds="c",
+    result=real_dtype,
+    transposed=(lambda t, x, y: make_complex(t.dtype.type(0), negative(t)),),
+)
+
+
+def _make_complex(x, y):
+    result = np.empty(np.broadcast_shapes(np.shape(x), np.shape(y)), complex_dtype([x.dtype]))
+    result.real, result.imag = x, y
+    return result[()]
+
+
+make_complex = Elementwise(
+    "make_complex",
+    _make_complex,
+    (
+        lambda t, x, y, z: make_complex(t, t.dtype.type(0)),
+        lambda t, x, y, z: make_complex(t.dtype.type(0), t),
+    ),
+    (0, 1),
+    "f",
+    complex_dtype,
+    False,
+    (lambda t, x, y, z: real(t), lambda t, x, y, z: negative(imag(t))),
+)
+
+
+# ---- comparison, logic, bits
+
+equal = binary("equal", operator.eq, kinds="biufc", result=bool_dtype)
+not_equal = binary("not_equal", operator.ne, kinds="biufc", result=bool_dtype)
+less = binary("less", operator.lt, kinds="biuf", result=bool_dtype)
+less_equal = binary("less_equal", operator.le, kinds="biuf", result=bool_dtype)
+greater = binary("greater", operator.gt, kinds="biuf", result=bool_dtype)
+greater_equal = binary("greater_equal", operator.ge, kinds="biuf", result=bool_dtype)
+isnan = unary("isnan", np.isnan, kinds="fc", result=bool_dtype)
+isinf = unary("isinf", np.isinf, kinds="fc", result=bool_dtype)
+isfinite = unary("isfinite", np.isfinite, kinds="fc", result=bool_dtype)
+signbit = unary("signbit", np.signbit, kinds="f", result=bool_dtype)
+logical_and = binary("logical_and", np.logical_and, kinds="b")
+logical_or = binary("logical_or", np.logical_or, kinds="b")
+logical_xor = binary("logical_xor", np.logical_xor, kinds="b")
+logical_not = unary("logical_not", np.logical_not, kinds="b")
+bitwise_and = binary("bitwise_and", operator.and_, kinds="biu")
+bitwise_or = binary("bitwise_or", operator.or_, kinds="biu")
+bitwise_xor = binary("bitwise_xor", operator.xor, kinds="biu")
+bitwise_not = unary("bitwise_not", operator.invert, kinds="biu")
+left_shift = binary("left_shift", np.left_shift, kinds="iu")
+right_shift = binary("right_shift", np.right_shift, kinds="iu")
+population_count = unary(
+    "population_count", lambda x: np.bitwise_count(x).astype(x.dtype), kinds="iu"
+)
+
+
+# ---- selection, identity
+
+select = Elementwise(
+    "select",
+    lambda c, x, y: np.where(c, x, y)[()],
+    (
+        None,
+        lambda t, c, x, y, z: select(c, t, t.dtype.type(0)),
+        lambda t, c, x, y, z: select(c, t.dtype.type(0), t),
+    ),
+    (1, 2),
+    "biufc",
+    same_dtype,
+    True,
+)
+stop_gradient = unary("stop_gradient", lambda x: x, kinds="biufc")
+
+
+@dataclass(frozen=True, eq=False)
+class Convert(Pointwise):
+    """The value in another dtype, as NumPy's `astype` converts it."""
+
+    dtype: np.dtype
+
+    def infer(self, x):
+        return x.with_dtype(self.dtype)
+
+    def evaluate(self, x):
+        with np.errstate(invalid="ignore", over="ignore"):
+            if x.dtype.kind == "c" and self.dtype.kind != "c" and self.dtype != BOOL:
+                x = x.real
+            return x.astype(self.dtype)
+
+    def jvp(self, inputs, tangents):
+        y = self(*inputs)
+        return y, self(tangents[0]) if ArrayType((), self.dtype).is_differentiable else None
+
+    def transpose(self, cotangents, inputs, linear):
+        return (Convert(inputs[0].dtype)(cotangents[0]),)
+
+    def batch(self, inputs, batched, axis):
+        return self(*inputs), True
+
+    def element(self, build, index, read, types, output):
+        return build.cast(read(0, index), output.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Named(Pointwise):
+    """The identity, with a name that checkpoint policies can refer to."""
+
+    label: str
+
+    def infer(self, x):
+        return x
+
+    def evaluate(self, x):
+        return x
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), tangents[0]
+
+    def transpose(self, cotangents, inputs, linear):
+        return cotangents
+
+    def batch(self, inputs, batched, axis):
+        return self(*inputs), True
+
+    def element(self, build, index, read, types, output):
+        return read(0, index)

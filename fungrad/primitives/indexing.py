@@ -1,0 +1,408 @@
+"""Reading and writing by index: gather and scatter, static and dynamic slices.
+
+Bounds modes: "raise" (NumPy's: negative indices count from the end, others raise IndexError),
+"clip" (moved to the nearest element), "drop" (a gather reads 0, a scatter writes nothing) and
+"wrap" (modulo the size).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fungrad.core.errors import LinearityError, OutOfBoundsError, ShapeError
+from fungrad.core.primitive import Pointwise, Routine
+from fungrad.primitives.movement import Broadcast, Fill, Iota, Transpose, clamp
+
+INT64 = np.dtype(np.int64)
+MODES = ("raise", "clip", "drop", "wrap")
+
+
+def resolve(indices, shape, axes, mode):
+    """Index arrays within bounds, and where they were valid (None: everywhere)."""
+    resolved, valid = [], None
+    for index, a in zip(indices, axes, strict=True):
+        n = shape[a]
+        index = np.asarray(index)
+        if mode == "wrap":
+            resolved.append(index % n if n else index)
+            continue
+        if mode == "clip":
+            resolved.append(np.clip(index, 0, max(n - 1, 0)))
+            continue
+        inside = (index >= -n) & (index < n)
+        if mode == "raise":
+            if not inside.all():
+                bad = index[~inside].flat[0] if index.ndim else index
+                raise OutOfBoundsError(
+                    f"index {bad} is out of bounds for axis {a} with size {n}; "
+                    'x.at[index].get(mode="clip") or mode="drop" opt out'
+                )
+        else:
+            valid = inside if valid is None else valid & inside
+        resolved.append(np.where(inside, np.where(index < 0, index + n, index), 0))
+    return resolved, valid
+
+
+def index_element(build, index, size, mode):
+    """The scalar index within bounds and whether it was valid (None: always), in scalar code."""
+    truth, n, zero = np.dtype(bool), build.constant(size, INT64), build.constant(0, INT64)
+    index = build.cast(index, INT64)
+    if mode == "wrap":
+        return build.call("remainder", INT64, index, n), None
+    if mode == "clip":
+        return clamp(build, index, size), None
+    is_negative = build.call("less", truth, index, zero)
+    index = build.select(is_negative, index + n, index)
+    low = build.call("greater_equal", truth, index, zero)
+    valid = build.call("logical_and", truth, low, build.call("less", truth, index, n))
+    return build.select(valid, index, zero), valid
+
+
+def index_shape(name, x, axes, indices):
+    """The common shape of the index arrays; ShapeError when they differ."""
+    shapes = {i.shape for i in indices}
+    if len(shapes) > 1 or len(indices) != len(axes):
+        raise ShapeError(f"{name}: index arrays have shapes {sorted(shapes)} for axes {axes}")
+    return shapes.pop() if shapes else ()
+
+
+def rest_shape(shape, axes):
+    """The shape without the indexed axes."""
+    return tuple([n for a, n in enumerate(shape) if a not in axes])
+
+
+def place(shape, axes, indices):
+    """The NumPy index that selects `indices` along `axes` and everything along the others."""
+    where = [slice(None)] * len(shape)
+    for a, i in zip(axes, indices, strict=True):
+        where[a] = i
+    return tuple(where)
+
+
+@dataclass(frozen=True, eq=False)
+class Gather(Pointwise):
+    """`x[i0, i1, ...]` along `axes`: shape of the index arrays, then the axes not indexed."""
+
+    axes: tuple
+    mode: str
+
+    def infer(self, x, *indices):
+        front = index_shape("gather", x, self.axes, indices)
+        return x.with_shape(front + rest_shape(x.shape, self.axes))
+
+    def evaluate(self, x, *indices):
+        indices, valid = resolve(indices, x.shape, self.axes, self.mode)
+        rank = np.ndim(indices[0])
+        order = (*self.axes, *(a for a in range(x.ndim) if a not in self.axes))
+        if valid is None:
+            return x.transpose(order)[tuple(indices)]
+        if any(x.shape[a] == 0 for a in self.axes):
+            return np.zeros(np.shape(indices[0]) + rest_shape(x.shape, self.axes), x.dtype)
+        result = x.transpose(order)[tuple(indices)]
+        wide = np.reshape(valid, np.shape(valid) + (1,) * (result.ndim - rank))
+        return np.where(wide, result, np.zeros((), x.dtype))
+
+    def jvp(self, inputs, tangents):
+        x, *indices = inputs
+        return self(x, *indices), None if tangents[0] is None else self(tangents[0], *indices)
+
+    def transpose(self, cotangents, inputs, linear):
+        (c,) = cotangents
+        x, *indices = inputs
+        zeros = Fill(x.shape)(x.dtype.type(0))
+        scatter = Scatter(self.axes, "add", self.mode)
+        return (scatter(zeros, c, *indices), *(None for _ in indices))
+
+    def batch(self, inputs, batched, axis):
+        x, *indices = inputs
+        if not any(batched[1:]):
+            axes = tuple([a + 1 for a in self.axes])
+            rank = indices[0].ndim if np.ndim(indices[0]) else 0
+            y = Gather(axes, self.mode)(x, *indices)
+            order = (rank, *(a for a in range(y.ndim) if a != rank))
+            return (Transpose(order)(y) if rank else y), True
+        indices = with_batch(indices, batched[1:], axis)
+        if not batched[0]:
+            return self(x, *indices), True
+        row = Iota(tuple(indices[0].shape), INT64, 0)()
+        axes = (0, *(a + 1 for a in self.axes))
+        return Gather(axes, self.mode)(x, row, *indices), True
+
+    def element(self, build, index, read, types, output):
+        x, *indices = types
+        rank = indices[0].ndim
+        front, rest = index[:rank], iter(index[rank:])
+        source, valid = [None] * x.ndim, None
+        for number, a in enumerate(self.axes):
+            position, is_valid = index_element(build, read(number + 1, front), x.shape[a], self.mode)
+            source[a] = position
+            if is_valid is not None:
+                valid = is_valid if valid is None else build.call(
+                    "logical_and", np.dtype(bool), valid, is_valid
+                )
+        source = tuple([next(rest) if s is None else s for s in source])
+        if valid is not None and self.mode == "raise":
+            build.require(valid, self)
+            return read(0, source)
+        value = read(0, source)
+        if valid is None:
+            return value
+        return build.select(valid, value, build.constant(0, output.dtype))
+
+
+def with_batch(arrays, batched, axis):
+    """Arrays that all have the batch axis in front."""
+    return [
+        a if b else Broadcast((axis.size, *np.shape(a)), tuple(range(1, np.ndim(a) + 1)))(a)
+        for a, b in zip(arrays, batched, strict=True)
+    ]
+
+
+_COMBINE = {
+    "add": np.add,
+    "multiply": np.multiply,
+    "minimum": np.minimum,
+    "maximum": np.maximum,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter(Routine):
+    """`x` with updates written at `x[i0, i1, ...]` along `axes`, in index order.
+
+    `combine` is "set" (the last write wins), "add", "multiply", "minimum" or "maximum".
+    The updates have the shape of the index arrays, then the axes of `x` not indexed.
+    """
+
+    axes: tuple
+    combine: str
+    mode: str
+
+    def infer(self, x, updates, *indices):
+        front = index_shape("scatter", x, self.axes, indices)
+        expected = front + rest_shape(x.shape, self.axes)
+        if updates.shape != expected or updates.dtype != x.dtype:
+            raise ShapeError(f"scatter: updates are {updates}, {x.with_shape(expected)} fits")
+        return x
+
+    def evaluate(self, x, updates, *indices):
+        indices, valid = resolve(indices, x.shape, self.axes, self.mode)
+        result = np.array(x)
+        if any(x.shape[a] == 0 for a in self.axes):
+            return result
+        order = (*self.axes, *(a for a in range(x.ndim) if a not in self.axes))
+        target = result.transpose(order)
+        updates = np.asarray(updates)
+        if valid is not None:
+            indices = [i[valid] for i in indices]
+            updates = updates[valid]
+        if self.combine == "set":
+            target[tuple(indices)] = updates
+        else:
+            _COMBINE[self.combine].at(target, tuple(indices), updates)
+        return result
+
+    def jvp(self, inputs, tangents):
+        x, updates, *indices = inputs
+        dx, du = tangents[:2]
+        y = self(x, updates, *indices)
+        if dx is None and du is None:
+            return y, None
+        dx = Fill(tuple(x.shape))(x.dtype.type(0)) if dx is None else dx
+        du = Fill(np.shape(updates))(x.dtype.type(0)) if du is None else du
+        if self.combine in ("set", "add"):
+            return y, self(dx, du, *indices)
+        if self.combine == "multiply":
+            return y, self._product_tangent(x, updates, dx, du, indices)
+        return y, self._extremum_tangent(x, updates, y, dx, du, indices)
+
+    def _product_tangent(self, x, updates, dx, du, indices):
+        """Updates multiply one after another; exact for unique indices and nonzero repeats."""
+        gather, add = Gather(self.axes, self.mode), Scatter(self.axes, "add", self.mode)
+        whole = self(x, updates, *indices)
+        through = self(dx, updates, *indices)
+        others = gather(whole, *indices) / updates
+        return add(through, du * others, *indices)
+
+    def _extremum_tangent(self, x, updates, y, dx, du, indices):
+        """The tangents of the elements that equal the extremum, averaged over the ties."""
+        from fungrad.primitives.elementwise import Convert, equal
+
+        gather, add = Gather(self.axes, self.mode), Scatter(self.axes, "add", self.mode)
+        convert = Convert(y.dtype)
+        stays = convert(equal(x, y))
+        wins = convert(equal(updates, gather(y, *indices)))
+        ties = add(stays, wins, *indices)
+        return add(dx * stays, du * wins, *indices) / ties
+
+    def transpose(self, cotangents, inputs, linear):
+        if self.combine not in ("set", "add"):
+            raise LinearityError(f"scatter with combine={self.combine!r} is not linear")
+        (c,) = cotangents
+        _, updates, *indices = inputs
+        gather = Gather(self.axes, "drop" if self.mode == "drop" else self.mode)
+        dx = c
+        if self.combine == "set":
+            zeros = Fill(np.shape(updates))(c.dtype.type(0))
+            dx = self(c, zeros, *indices) if linear[0] else None
+            du = self._read_winners(c, updates, indices) if linear[1] else None
+        else:
+            du = gather(c, *indices) if linear[1] else None
+        return (dx if linear[0] else None, du, *(None for _ in indices))
+
+    def _read_winners(self, c, updates, indices):
+        """The cotangents of the updates; where several write one place, only the last gets it."""
+        from fungrad.primitives.elementwise import equal, select
+
+        gather = Gather(self.axes, self.mode)
+        read = gather(c, *indices)
+        front = np.shape(indices[0])
+        if int(np.prod(front)) <= 1:
+            return read
+        flat = _running_number(front)
+        rest = rest_shape(c.shape, self.axes)
+        wide = Broadcast(front + rest, tuple(range(len(front))))(flat)
+        last = Scatter(self.axes, "maximum", self.mode)(
+            Fill(tuple(c.shape))(np.int64(-1)), wide, *indices
+        )
+        return select(equal(gather(last, *indices), wide), read, c.dtype.type(0))
+
+    def batch(self, inputs, batched, axis):
+        x, updates, *indices = with_batch(inputs, batched, axis)
+        row = Iota(tuple(indices[0].shape), INT64, 0)()
+        axes = (0, *(a + 1 for a in self.axes))
+        return Scatter(axes, self.combine, self.mode)(x, updates, row, *indices), True
+
+    def emit(self, build, inputs, outputs):
+        build.scatter(self, inputs, outputs)
+
+
+def _running_number(shape):
+    """0, 1, 2, ... in row-major order of a shape."""
+    from fungrad.primitives.movement import Reshape
+
+    size = int(np.prod(shape))
+    return Reshape(shape)(Iota((size,), INT64, 0)())
+
+
+@dataclass(frozen=True, eq=False)
+class DynamicSlice(Pointwise):
+    """A block of the given sizes from run-time starts, moved inside the array (as JAX clamps)."""
+
+    sizes: tuple
+
+    def infer(self, x, *starts):
+        if len(starts) != x.ndim or any(s > n for s, n in zip(self.sizes, x.shape, strict=True)):
+            raise ShapeError(f"dynamic_slice: sizes {self.sizes} do not fit shape {x.shape}")
+        return x.with_shape(self.sizes)
+
+    def evaluate(self, x, *starts):
+        return x[clamped_block(x.shape, self.sizes, starts)]
+
+    def jvp(self, inputs, tangents):
+        x, *starts = inputs
+        return self(*inputs), None if tangents[0] is None else self(tangents[0], *starts)
+
+    def transpose(self, cotangents, inputs, linear):
+        x, *starts = inputs
+        zeros = Fill(x.shape)(x.dtype.type(0))
+        return (DynamicUpdate()(zeros, cotangents[0], *starts), *(None for _ in starts))
+
+    def batch(self, inputs, batched, axis):
+        x, *starts = inputs
+        if batched[0] and not any(batched[1:]):
+            return DynamicSlice((axis.size, *self.sizes))(x, np.int64(0), *starts), True
+        shape = tuple(x.shape)[1:] if batched[0] else tuple(x.shape)
+        indices = block_indices(shape, self.sizes, starts, batched[1:], axis)
+        if batched[0]:
+            row = Iota((axis.size, *self.sizes), INT64, 0)()
+            return Gather(tuple(range(x.ndim)), "clip")(x, row, *indices), True
+        return Gather(tuple(range(x.ndim)), "clip")(x, *indices), True
+
+    def element(self, build, index, read, types, output):
+        source = []
+        for a, (i, n, s) in enumerate(zip(index, types[0].shape, self.sizes, strict=True)):
+            start = build.cast(read(a + 1, ()), INT64)
+            source.append(clamp(build, start, n - s + 1) + i)
+        return read(0, tuple(source))
+
+
+@dataclass(frozen=True, eq=False)
+class DynamicUpdate(Routine):
+    """`x` with a block overwritten at run-time starts, moved inside the array (as JAX clamps)."""
+
+    @property
+    def name(self):
+        return "dynamic_update"
+
+    def infer(self, x, update, *starts):
+        fits = len(starts) == x.ndim == update.ndim and all(
+            s <= n for s, n in zip(update.shape, x.shape, strict=True)
+        )
+        if not fits or update.dtype != x.dtype:
+            raise ShapeError(f"dynamic_update_slice: update {update} does not fit {x}")
+        return x
+
+    def evaluate(self, x, update, *starts):
+        result = np.array(x)
+        result[clamped_block(x.shape, np.shape(update), starts)] = update
+        return result
+
+    def jvp(self, inputs, tangents):
+        x, update, *starts = inputs
+        dx, du = tangents[:2]
+        y = self(*inputs)
+        if dx is None and du is None:
+            return y, None
+        dx = Fill(tuple(x.shape))(x.dtype.type(0)) if dx is None else dx
+        du = Fill(tuple(update.shape))(x.dtype.type(0)) if du is None else du
+        return y, self(dx, du, *starts)
+
+    def transpose(self, cotangents, inputs, linear):
+        (c,) = cotangents
+        _, update, *starts = inputs
+        dx = du = None
+        if linear[0]:
+            dx = self(c, Fill(tuple(update.shape))(c.dtype.type(0)), *starts)
+        if linear[1]:
+            du = DynamicSlice(tuple(update.shape))(c, *starts)
+        return (dx, du, *(None for _ in starts))
+
+    def batch(self, inputs, batched, axis):
+        (x, update), starts = with_batch(inputs[:2], batched[:2], axis), inputs[2:]
+        if not any(batched[2:]):
+            return self(x, update, np.int64(0), *starts), True
+        shape = tuple(x.shape)[1:]
+        indices = block_indices(shape, tuple(update.shape)[1:], starts, batched[2:], axis)
+        row = Iota(tuple(update.shape), INT64, 0)()
+        scatter = Scatter(tuple(range(x.ndim)), "set", "clip")
+        return scatter(x, update, row, *indices), True
+
+    def emit(self, build, inputs, outputs):
+        build.dynamic_update(self, inputs, outputs)
+
+
+def clamped_block(shape, sizes, starts):
+    """The slices of a block of given sizes, its starts moved so that it lies inside the shape."""
+    place = []
+    for n, size, start in zip(shape, sizes, starts, strict=True):
+        start = min(max(int(start), 0), n - size)
+        place.append(slice(start, start + size))
+    return tuple(place)
+
+
+def block_indices(shape, sizes, starts, batched, axis):
+    """Index arrays of shape (batch, *sizes) of a block at batched starts."""
+    from fungrad.primitives.elementwise import Convert, maximum, minimum
+
+    wide = (axis.size, *sizes)
+    indices = []
+    for a, (n, size, start) in enumerate(zip(shape, sizes, starts, strict=True)):
+        start = start if start.dtype == INT64 else Convert(INT64)(start)
+        start = minimum(maximum(start, np.int64(0)), np.int64(n - size))
+        if batched[a]:
+            start = Broadcast(wide, (0,))(start)
+        indices.append(Iota(wide, INT64, a + 1)() + start)
+    return indices
+
+

@@ -1,0 +1,157 @@
+"""Linear algebra on LAPACK: matrices in the last two axes, batches in front."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fungrad.core.errors import ShapeError
+from fungrad.core.primitive import Routine
+from fungrad.primitives.contraction import Contract
+from fungrad.primitives.elementwise import conjugate, greater, greater_equal, select
+from fungrad.primitives.indexing import with_batch
+from fungrad.primitives.movement import Iota, Transpose
+
+
+def require_square(name, x):
+    """ShapeError unless the last two axes have one size."""
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ShapeError(f"{name} needs square matrices, got shape {x.shape}")
+
+
+def matrix_transpose(x):
+    """The last two axes exchanged."""
+    n = x.ndim
+    return Transpose((*range(n - 2), n - 1, n - 2))(x)
+
+
+def adjoint(x):
+    """The conjugate transpose of matrices."""
+    x = matrix_transpose(x)
+    return conjugate(x) if x.dtype.kind == "c" else x
+
+
+def matrix_product(x, y):
+    """The product of matrices with equal batches in front."""
+    batch = tuple(range(x.ndim - 2))
+    i, j, k = len(batch), len(batch) + 1, len(batch) + 2
+    return Contract((*batch, i, j), (*batch, j, k), (*batch, i, k))(x, y)
+
+
+def lower_triangle(x, diagonal=1.0):
+    """The lower triangles, with the diagonal scaled."""
+    shape = tuple(x.shape)
+    row = Iota(shape, np.dtype(np.int64), x.ndim - 2)()
+    column = Iota(shape, np.dtype(np.int64), x.ndim - 1)()
+    zero = x.dtype.type(0)
+    kept = select(greater_equal(row, column), x, zero)
+    if diagonal == 1.0:
+        return kept
+    return select(greater(row, column), kept, select(row == column, x * diagonal, zero))
+
+
+@dataclass(frozen=True, eq=False)
+class Cholesky(Routine):
+    """The lower triangular L with L L^H = A; reads the lower triangle of A only.
+
+    Raises numpy.linalg.LinAlgError for a matrix that is not positive definite.
+    Derivative: S. F. Walter and L. Lehmann (2010); I. Murray, arXiv:1602.07527.
+    """
+
+    def infer(self, a):
+        require_square("cholesky", a)
+        return a
+
+    def evaluate(self, a):
+        return np.linalg.cholesky(a)
+
+    def jvp(self, inputs, tangents):
+        """dL = L Phi(L^-1 dA L^-H): Phi takes the lower triangle and halves the diagonal."""
+        (a,), (da,) = inputs, tangents
+        factor = self(a)
+        symmetric = lower_triangle(da) + adjoint(lower_triangle(da, 0.0))
+        if da.dtype.kind == "c":
+            symmetric = _hermitian(da)
+        half = TriangularSolve(False, False, False)(factor, symmetric)
+        inner = adjoint(TriangularSolve(False, False, False)(factor, adjoint(half)))
+        return factor, matrix_product(factor, lower_triangle(inner, 0.5))
+
+    def transpose(self, cotangents, inputs, linear):
+        raise AssertionError("a Cholesky factor is never linear")
+
+    def batch(self, inputs, batched, axis):
+        return self(*inputs), True
+
+    def emit(self, build, inputs, outputs):
+        build.cholesky(self, inputs, outputs)
+
+
+def _hermitian(da):
+    """The Hermitian matrix that the lower triangle of `da` stands for: a real diagonal."""
+    strict = lower_triangle(da, 0.0)
+    diagonal = lower_triangle(da) - strict
+    return strict + adjoint(strict) + (diagonal + conjugate(diagonal)) * 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class TriangularSolve(Routine):
+    """X with op(T) X = B, where T is the lower (or `upper`) triangle of the first operand.
+
+    op is the identity, the transpose (`transposed`) or, with `conjugated` too, the adjoint.
+    Raises numpy.linalg.LinAlgError where the diagonal has a 0.
+    """
+
+    upper: bool
+    transposed: bool
+    conjugated: bool
+
+    @property
+    def name(self):
+        return "triangular_solve"
+
+    def infer(self, t, b):
+        require_square(self.name, t)
+        if b.ndim != t.ndim or b.shape[:-1] != t.shape[:-1] or t.dtype != b.dtype:
+            raise ShapeError(f"{self.name}: {t} and {b} do not fit")
+        return b
+
+    def evaluate(self, t, b):
+        from scipy.linalg import solve_triangular
+
+        form = "C" if self.conjugated else "T" if self.transposed else "N"
+        result = np.empty(b.shape, b.dtype)
+        for i in np.ndindex(t.shape[:-2]):
+            if b.size:
+                result[i] = solve_triangular(t[i], b[i], form, lower=not self.upper)
+        return result
+
+    def _coefficients(self, t):
+        """The triangle that is read, under op."""
+        kept = matrix_transpose(lower_triangle(matrix_transpose(t)))
+        kept = kept if self.upper else lower_triangle(t)
+        if self.conjugated:
+            return adjoint(kept)
+        return matrix_transpose(kept) if self.transposed else kept
+
+    def jvp(self, inputs, tangents):
+        t, b = inputs
+        dt, db = tangents
+        x = self(t, b)
+        right = db
+        if dt is not None:
+            term = -matrix_product(self._coefficients(dt), x)
+            right = term if db is None else db + term
+        return x, self(t, right)
+
+    def transpose(self, cotangents, inputs, linear):
+        (c,) = cotangents
+        t, _ = inputs
+        if self.conjugated:
+            solve = TriangularSolve(self.upper, False, False)
+            return None, solve(conjugate(t) if t.dtype.kind == "c" else t, c)
+        return None, TriangularSolve(self.upper, not self.transposed, False)(t, c)
+
+    def batch(self, inputs, batched, axis):
+        return self(*with_batch(inputs, batched, axis)), True
+
+    def emit(self, build, inputs, outputs):
+        build.triangular_solve(self, inputs, outputs)

@@ -1,0 +1,447 @@
+"""Movements: primitives that put elements elsewhere and compute nothing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fungrad.core.errors import ShapeError
+from fungrad.core.primitive import Pointwise
+from fungrad.core.types import ArrayType
+from fungrad.primitives.reductions import Sum
+
+
+def front(x, axis, target):
+    """`x` with one axis moved to another place."""
+    order = [i for i in range(x.ndim) if i != axis]
+    order.insert(target, axis)
+    return x if order == list(range(x.ndim)) else Transpose(tuple(order))(x)
+
+
+def ravel_index(build, index, shape):
+    """The position of an index in row-major order, as a scalar expression."""
+    position = build.constant(0, np.int64)
+    for i, n in zip(index, shape, strict=True):
+        position = position * build.constant(n, np.int64) + i
+    return position
+
+
+def unravel_index(build, position, shape):
+    """The index at a row-major position, as scalar expressions."""
+    index = []
+    for n in reversed(shape[1:]):
+        size = build.constant(n, np.int64)
+        index.append(build.call("remainder", np.dtype(np.int64), position, size))
+        position = build.call("floor_divide", np.dtype(np.int64), position, size)
+    return (position, *reversed(index)) if shape else ()
+
+
+@dataclass(frozen=True, eq=False)
+class Reshape(Pointwise):
+    """The same elements in row-major order under another shape."""
+
+    shape: tuple
+
+    def infer(self, x):
+        result = x.with_shape(self.shape)
+        if result.size != x.size:
+            raise ShapeError(f"reshape: {x.shape} has {x.size} elements, {self.shape} does not")
+        return result
+
+    def evaluate(self, x):
+        return np.reshape(x, self.shape)
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), self(*tangents)
+
+    def transpose(self, cotangents, inputs, linear):
+        return (Reshape(inputs[0].shape)(cotangents[0]),)
+
+    def batch(self, inputs, batched, axis):
+        return Reshape((axis.size, *self.shape))(*inputs), True
+
+    def element(self, build, index, read, types, output):
+        source, target = types[0].shape, self.shape
+        if [n for n in source if n != 1] == [n for n in target if n != 1]:
+            wide = iter([i for i, n in zip(index, target, strict=True) if n != 1])
+            zero = build.constant(0, np.int64)
+            return read(0, tuple([next(wide) if n != 1 else zero for n in source]))
+        return read(0, unravel_index(build, ravel_index(build, index, target), source))
+
+
+@dataclass(frozen=True, eq=False)
+class Broadcast(Pointwise):
+    """The input repeated: its axis i is axis `axes[i]` of the output; axes of size 1 stretch."""
+
+    shape: tuple
+    axes: tuple
+
+    def infer(self, x):
+        if len(self.axes) != x.ndim or any(
+            n not in (1, self.shape[a]) for n, a in zip(x.shape, self.axes, strict=False)
+        ):
+            raise ShapeError(f"broadcast: {x.shape} does not fit {self.shape} at axes {self.axes}")
+        return x.with_shape(self.shape)
+
+    def evaluate(self, x):
+        x = np.asarray(x)
+        if not x.flags.c_contiguous:
+            expanded = np.moveaxis(x[(...,) + (None,) * (len(self.shape) - x.ndim)],
+                                   range(x.ndim), self.axes)
+            return np.broadcast_to(expanded, self.shape)
+        strides = [0] * len(self.shape)
+        for a, n, stride in zip(self.axes, x.shape, x.strides, strict=True):
+            strides[a] = stride if n != 1 else 0
+        result = np.ndarray(self.shape, x.dtype, x, 0, strides)
+        result.flags.writeable = False
+        return result
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), self(*tangents)
+
+    def transpose(self, cotangents, inputs, linear):
+        shape = inputs[0].shape
+        kept = {a for a, n in zip(self.axes, shape, strict=True) if n == self.shape[a]}
+        summed = tuple([a for a in range(len(self.shape)) if a not in kept])
+        c = Sum(summed)(cotangents[0]) if summed else cotangents[0]
+        order = [a for a in self.axes if a in kept]
+        if order != sorted(order):
+            ranks = sorted(order)
+            c = Transpose(tuple([ranks.index(a) for a in order]))(c)
+        return (Reshape(shape)(c) if np.shape(c) != shape else c,)
+
+    def batch(self, inputs, batched, axis):
+        return Broadcast((axis.size, *self.shape), (0, *(a + 1 for a in self.axes)))(*inputs), True
+
+    def element(self, build, index, read, types, output):
+        zero = build.constant(0, np.int64)
+        shape = types[0].shape
+        return read(
+            0, tuple([index[a] if n != 1 else zero for a, n in zip(self.axes, shape, strict=True)])
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Fill(Pointwise):
+    """An array of one scalar; recorded in a trace, so that it can be written to."""
+
+    shape: tuple
+    is_creation = True
+
+    def infer(self, x):
+        return x.with_shape(self.shape)
+
+    def evaluate(self, x):
+        return np.full(self.shape, x, x.dtype)[()]
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), self(*tangents)
+
+    def transpose(self, cotangents, inputs, linear):
+        c = cotangents[0]
+        return (Sum(tuple(range(c.ndim)))(c) if np.ndim(c) else c,)
+
+    def batch(self, inputs, batched, axis):
+        return Broadcast((axis.size, *self.shape), (0,))(*inputs), True
+
+    def element(self, build, index, read, types, output):
+        return read(0, ())
+
+
+@dataclass(frozen=True, eq=False)
+class Iota(Pointwise):
+    """0, 1, 2, ... along one axis of an array."""
+
+    shape: tuple
+    dtype: np.dtype
+    axis: int
+    is_creation = True
+
+    def infer(self):
+        return ArrayType(self.shape, self.dtype)
+
+    def evaluate(self):
+        line = np.arange(self.shape[self.axis], dtype=self.dtype)
+        ones = [1] * len(self.shape)
+        ones[self.axis] = -1
+        return np.broadcast_to(line.reshape(ones), self.shape)
+
+    def jvp(self, inputs, tangents):
+        return self(), None
+
+    def transpose(self, cotangents, inputs, linear):
+        return ()
+
+    def batch(self, inputs, batched, axis):
+        return self(), False
+
+    def element(self, build, index, read, types, output):
+        return build.cast(index[self.axis], output.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Transpose(Pointwise):
+    """Axes in another order: axis i of the output is axis `order[i]` of the input."""
+
+    order: tuple
+
+    def infer(self, x):
+        if sorted(self.order) != list(range(x.ndim)):
+            raise ShapeError(f"transpose: {self.order} does not order the axes of {x.shape}")
+        return x.with_shape(tuple([x.shape[a] for a in self.order]))
+
+    def evaluate(self, x):
+        return x.transpose(self.order)
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), self(*tangents)
+
+    def transpose(self, cotangents, inputs, linear):
+        back = [0] * len(self.order)
+        for i, a in enumerate(self.order):
+            back[a] = i
+        return (Transpose(tuple(back))(cotangents[0]),)
+
+    def batch(self, inputs, batched, axis):
+        return Transpose((0, *(a + 1 for a in self.order)))(*inputs), True
+
+    def element(self, build, index, read, types, output):
+        source = [None] * len(index)
+        for i, a in zip(index, self.order, strict=True):
+            source[a] = i
+        return read(0, tuple(source))
+
+
+@dataclass(frozen=True, eq=False)
+class Slice(Pointwise):
+    """Elements `starts[i], starts[i] + steps[i], ...` below `stops[i]` along every axis i."""
+
+    starts: tuple
+    stops: tuple
+    steps: tuple
+
+    def infer(self, x):
+        shape = []
+        for n, a, b, s in zip(x.shape, self.starts, self.stops, self.steps, strict=True):
+            if not 0 <= a <= b <= n or s < 1:
+                raise ShapeError(f"slice: [{a}:{b}:{s}] does not fit an axis of size {n}")
+            shape.append(-(-(b - a) // s))
+        return x.with_shape(tuple(shape))
+
+    def evaluate(self, x):
+        return x[tuple(map(slice, self.starts, self.stops, self.steps))]
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), self(*tangents)
+
+    def transpose(self, cotangents, inputs, linear):
+        (c,) = cotangents
+        interior = tuple([s - 1 for s in self.steps])
+        covered = [n and 1 + (n - 1) * s for n, s in zip(c.shape, self.steps, strict=True)]
+        high = [
+            n - a - m for n, a, m in zip(inputs[0].shape, self.starts, covered, strict=True)
+        ]
+        return (Pad(self.starts, tuple(high), interior)(c, c.dtype.type(0)),)
+
+    def batch(self, inputs, batched, axis):
+        wider = Slice((0, *self.starts), (axis.size, *self.stops), (1, *self.steps))
+        return wider(*inputs), True
+
+    def element(self, build, index, read, types, output):
+        moved = []
+        for i, a, s in zip(index, self.starts, self.steps, strict=True):
+            moved.append(i * build.constant(s, np.int64) + build.constant(a, np.int64))
+        return read(0, tuple(moved))
+
+
+@dataclass(frozen=True, eq=False)
+class Reverse(Pointwise):
+    """Elements in reverse order along some axes."""
+
+    axes: tuple
+
+    def infer(self, x):
+        return x
+
+    def evaluate(self, x):
+        return np.flip(x, self.axes)
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), self(*tangents)
+
+    def transpose(self, cotangents, inputs, linear):
+        return (self(*cotangents),)
+
+    def batch(self, inputs, batched, axis):
+        return Reverse(tuple([a + 1 for a in self.axes]))(*inputs), True
+
+    def element(self, build, index, read, types, output):
+        moved = list(index)
+        for a in self.axes:
+            moved[a] = build.constant(output.shape[a] - 1, np.int64) - index[a]
+        return read(0, tuple(moved))
+
+
+@dataclass(frozen=True, eq=False)
+class Pad(Pointwise):
+    """The input surrounded by a scalar: `low` before, `high` after, `interior` between elements."""
+
+    low: tuple
+    high: tuple
+    interior: tuple
+
+    def infer(self, x, value):
+        shape = []
+        for n, a, b, s in zip(x.shape, self.low, self.high, self.interior, strict=True):
+            if min(a, b, s) < 0:
+                raise ShapeError(f"pad: negative padding {(a, b, s)}")
+            shape.append(a + b + n + max(n - 1, 0) * s)
+        return x.with_shape(tuple(shape))
+
+    def evaluate(self, x, value):
+        shape = self.infer(ArrayType(x.shape, x.dtype), None).shape
+        result = np.full(shape, value, x.dtype)
+        result[self._inside(x.shape)] = x
+        return result
+
+    def _inside(self, shape):
+        place = []
+        for n, a, s in zip(shape, self.low, self.interior, strict=True):
+            place.append(slice(a, a + (n and 1 + (n - 1) * (s + 1)), s + 1))
+        return tuple(place)
+
+    def jvp(self, inputs, tangents):
+        x, value = inputs
+        dx, dvalue = tangents
+        dx = Fill(tuple(x.shape))(x.dtype.type(0)) if dx is None else dx
+        return self(*inputs), self(dx, x.dtype.type(0) if dvalue is None else dvalue)
+
+    def transpose(self, cotangents, inputs, linear):
+        (c,) = cotangents
+        x, _ = inputs
+        place = self._inside(x.shape)
+        starts, stops, steps = zip(*[(s.start, s.stop, s.step) for s in place], strict=True) or (
+            (),
+        ) * 3
+        inner = Slice(starts, stops, steps)(c)
+        dvalue = None
+        if linear[1]:
+            axes = tuple(range(c.ndim))
+            dvalue = Sum(axes)(c) - Sum(axes)(inner)
+        return inner if linear[0] else None, dvalue
+
+    def batch(self, inputs, batched, axis):
+        x, value = inputs
+        if not batched[0]:
+            x = Broadcast((axis.size, *x.shape), tuple(range(1, x.ndim + 1)))(x)
+        wider = Pad((0, *self.low), (0, *self.high), (0, *self.interior))
+        if not batched[1]:
+            return wider(x, value), True
+        zero = x.dtype.type(0)
+        inside = Fill(tuple(x.shape))(np.True_)
+        padded = wider(x, zero)
+        mask = wider(inside, np.False_)
+        from fungrad.primitives.elementwise import select
+
+        return select(mask, padded, Broadcast(padded.shape, (0,))(value)), True
+
+    def element(self, build, index, read, types, output):
+        int64 = np.dtype(np.int64)
+        inside, source = None, []
+        for i, n, a, s in zip(index, types[0].shape, self.low, self.interior, strict=True):
+            offset = i - build.constant(a, int64)
+            step = build.constant(s + 1, int64)
+            position = build.call("floor_divide", int64, offset, step) if s else offset
+            tests = []
+            tests.append(build.call("greater_equal", np.dtype(bool), offset,
+                                    build.constant(0, int64)))
+            tests.append(build.call("less", np.dtype(bool), position, build.constant(n, int64)))
+            if s:
+                rest = build.call("remainder", int64, offset, step)
+                tests.append(
+                    build.call("equal", np.dtype(bool), rest, build.constant(0, int64))
+                )
+            for test in tests:
+                inside = test if inside is None else build.call(
+                    "logical_and", np.dtype(bool), inside, test
+                )
+            source.append(clamp(build, position, n))
+        if inside is None:
+            return read(0, ())
+        if 0 in types[0].shape:
+            return read(1, ())
+        return build.select(inside, read(0, tuple(source)), read(1, ()))
+
+
+def clamp(build, position, size):
+    """The position moved into [0, size)."""
+    int64 = np.dtype(np.int64)
+    low = build.call("maximum", int64, position, build.constant(0, int64))
+    return build.call("minimum", int64, low, build.constant(size - 1, int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Concatenate(Pointwise):
+    """The inputs one after another along an axis."""
+
+    axis: int
+
+    def infer(self, *types):
+        rest = [t.shape[: self.axis] + t.shape[self.axis + 1 :] for t in types]
+        for number, (shape, t) in enumerate(zip(rest, types, strict=True)):
+            if shape != rest[0] or t.dtype != types[0].dtype:
+                raise ShapeError(
+                    f"concatenate: operand {number} is {t}, operand 0 is {types[0]}; they must "
+                    f"agree except along axis {self.axis}"
+                )
+        total = sum(t.shape[self.axis] for t in types)
+        shape = list(types[0].shape)
+        shape[self.axis] = total
+        return types[0].with_shape(tuple(shape))
+
+    def evaluate(self, *values):
+        return np.concatenate(values, self.axis)
+
+    def jvp(self, inputs, tangents):
+        filled = [
+            Fill(tuple(x.shape))(x.dtype.type(0)) if t is None else t
+            for x, t in zip(inputs, tangents, strict=True)
+        ]
+        return self(*inputs), self(*filled)
+
+    def transpose(self, cotangents, inputs, linear):
+        (c,) = cotangents
+        result, position = [], 0
+        for x, is_linear in zip(inputs, linear, strict=True):
+            starts, stops = [0] * c.ndim, list(c.shape)
+            starts[self.axis], stops[self.axis] = position, position + x.shape[self.axis]
+            position = stops[self.axis]
+            part = Slice(tuple(starts), tuple(stops), (1,) * c.ndim)
+            result.append(part(c) if is_linear else None)
+        return tuple(result)
+
+    def batch(self, inputs, batched, axis):
+        wide = []
+        for x, is_batched in zip(inputs, batched, strict=True):
+            if not is_batched:
+                x = Broadcast((axis.size, *x.shape), tuple(range(1, x.ndim + 1)))(x)
+            wide.append(x)
+        return Concatenate(self.axis + 1)(*wide), True
+
+    def element(self, build, index, read, types, output):
+        int64 = np.dtype(np.int64)
+        result, start = None, 0
+        for number, t in enumerate(types):
+            n = t.shape[self.axis]
+            if n:
+                moved = list(index)
+                moved[self.axis] = clamp(build, index[self.axis] - build.constant(start, int64), n)
+                value = read(number, tuple(moved))
+                is_later = build.call(
+                    "greater_equal",
+                    np.dtype(bool),
+                    index[self.axis],
+                    build.constant(start, int64),
+                )
+                result = value if result is None else build.select(is_later, value, result)
+            start += n
+        return result

@@ -1,0 +1,78 @@
+"""Sorting."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fungrad.core.primitive import Routine
+from fungrad.core.types import ArrayType
+from fungrad.primitives.indexing import Gather
+from fungrad.primitives.movement import Iota
+
+
+def gather_along(x, positions, axis):
+    """Elements of `x` at positions along one axis, the other axes aligned."""
+    shape = tuple(positions.shape)
+    indices = [
+        positions if a == axis else Iota(shape, np.dtype(np.int64), a)() for a in range(x.ndim)
+    ]
+    return Gather(tuple(range(x.ndim)), "clip")(x, *indices)
+
+
+@dataclass(frozen=True, eq=False)
+class Sort(Routine):
+    """The elements in ascending order along an axis, nan last."""
+
+    axis: int
+
+    def infer(self, x):
+        return x
+
+    def evaluate(self, x):
+        return np.sort(x, self.axis)
+
+    def jvp(self, inputs, tangents):
+        (x,), (t,) = inputs, tangents
+        order = Argsort(self.axis, False)(x)
+        return gather_along(x, order, self.axis), gather_along(t, order, self.axis)
+
+    def transpose(self, cotangents, inputs, linear):
+        raise AssertionError("sorting is never linear")
+
+    def batch(self, inputs, batched, axis):
+        return Sort(self.axis + 1)(*inputs), True
+
+    def emit(self, build, inputs, outputs):
+        build.sort(self, inputs, outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Argsort(Routine):
+    """The positions (int64) that sort the elements along an axis; stable, nan last.
+
+    With `descending`, the largest come first (nan before them), equal elements in their order.
+    """
+
+    axis: int
+    descending: bool
+
+    def infer(self, x):
+        return ArrayType(x.shape, np.int64)
+
+    def evaluate(self, x):
+        if not self.descending:
+            return np.argsort(x, self.axis, kind="stable")
+        flipped = np.argsort(np.flip(x, self.axis), self.axis, kind="stable")
+        return x.shape[self.axis] - 1 - np.flip(flipped, self.axis)
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), None
+
+    def transpose(self, cotangents, inputs, linear):
+        raise AssertionError("a position is never linear")
+
+    def batch(self, inputs, batched, axis):
+        return Argsort(self.axis + 1, self.descending)(*inputs), True
+
+    def emit(self, build, inputs, outputs):
+        build.argsort(self, inputs, outputs)
