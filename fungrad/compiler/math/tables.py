@@ -1,0 +1,3 @@
+"""Constant tables that expansions look up, by name."""
+
+TABLES: dict = {}
