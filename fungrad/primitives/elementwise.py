@@ -486,6 +486,58 @@ stop_gradient = unary("stop_gradient", lambda x: x, kinds="biufc")
 
 
 @dataclass(frozen=True, eq=False)
+class IntegerPower(Pointwise):
+    """x to a constant whole power, by repeated squaring."""
+
+    exponent: int
+
+    @property
+    def name(self):
+        return "integer_power"
+
+    def infer(self, x):
+        return x
+
+    def evaluate(self, x):
+        result, base, n = None, x, abs(self.exponent)
+        while n:
+            if n & 1:
+                result = base if result is None else result * base
+            n >>= 1
+            base = base * base if n else base
+        if result is None:
+            return np.ones_like(x)[()]
+        return result if self.exponent > 0 else 1 / result
+
+    def jvp(self, inputs, tangents):
+        (x,), (t,), n = inputs, tangents, self.exponent
+        if n == 0:
+            return self(x), None
+        slope = multiply(IntegerPower(n - 1)(x), x.dtype.type(n)) if n != 1 else x.dtype.type(1)
+        return self(x), multiply(t, slope) if n > 0 else strong_multiply(t, slope)
+
+    def transpose(self, cotangents, inputs, linear):
+        raise LinearityError(f"{self} is not linear")
+
+    def batch(self, inputs, batched, axis):
+        return self(*inputs), True
+
+    def element(self, build, index, read, types, output):
+        result, base, n = None, read(0, index), abs(self.exponent)
+        while n:
+            if n & 1:
+                result = base if result is None else result * base
+            n >>= 1
+            base = base * base if n else base
+        one = build.constant(1, output.dtype)
+        if result is None:
+            return one
+        if self.exponent > 0:
+            return result
+        return build.call("divide", output.dtype, one, result)
+
+
+@dataclass(frozen=True, eq=False)
 class Convert(Pointwise):
     """The value in another dtype, as NumPy's `astype` converts it."""
 

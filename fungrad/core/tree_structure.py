@@ -1,0 +1,261 @@
+"""The structure of a pytree, and the walks from a tree to its structure and leaves and back."""
+
+from functools import partial
+from itertools import islice
+from operator import itemgetter
+from weakref import WeakValueDictionary
+
+from fungrad.core.errors import TreeMismatchError
+from fungrad.core.tree_nodes import Node, intern_lock, kind_of, kinds
+from fungrad.core.tree_paths import keystr
+
+_structures = WeakValueDictionary()  # (node, *children): the structure, while somebody uses it
+_kept: dict = {}  # the same for plain ones, kept alive so that they are found at once
+_MOST_KEPT = 10_000
+
+
+class PyTreeDef:
+    """The structure of a pytree: its containers with a `*` for each leaf.
+
+    Immutable and interned: equal structures are one object, so comparing and hashing cost nothing.
+    """
+
+    __slots__ = ("__weakref__", "_build", "_children", "is_plain", "node", "num_leaves", "num_nodes")
+
+    def __new__(cls, node, children):
+        key = (node, *children)
+        with intern_lock:
+            self = _structures.get(key)
+            if self is None:
+                self = _structures[key] = object.__new__(cls)
+                self._fill(node, key[1:])
+        if self.is_plain:
+            if len(_kept) >= _MOST_KEPT:
+                _kept.clear()
+            _kept[key] = self
+        return self
+
+    def _fill(self, node, children):
+        fill = partial(object.__setattr__, self)
+        fill("node", node)
+        fill("_children", children)
+        fill("num_nodes", 1 + sum([c.num_nodes for c in children]))
+        if node is None:
+            fill("num_leaves", 1)
+            fill("is_plain", True)
+            fill("_build", itemgetter(0))
+            return
+        fill("num_leaves", sum([c.num_leaves for c in children]))
+        fill("is_plain", node.is_plain and all([c.is_plain for c in children]))
+        is_flat = all([c is LEAF for c in children])
+        fill("_build", node.build if is_flat else self._build_nested)
+
+    def __setattr__(self, name, value):
+        raise AttributeError("a PyTreeDef is immutable")
+
+    def unflatten(self, leaves):
+        """The tree of this structure with the given leaves.
+
+        >>> flatten_tree(({"a": 1}, 2))[1].unflatten([10, 20])
+        ({'a': 10}, 20)
+        """
+        if type(leaves) is not list and type(leaves) is not tuple:
+            leaves = tuple(leaves)
+        if len(leaves) != self.num_leaves:
+            wanted = f"{self.num_leaves} {'leaf' if self.num_leaves == 1 else 'leaves'}"
+            raise TreeMismatchError(f"unflatten: {self} takes {wanted}, got {len(leaves)}")
+        return self._build(leaves)
+
+    def _build_nested(self, leaves):
+        return _build_from(self, iter(leaves))
+
+    def children(self):
+        """The structures of the children, a list.
+
+        >>> flatten_tree(({"a": 1}, 2))[1].children()
+        [PyTreeDef({'a': *}), PyTreeDef(*)]
+        """
+        return list(self._children)
+
+    def node_data(self):
+        """The class of the container and its static data; None for a leaf.
+
+        >>> flatten_tree({"a": 1})[1].node_data()
+        (<class 'dict'>, ('a',))
+        """
+        return None if self is LEAF else (self.node.kind.type, self.node.data)
+
+    def flatten_up_to(self, tree):
+        """The subtrees of `tree` at the leaves of this structure, of which it is an extension.
+
+        >>> flatten_tree((1, 2))[1].flatten_up_to(([3, 4], None))
+        [[3, 4], None]
+        """
+        return subtrees(self, tree, "flatten_up_to")
+
+    def compose(self, inner):
+        """This structure with `inner` in place of each leaf.
+
+        >>> flatten_tree((1, 2))[1].compose(flatten_tree([1])[1])
+        PyTreeDef(([*], [*]))
+        """
+        if self is LEAF:
+            return inner
+        return PyTreeDef(self.node, [c.compose(inner) for c in self._children])
+
+    def __reduce__(self):
+        if self is LEAF:
+            return "LEAF"
+        return _restored, (self.node.kind.type, self.node.data, self._children)
+
+    def __str__(self):
+        return f"PyTreeDef({_show(self)})"
+
+    __repr__ = __str__
+
+
+LEAF = PyTreeDef(None, ())
+
+
+def _restored(type, data, children):
+    return PyTreeDef(Node(kind_of(type), data), children)
+
+
+def _show(structure):
+    if structure is LEAF:
+        return "*"
+    return structure.node.kind.show(structure.node.data, [_show(c) for c in structure.children()])
+
+
+def _build_from(structure, leaves):
+    """The tree of a structure from an iterator over leaves."""
+    parts = []
+    for child in structure._children:
+        if child is LEAF:
+            parts.append(next(leaves))
+        elif child._build is child.node.build:
+            parts.append(child._build(list(islice(leaves, child.num_leaves))))
+        else:
+            parts.append(_build_from(child, leaves))
+    return structure.node.build(parts)
+
+
+# ---- from a tree to its leaves and structure: the hot path of every call of a transform
+
+
+def flatten_tree(tree):
+    """The leaves of a tree, left to right, and its structure."""
+    try:
+        kind = kinds[type(tree)]
+    except KeyError:
+        kind = kind_of(type(tree))
+    if kind is None:
+        return [tree], LEAF
+    leaves = []
+    node, children = kind.open(tree)
+    return leaves, _flatten_children(node, children, leaves)
+
+
+def _flatten_children(node, children, leaves):
+    """Append the leaves of the children; return the structure of the container."""
+    key = [node]
+    for child in children:
+        try:
+            kind = kinds[type(child)]
+        except KeyError:
+            kind = kind_of(type(child))
+        if kind is None:
+            leaves.append(child)
+            key.append(LEAF)
+        else:
+            inner, grandchildren = kind.open(child)
+            key.append(_flatten_children(inner, grandchildren, leaves))
+    key = tuple(key)
+    try:
+        return _kept[key]
+    except KeyError:
+        return PyTreeDef(node, key[1:])
+
+
+def flatten_until(tree, is_leaf, leaves):
+    """Append the leaves of a tree, where `is_leaf(subtree)` ends the walk; return its structure."""
+    kind = kind_of(type(tree))
+    if kind is None or is_leaf(tree):
+        leaves.append(tree)
+        return LEAF
+    node, children = kind.open(tree)
+    return PyTreeDef(node, [flatten_until(child, is_leaf, leaves) for child in children])
+
+
+def flatten_paths(tree, path, is_leaf, leaves):
+    """Append (path, leaf) pairs, where `is_leaf(path, subtree)` ends the walk; return the structure."""
+    kind = kind_of(type(tree))
+    if kind is None or is_leaf(path, tree):
+        leaves.append((path, tree))
+        return LEAF
+    node, children = kind.open(tree)
+    keys = kind.keys(tree, node.data)
+    pairs = zip(keys, children, strict=True)
+    return PyTreeDef(node, [flatten_paths(c, (*path, k), is_leaf, leaves) for k, c in pairs])
+
+
+# ---- a tree beside a structure
+
+
+def subtrees(structure, tree, title):
+    """The subtrees at the leaves of `structure`; TreeMismatchError, begun by `title`, on mismatch."""
+    leaves, found = flatten_tree(tree)
+    return leaves if found is structure else _matched(structure, tree, title, is_prefix=True)
+
+
+def leaves_like(structure, tree, title):
+    """The leaves of a tree of this very structure; TreeMismatchError, begun by `title`, if not.
+
+    >>> leaves_like(flatten_tree((1, 2))[1], [1, 2], "vjp")
+    Traceback (most recent call last):
+      ...
+    fungrad.core.errors.TreeMismatchError: vjp: expected a tuple of length 2, got a list of length 2
+    """
+    leaves, found = flatten_tree(tree)
+    return leaves if found is structure else _matched(structure, tree, title, is_prefix=False)
+
+
+def _matched(structure, tree, title, is_prefix):
+    parts = []
+    difference = _match(structure, tree, is_prefix, parts)
+    if difference is None:
+        return parts
+    path, expected, given = difference
+    where = f"at {keystr(path)}: " if path else ""
+    raise TreeMismatchError(f"{title}: {where}expected {expected}, got {given}")
+
+
+def _match(structure, tree, is_prefix, parts):
+    """Append the subtrees at the leaves; return the first difference: path, expected, given."""
+    kind = kind_of(type(tree))
+    if structure is LEAF:
+        parts.append(tree)
+        return None if is_prefix or kind is None else ((), "a leaf", phrase_of(tree))
+    node, inner = structure.node, structure.children()
+    expected = node.kind.phrase(node.data, len(inner))
+    if kind is not node.kind:
+        return (), expected, phrase_of(tree)
+    given, children = kind.open(tree)
+    children = tuple(children)
+    if len(children) != len(inner) or (given is not node and given.data != node.data):
+        return (), expected, phrase_of(tree)
+    for i, (part, child) in enumerate(zip(inner, children, strict=True)):
+        difference = _match(part, child, is_prefix, parts)
+        if difference is not None:
+            path, expected, given = difference
+            return (kind.keys(tree, node.data)[i], *path), expected, given
+    return None
+
+
+def phrase_of(tree):
+    """What an error text calls the outermost level of a tree: "a list of length 3"."""
+    kind = kind_of(type(tree))
+    if kind is None:
+        return f"a leaf of type {type(tree).__name__}"
+    node, children = kind.open(tree)
+    return kind.phrase(node.data, len(tuple(children)))

@@ -1,0 +1,111 @@
+"""Python's operators on tracers.
+
+The result is weak where NumPy's would be a Python number: both operands stand for Python numbers.
+"""
+
+from fungrad.core.tracing import Tracer
+from fungrad.core.types import WEAK_DTYPES
+from fungrad.numpy import ufuncs
+
+_BINARY = {
+    "add": ufuncs.add,
+    "sub": ufuncs.subtract,
+    "mul": ufuncs.multiply,
+    "truediv": ufuncs.divide,
+    "floordiv": ufuncs.floor_divide,
+    "mod": ufuncs.remainder,
+    "pow": ufuncs.power,
+    "and": ufuncs.bitwise_and,
+    "or": ufuncs.bitwise_or,
+    "xor": ufuncs.bitwise_xor,
+    "lshift": ufuncs.left_shift,
+    "rshift": ufuncs.right_shift,
+}
+_COMPARISONS = {
+    "eq": ufuncs.equal,
+    "ne": ufuncs.not_equal,
+    "lt": ufuncs.less,
+    "le": ufuncs.less_equal,
+    "gt": ufuncs.greater,
+    "ge": ufuncs.greater_equal,
+}
+_UNARY = {
+    "neg": ufuncs.negative,
+    "pos": ufuncs.positive,
+    "abs": ufuncs.absolute,
+    "invert": ufuncs.bitwise_not,
+}
+
+
+def _is_weak(x):
+    return x.weak if type(x) is Tracer else type(x) in WEAK_DTYPES
+
+
+def _is_operand(x):
+    return type(x) is Tracer or type(x) in WEAK_DTYPES or hasattr(x, "dtype")
+
+
+def _binary_operator(function):
+    def operator(self, other):
+        if not _is_operand(other):
+            other = _from_sequence(other)
+            if other is NotImplemented:
+                return other
+        result = function(self, other)
+        if self.weak and _is_weak(other):
+            result.weak = True
+        return result
+
+    def reflected(self, other):
+        if not _is_operand(other):
+            other = _from_sequence(other)
+            if other is NotImplemented:
+                return other
+        result = function(other, self)
+        if self.weak and _is_weak(other):
+            result.weak = True
+        return result
+
+    return operator, reflected
+
+
+def _from_sequence(other):
+    if not isinstance(other, list | tuple):
+        return NotImplemented
+    from fungrad.numpy import array
+
+    return array(other)
+
+
+def _comparison(function):
+    def operator(self, other):
+        if not _is_operand(other):
+            other = _from_sequence(other)
+            if other is NotImplemented:
+                return other
+        return function(self, other)
+
+    return operator
+
+
+def _unary_operator(function):
+    def operator(self):
+        result = function(self)
+        if self.weak:
+            result.weak = True
+        return result
+
+    return operator
+
+
+def install():
+    """Attach Python's operators to the tracer class."""
+    for name, function in _BINARY.items():
+        operator, reflected = _binary_operator(function)
+        setattr(Tracer, f"__{name}__", operator)
+        setattr(Tracer, f"__r{name}__", reflected)
+    for name, function in _COMPARISONS.items():
+        setattr(Tracer, f"__{name}__", _comparison(function))
+    for name, function in _UNARY.items():
+        setattr(Tracer, f"__{name}__", _unary_operator(function))
+    Tracer.__hash__ = object.__hash__

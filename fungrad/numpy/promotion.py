@@ -1,0 +1,124 @@
+"""Promotion and broadcasting: the only place where either happens.
+
+Dtypes follow NumPy (NEP 50): Python numbers, and traced values that stand for them, are weak.
+"""
+
+import numpy as np
+
+from fungrad.core.errors import ShapeError
+from fungrad.core.program import Literal
+from fungrad.core.tracing import Tracer
+from fungrad.core.types import WEAK_DTYPES
+from fungrad.primitives.elementwise import Convert
+from fungrad.primitives.movement import Broadcast, Reshape
+
+_literals: dict = {}
+_MOST_LITERALS = 4096
+
+
+def scalar(dtype, number):
+    """A Python number as an operand of a given dtype; small halves become literals."""
+    try:
+        return _literals[dtype, number] if number else dtype.type(number)
+    except (KeyError, TypeError):
+        pass
+    value = dtype.type(number)
+    if isinstance(number, int | float) and abs(number) <= 16 and 2 * number == int(2 * number):
+        if len(_literals) < _MOST_LITERALS:
+            _literals[dtype, number] = Literal(value)
+    return value
+
+
+def weak_kind(x):
+    """The Python type whose dtype rules hold for a weak operand, else None."""
+    if type(x) is Tracer:
+        if not x.weak:
+            return None
+        return {"b": bool, "i": int, "f": float, "c": complex}[x.dtype.kind]
+    return type(x) if type(x) in WEAK_DTYPES else None
+
+
+def result_dtype(*operands):
+    """The dtype to which NumPy promotes the operands."""
+    return np.result_type(*[_promotion_key(x) for x in operands])
+
+
+def _promotion_key(x):
+    kind = weak_kind(x)
+    if kind is bool:
+        return np.dtype(bool)
+    if kind is None:
+        return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+    return kind(0) if type(x) is Tracer else x
+
+
+def convert(x, dtype):
+    """The operand in another dtype: an array, a NumPy scalar, or a tracer."""
+    if type(x) is Tracer:
+        return x if x.dtype == dtype else Convert(dtype)(x)
+    if type(x) in WEAK_DTYPES:
+        return scalar(dtype, x)
+    x = np.asarray(x)
+    if x.dtype.kind == "O":
+        raise_for_objects(x)
+    return (x if x.dtype == dtype else Convert(dtype)(x))[()]
+
+
+def raise_for_objects(x):
+    """Explain an object array, which is what NumPy makes of a list of traced values."""
+    raise TypeError(
+        f"an array of Python objects of shape {x.shape} is not numeric; build arrays from traced "
+        "values with fungrad.numpy.array, stack or concatenate"
+    )
+
+
+def promote(*operands):
+    """The operands in their common dtype."""
+    dtype = result_dtype(*operands)
+    return [convert(x, dtype) for x in operands]
+
+
+def as_float(dtype):
+    """The dtype in which NumPy computes a float function of this dtype."""
+    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
+
+
+def broadcast_to(x, shape):
+    """`x` with a shape that NumPy broadcasts it to."""
+    own = np.shape(x)
+    if own == shape:
+        return x
+    if not own:
+        return Broadcast(tuple(shape), ())(np.asarray(x)[()] if type(x) is not Tracer else x)
+    lead = len(shape) - len(own)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(own, shape[lead:], strict=True)):
+        raise ShapeError(f"shape {own} cannot be broadcast to {tuple(shape)}")
+    kept = [i for i, n in enumerate(own) if n != 1 or shape[lead + i] == 1]
+    if len(kept) != len(own):
+        x = Reshape(tuple([own[i] for i in kept]))(x)
+    return Broadcast(tuple(shape), tuple([lead + i for i in kept]))(x)
+
+
+def common_shape(name, *operands):
+    """The shape to which NumPy broadcasts the operands; ShapeError names the axis."""
+    shapes = [np.shape(x) for x in operands]
+    result = []
+    for position in range(1, max(map(len, shapes)) + 1):
+        sizes = {s[-position] for s in shapes if len(s) >= position} - {1}
+        if len(sizes) > 1:
+            listed = " and ".join(str(s) for s in shapes)
+            raise ShapeError(
+                f"{name}: shapes {listed} do not broadcast: at axis -{position} the sizes are "
+                f"{' and '.join(map(str, sorted(sizes)))}"
+            )
+        result.append(sizes.pop() if sizes else 1)
+    return tuple(reversed(result))
+
+
+def align(name, operands):
+    """Operands of one shape, scalars left as they are."""
+    shapes = {s for x in operands if (s := np.shape(x))}
+    if len(shapes) < 2:
+        return operands
+    shape = common_shape(name, *operands)
+    return [x if not np.shape(x) else broadcast_to(x, shape) for x in operands]
