@@ -172,8 +172,8 @@ divide = binary(
     "divide",
     np.divide,
     (
-        lambda t, x, y, z: divide(t, y),
-        lambda t, x, y, z: strong_multiply(t, negative(divide(z, y))),
+        lambda t, x, y, z: strong_divide(t, y),
+        lambda t, x, y, z: strong_multiply(t, negative(strong_divide(z, y))),
     ),
     (0,),
     kinds="fc",
@@ -181,16 +181,36 @@ divide = binary(
 
 
 def _strong_multiply(x, y):
+    if isinstance(x, np.generic) and isinstance(y, np.generic):
+        return x.dtype.type(0) if x == 0 or y == 0 else x * y
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.where((x == 0) | (y == 0), np.zeros((), np.result_type(x)), x * y)[()]
+        return np.where((x == 0) | (y == 0), x.dtype.type(0), x * y)[()]
 
 
-# A product in which 0 annihilates inf and nan: the derivative of an untaken arm of `where` stays 0.
+def _strong_divide(x, y):
+    if isinstance(x, np.generic) and isinstance(y, np.generic):
+        return x if x == 0 else np.divide(x, y)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        return np.where(x == 0, x.dtype.type(0), np.divide(x, y))[()]
+
+
+# Products and quotients in which 0 annihilates inf and nan: a zero tangent or cotangent stays 0
+# whatever the local derivative, so the untaken arm of `where` adds nothing.
 strong_multiply = binary(
     "strong_multiply",
     _strong_multiply,
     (lambda t, x, y, z: strong_multiply(t, y), lambda t, x, y, z: strong_multiply(x, t)),
     (0, 1),
+    kinds="fc",
+)
+strong_divide = binary(
+    "strong_divide",
+    _strong_divide,
+    (
+        lambda t, x, y, z: strong_divide(t, y),
+        lambda t, x, y, z: strong_multiply(t, negative(strong_divide(z, y))),
+    ),
+    (0,),
     kinds="fc",
 )
 negative = unary("negative", operator.neg, lambda t, x, y: negative(t), True, kinds="iufc")
@@ -333,39 +353,39 @@ ceil = unary("ceil", np.ceil, kinds="f")
 trunc = unary("trunc", np.trunc, kinds="f")
 rint = unary("rint", np.rint, kinds="fc")
 square = unary("square", np.square, lambda t, x, y: t * (x + x), kinds="iufc")
-sqrt = unary("sqrt", np.sqrt, lambda t, x, y: strong_multiply(t, 0.5 / y))
+sqrt = unary("sqrt", np.sqrt, lambda t, x, y: strong_divide(t, y + y))
 rsqrt = unary(
     "rsqrt", lambda x: 1 / np.sqrt(x), lambda t, x, y: strong_multiply(t, -0.5 * y / x)
 )
 cbrt = unary(
-    "cbrt", np.cbrt, lambda t, x, y: strong_multiply(t, 1 / (3 * square(y))), kinds="f"
+    "cbrt", np.cbrt, lambda t, x, y: strong_divide(t, 3 * square(y)), kinds="f"
 )
 reciprocal = unary("reciprocal", lambda x: 1 / x, lambda t, x, y: strong_multiply(t, -y * y))
 exp = unary("exp", np.exp, lambda t, x, y: multiply(t, y))
 exp2 = unary("exp2", np.exp2, lambda t, x, y: t * (y * np.log(2.0)))
 expm1 = unary("expm1", np.expm1, lambda t, x, y: t * (y + 1))
-log = unary("log", np.log, lambda t, x, y: strong_multiply(t, 1 / x))
-log2 = unary("log2", np.log2, lambda t, x, y: strong_multiply(t, 1 / (x * np.log(2.0))))
-log10 = unary("log10", np.log10, lambda t, x, y: strong_multiply(t, 1 / (x * np.log(10.0))))
-log1p = unary("log1p", np.log1p, lambda t, x, y: strong_multiply(t, 1 / (1 + x)))
+log = unary("log", np.log, lambda t, x, y: strong_divide(t, x))
+log2 = unary("log2", np.log2, lambda t, x, y: strong_divide(t, x * np.log(2.0)))
+log10 = unary("log10", np.log10, lambda t, x, y: strong_divide(t, x * np.log(10.0)))
+log1p = unary("log1p", np.log1p, lambda t, x, y: strong_divide(t, 1 + x))
 sin = unary("sin", np.sin, lambda t, x, y: t * cos(x))
 cos = unary("cos", np.cos, lambda t, x, y: -t * sin(x))
 tan = unary("tan", np.tan, lambda t, x, y: t * (1 + y * y))
 arcsin = unary(
-    "arcsin", np.arcsin, lambda t, x, y: strong_multiply(t, 1 / sqrt((1 - x) * (1 + x)))
+    "arcsin", np.arcsin, lambda t, x, y: strong_divide(t, sqrt((1 - x) * (1 + x)))
 )
 arccos = unary(
-    "arccos", np.arccos, lambda t, x, y: strong_multiply(t, -1 / sqrt((1 - x) * (1 + x)))
+    "arccos", np.arccos, lambda t, x, y: strong_divide(-t, sqrt((1 - x) * (1 + x)))
 )
-arctan = unary("arctan", np.arctan, lambda t, x, y: strong_multiply(t, 1 / (1 + x * x)))
+arctan = unary("arctan", np.arctan, lambda t, x, y: strong_divide(t, 1 + x * x))
 sinh = unary("sinh", np.sinh, lambda t, x, y: t * cosh(x))
 cosh = unary("cosh", np.cosh, lambda t, x, y: t * sinh(x))
 tanh = unary("tanh", np.tanh, lambda t, x, y: t * ((1 - y) * (1 + y)))  # 1 - y*y cancels
-arcsinh = unary("arcsinh", np.arcsinh, lambda t, x, y: strong_multiply(t, 1 / sqrt(1 + x * x)))
+arcsinh = unary("arcsinh", np.arcsinh, lambda t, x, y: strong_divide(t, sqrt(1 + x * x)))
 arccosh = unary(
-    "arccosh", np.arccosh, lambda t, x, y: strong_multiply(t, 1 / (sqrt(x - 1) * sqrt(x + 1)))
+    "arccosh", np.arccosh, lambda t, x, y: strong_divide(t, sqrt(x - 1) * sqrt(x + 1))
 )
-arctanh = unary("arctanh", np.arctanh, lambda t, x, y: strong_multiply(t, 1 / ((1 - x) * (1 + x))))
+arctanh = unary("arctanh", np.arctanh, lambda t, x, y: strong_divide(t, (1 - x) * (1 + x)))
 
 
 def _special(name):

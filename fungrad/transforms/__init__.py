@@ -1,0 +1,1 @@
+"""The calculus: transforms `Program -> Program`, one file each. Imports core and primitives."""

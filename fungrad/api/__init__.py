@@ -1,0 +1,1 @@
+"""Functions of functions: flatten pytrees, trace, transform, run. Imports everything below."""

@@ -1,0 +1,119 @@
+"""Arguments: which of them a transform looks at, as flat leaves, and how to call with new ones."""
+
+import inspect
+
+from fungrad.core.tree import flatten, flatten_with_path, keystr
+
+
+class Selected:
+    """The leaves of the chosen arguments, and the call with other values in their places."""
+
+    __slots__ = ("args", "is_single", "kwargs", "leaves", "names", "places", "trees")
+
+    def __init__(self, args, kwargs, places, is_single, names=None):
+        self.args, self.kwargs, self.places, self.is_single = args, kwargs, places, is_single
+        self.names = names
+        self.leaves, self.trees = [], []
+        for p in places:
+            leaves, tree = flatten(args[p] if type(p) is int else kwargs[p])
+            self.leaves += leaves
+            self.trees.append(tree)
+
+    @classmethod
+    def whole(cls, args):
+        """All of the arguments."""
+        return cls(args, {}, tuple(range(len(args))), False)
+
+    @property
+    def tree(self):
+        """The structure of the tuple of chosen arguments."""
+        return flatten(self.rebuild([0] * len(self.leaves)))[1]
+
+    def call(self, function, values):
+        """The function with the values in the places of the leaves."""
+        if len(self.args) == 1 and self.is_single and not self.kwargs:
+            return function(self.trees[0].unflatten(values))
+        args, kwargs = list(self.args), dict(self.kwargs)
+        for p, part in zip(self.places, self._parts(values), strict=True):
+            (args if type(p) is int else kwargs)[p] = part
+        return function(*args, **kwargs)
+
+    def _parts(self, values):
+        parts, start = [], 0
+        for tree in self.trees:
+            stop = start + tree.num_leaves
+            parts.append(tree.unflatten(values[start:stop]))
+            start = stop
+        return parts
+
+    def rebuild(self, values):
+        """The values as the chosen argument, a tuple of them, or a dict by names."""
+        parts = self._parts(values)
+        if self.is_single:
+            return parts[0]
+        if self.names is not None:
+            return dict(zip(self.names, parts, strict=True))
+        return tuple(parts)
+
+    def label(self, number):
+        """The name of a leaf for error texts: "argument 0['w']"."""
+        seen = 0
+        for p, tree in zip(self.places, self.trees, strict=True):
+            if number < seen + tree.num_leaves:
+                value = self.args[p] if type(p) is int else self.kwargs[p]
+                path, _ = flatten_with_path(value)[0][number - seen]
+                return f"argument {p if type(p) is int else repr(p)}{keystr(path)}"
+            seen += tree.num_leaves
+        return f"argument {number}"
+
+
+def select_arguments(fun, args, kwargs, argnums, argnames, title):
+    """The arguments that `argnums` or `argnames` choose."""
+    if argnames is not None:
+        return _by_name(fun, args, kwargs, argnames, title)
+    if type(argnums) is int:
+        if 0 <= argnums < len(args):
+            return Selected(args, kwargs, (argnums,), True)
+        argnums, is_single = (argnums,), True
+    else:
+        is_single = False
+    places = []
+    for n in argnums:
+        if isinstance(n, str):
+            return _by_name(fun, args, kwargs, argnums, title)
+        if not isinstance(n, int) or not -len(args) <= n < len(args):
+            raise _missing(fun, args, kwargs, n, title)
+        places.append(n % len(args))
+    return Selected(args, kwargs, tuple(places), is_single)
+
+
+def _missing(fun, args, kwargs, n, title):
+    given = f"{len(args)} positional argument{'s' if len(args) != 1 else ''}"
+    hint = f" and keywords {', '.join(kwargs)}; use argnames for those" if kwargs else ""
+    return TypeError(f"{title}: argnums={n!r}, but the call has {given}{hint}")
+
+
+def _by_name(fun, args, kwargs, argnames, title):
+    is_single = isinstance(argnames, str)
+    names = (argnames,) if is_single else tuple(argnames)
+    kwargs = dict(kwargs)
+    positions = parameter_positions(fun)
+    places = []
+    for name in names:
+        if name in kwargs:
+            places.append(name)
+        elif name in positions and positions[name] < len(args):
+            places.append(positions[name])
+        else:
+            raise TypeError(f"{title}: the call has no argument named {name!r}")
+    return Selected(args, kwargs, tuple(places), is_single, None if is_single else names)
+
+
+def parameter_positions(fun):
+    """The position of each positional parameter by name."""
+    try:
+        parameters = inspect.signature(fun).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    allowed = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return {p.name: i for i, p in enumerate(parameters) if p.kind in allowed}

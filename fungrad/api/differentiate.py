@@ -1,0 +1,458 @@
+"""jvp, vjp, linearize, linear_transpose, grad, value_and_grad."""
+
+from functools import wraps
+
+import numpy as np
+
+from fungrad.api.arguments import Selected, select_arguments
+from fungrad.api.recorded import Recorded, function_name, operand_of, owned
+from fungrad.core.errors import (
+    ComplexError,
+    IntegerInputError,
+    IntegerOutputError,
+    NonScalarOutputError,
+    TangentMismatchError,
+    TreeMismatchError,
+)
+from fungrad.core.tracing import Tracer, run, trace
+from fungrad.core.tree import flatten, flatten_with_path, keystr
+from fungrad.core.types import ArrayType, short_name, type_of
+from fungrad.transforms.transpose import transpose
+
+float0 = np.dtype([("float0", np.void, 0)])
+
+
+def zeros_like(type):
+    """The zero tangent or cotangent of a type; float0 for integers and booleans."""
+    if not type.is_differentiable:
+        return np.zeros(type.shape, float0)
+    return np.zeros(type.shape, type.dtype)[()]
+
+
+# ---- grad
+
+
+def grad(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=False, argnames=None):
+    """The gradient of a function with a scalar output, by reverse mode.
+
+    Args:
+        fun: a function of arrays, numbers and pytrees of them that returns a real scalar (with
+            `has_aux`, a pair of the scalar and a pytree that is passed through).
+        argnums: the position(s) of the argument(s) to differentiate; a tuple gives a tuple.
+        has_aux: whether `fun` returns `(output, aux)`; the result is then `(gradient, aux)`.
+        holomorphic: whether `fun` is a holomorphic function of complex inputs.
+        allow_int: whether integer inputs are accepted; their gradient is of dtype float0.
+        argnames: the name(s) of argument(s) to differentiate instead of positions: a string, or
+            a tuple of strings for a dict of gradients.
+
+    Returns:
+        A function of the same arguments. The gradient has the structure, shapes and dtypes of the
+        argument; for a real function of complex inputs it is du/dx - i du/dy, JAX's convention.
+
+    Raises:
+        NonScalarOutputError, IntegerInputError, ComplexError.
+
+    >>> grad(lambda x: x**2 + 3 * x)(1.0)
+    np.float64(5.0)
+    """
+    both = value_and_grad(fun, argnums, has_aux, holomorphic, allow_int, argnames)
+
+    @wraps(fun, assigned=("__name__", "__doc__"), updated=())
+    def gradient(*args, **kwargs):
+        value, result = both(*args, **kwargs)
+        return (result, value[1]) if has_aux else result
+
+    return gradient
+
+
+def value_and_grad(
+    fun, argnums=0, has_aux=False, holomorphic=False, allow_int=False, argnames=None
+):
+    """The value and the gradient of a function with a scalar output, in one pass.
+
+    Arguments as for `grad`. The result is `(value, gradient)`, or `((value, aux), gradient)`.
+
+    >>> value_and_grad(lambda x: x**2 + 3 * x)(1.0)
+    (np.float64(4.0), np.float64(5.0))
+    """
+    name = function_name(fun)
+    title = f"grad of {name}"
+
+    @wraps(fun, assigned=("__name__", "__doc__"), updated=())
+    def both(*args, **kwargs):
+        chosen = select_arguments(fun, args, kwargs, argnums, argnames, title)
+        operands, weak = differentiable(chosen, holomorphic, allow_int, title)
+        recorded = Recorded(fun, operands, weak, chosen.call, title)
+        aux = None
+        if has_aux:
+            aux_tree, scalar_count = _split_aux(recorded, title)
+        else:
+            scalar_count = len(recorded.leaves)
+        _require_scalar(recorded, scalar_count, holomorphic, title)
+        active = recorded.active(len(operands))
+        wanted = tuple([i == 0 for i in range(len(recorded.program.outputs))])
+        outputs, pull_back = recorded.reverse(active, wanted)
+        seed = recorded.output_type(0).dtype.type(1)
+        pulled = pull_back([seed] + [None] * (len(outputs) - 1))
+        types = recorded.program.input_types
+        leaves = [
+            zeros_like(types[i]) if pulled[i] is None else pulled[i] for i in range(len(operands))
+        ]
+        if not recorded.is_nested():
+            leaves = owned(leaves, recorded.operands)
+        result = chosen.rebuild(leaves)
+        value = outputs[0]
+        if has_aux:
+            aux = aux_tree.unflatten(recorded.outputs(outputs)[1:])
+            return (value, aux), result
+        return value, result
+
+    return both
+
+
+def differentiable(chosen, holomorphic, allow_int, title):
+    """The chosen leaves as operands: Python ints become floats, integer arrays are refused."""
+    operands, weak = [], []
+    for number, leaf in enumerate(chosen.leaves):
+        kind = type(leaf)
+        if kind is float:
+            operands.append(np.float64(leaf))
+            weak.append(True)
+            continue
+        x, is_weak = operand_of(leaf)
+        if x.dtype.kind not in "fc":
+            if kind is int:
+                x = np.float64(leaf)
+            elif not allow_int:
+                raise IntegerInputError(
+                    f"{title}: {chosen.label(number)} has dtype {x.dtype}, which has no "
+                    f"derivative; pass floats (x.astype(float)), or allow_int=True"
+                )
+        if holomorphic and x.dtype.kind != "c":
+            raise ComplexError(
+                f"{title}: holomorphic=True needs complex inputs, {chosen.label(number)} has "
+                f"dtype {x.dtype}"
+            )
+        operands.append(x)
+        weak.append(is_weak)
+    return operands, weak
+
+
+def _split_aux(recorded, title):
+    children = recorded.tree.children()
+    if len(children) != 2 or not isinstance(recorded.tree.unflatten(recorded.leaves), tuple):
+        raise TreeMismatchError(
+            f"{title}: has_aux=True needs a function that returns a pair (output, aux), "
+            f"got {recorded.tree}"
+        )
+    return children[1], children[0].num_leaves
+
+
+def _require_scalar(recorded, count, holomorphic, title):
+    if count != 1 or recorded.positions[0] is None:
+        raise NonScalarOutputError(
+            f"{title}: the function must return one scalar, it returned {recorded.tree} with "
+            f"{count} leaves; use has_aux=True for extra outputs, or jacrev"
+        )
+    out = recorded.output_type(0)
+    if out.shape:
+        raise NonScalarOutputError(
+            f"{title}: the function must return a scalar, it returned shape {out.shape}; "
+            "sum it, or use jacrev, vjp or elementwise_grad"
+        )
+    if not out.is_differentiable:
+        raise IntegerOutputError(
+            f"{title}: the output has dtype {out.dtype}, whose derivative is zero everywhere; "
+            "return a float"
+        )
+    if out.dtype.kind == "c" and not holomorphic:
+        raise ComplexError(
+            f"{title}: the output has dtype {out.dtype}; return a real number (such as abs(z)), "
+            "or pass holomorphic=True"
+        )
+    if out.dtype.kind != "c" and holomorphic:
+        raise ComplexError(f"{title}: holomorphic=True needs a complex output, not {out.dtype}")
+
+
+# ---- jvp, linearize
+
+
+def jvp(fun, primals, tangents, has_aux=False):
+    """The value of `fun` at `primals` and its derivative along `tangents`, by forward mode.
+
+    Args:
+        fun: a function of arrays and pytrees.
+        primals: the arguments, a tuple or list.
+        tangents: a tuple or list of the same structure, shapes and dtypes; for integer arguments
+            None or float0 zeros.
+        has_aux: whether `fun` returns `(output, aux)`; the result is then a triple.
+
+    Raises:
+        TreeMismatchError, TangentMismatchError.
+
+    >>> jvp(lambda x: x**2, (3.0,), (1.0,))
+    (np.float64(9.0), np.float64(6.0))
+    """
+    title = f"jvp of {function_name(fun)}"
+    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
+        raise TypeError(
+            f"{title}: primals and tangents must be tuples or lists of arguments, got "
+            f"{type(primals).__name__} and {type(tangents).__name__}"
+        )
+    chosen = Selected.whole(tuple(primals))
+    operands, weak, active, moving = _paired(chosen, tuple(primals), tuple(tangents), title)
+    recorded = Recorded(fun, operands, weak, chosen.call, title)
+    active = active + (False,) * (len(recorded.program.inputs) - len(active))
+    outputs, pushed = recorded.jvp(active, moving)
+    return _with_tangents(recorded, outputs, pushed, has_aux, title)
+
+
+def _with_tangents(recorded, outputs, pushed, has_aux, title):
+    types = recorded.program.output_types
+    tangents = [zeros_like(t) if p is None else p for t, p in zip(types, pushed, strict=True)]
+    if not recorded.is_nested():
+        outputs, tangents = owned(outputs, recorded.operands), owned(tangents, recorded.operands)
+    y = recorded.outputs(outputs)
+    dy = [None if k is None else tangents[k] for k in recorded.positions]
+    if not has_aux:
+        return recorded.tree.unflatten(y), recorded.tree.unflatten(dy)
+    aux_tree, count = _split_aux(recorded, title)
+    first = recorded.tree.children()[0]
+    return first.unflatten(y[:count]), first.unflatten(dy[:count]), aux_tree.unflatten(y[count:])
+
+
+def _paired(chosen, primals, tangents, title):
+    """Operands, weak marks, active marks and tangents; errors name the leaf by its path."""
+    leaves, tree = flatten(tangents, is_leaf=lambda x: x is None)
+    primal_leaves, primal_tree = flatten(primals, is_leaf=lambda x: x is None)
+    if tree != primal_tree:
+        raise TreeMismatchError(
+            f"{title}: primals have the structure {primal_tree}, tangents {tree}"
+        )
+    paths = [keystr(path) for path, _ in flatten_with_path(primals, is_leaf=_is_none)[0]]
+    operands, weak, active, moving = [], [], [], []
+    for path, primal, tangent in zip(paths, primal_leaves, leaves, strict=True):
+        if primal is None:
+            continue
+        x, is_weak = operand_of(primal, path)
+        if type(primal) is int and tangent is not None and not is_float0(tangent):
+            x = np.float64(primal)
+        operands.append(x)
+        weak.append(is_weak)
+        is_active = x.dtype.kind in "fc"
+        if not is_active or tangent is None:
+            if tangent is not None and not is_float0(tangent):
+                raise TangentMismatchError(
+                    f"{title}: the argument at {path} has dtype {x.dtype}, which has no tangent; "
+                    "pass None or an array of dtype float0"
+                )
+            active.append(False)
+            continue
+        active.append(True)
+        moving.append(matching(tangent, ArrayType(x.shape, x.dtype), f"{title}: the tangent at {path}"))
+    return operands, weak, tuple(active), moving
+
+
+def _is_none(x):
+    return x is None
+
+
+def is_float0(x):
+    """Whether a value is a float0 array, the tangent of integers."""
+    return getattr(x, "dtype", None) == float0
+
+
+def matching(x, expected, what):
+    """A tangent or cotangent in the type of its value; Python numbers are converted."""
+    if type(x) in (int, float, complex) and not expected.shape:
+        if type(x) is complex and expected.dtype.kind != "c":
+            raise TangentMismatchError(f"{what} is complex, its value is {expected.dtype}")
+        return expected.dtype.type(x)
+    operand, is_weak = operand_of(x)
+    given = operand.type if type(operand) is Tracer else type_of(operand)
+    if given.shape != expected.shape:
+        raise TangentMismatchError(
+            f"{what} has shape {given.shape}, its value has shape {expected.shape}"
+        )
+    if given.dtype != expected.dtype:
+        if not is_weak:
+            raise TangentMismatchError(
+                f"{what} has dtype {given.dtype}, its value has dtype {expected.dtype}; convert "
+                f"it with .astype({short_name(expected.dtype)!r})"
+            )
+        from fungrad.numpy.promotion import convert
+
+        return convert(operand, expected.dtype)
+    return operand
+
+
+def linearize(fun, *primals, has_aux=False):
+    """The value of `fun` at `primals`, and its derivative there as a linear function of tangents.
+
+    The linear function evaluates the derivative without evaluating `fun` again.
+
+    >>> y, push_forward = linearize(lambda x: x**2, 3.0)
+    >>> push_forward(1.0)
+    np.float64(6.0)
+    """
+    title = f"linearize of {function_name(fun)}"
+    chosen = Selected.whole(primals)
+    pairs = [operand_of(leaf, chosen.label(i)) for i, leaf in enumerate(chosen.leaves)]
+    operands = [_as_differentiable(x, leaf) for (x, _), leaf in zip(pairs, chosen.leaves, strict=True)]
+    recorded = Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
+    active = recorded.active(len(operands))
+    outputs, push = recorded.forward(active)
+
+    def push_forward(*tangents):
+        marks = active[: len(operands)]
+        moving = _flat_tangents(chosen, primals, tangents, operands, marks, title)
+        pushed = push(moving)
+        types = recorded.program.output_types
+        dy = [zeros_like(t) if p is None else p for t, p in zip(types, pushed, strict=True)]
+        flat = [None if k is None else dy[k] for k in recorded.positions]
+        if not has_aux:
+            return recorded.tree.unflatten(_settled(flat))
+        count = _split_aux(recorded, title)[1]
+        return recorded.tree.children()[0].unflatten(_settled(flat[:count]))
+
+    y = recorded.outputs(outputs)
+    if not has_aux:
+        return recorded.tree.unflatten(y), push_forward
+    aux_tree, count = _split_aux(recorded, title)
+    first = recorded.tree.children()[0]
+    return first.unflatten(y[:count]), push_forward, aux_tree.unflatten(y[count:])
+
+
+def _settled(values):
+    return values if any(type(v) is Tracer for v in values) else owned(values)
+
+
+def _as_differentiable(x, leaf):
+    return np.float64(leaf) if type(leaf) is int else x
+
+
+def _flat_tangents(chosen, primals, tangents, operands, marks, title):
+    leaves, tree = flatten(tuple(tangents))
+    if tree != chosen.tree:
+        raise TreeMismatchError(
+            f"{title}: the arguments have the structure {chosen.tree}, the tangents {tree}"
+        )
+    moving = []
+    for number, (t, x, is_active) in enumerate(zip(leaves, operands, marks, strict=True)):
+        if is_active:
+            what = f"{title}: the tangent of {chosen.label(number)}"
+            moving.append(matching(t, ArrayType(x.shape, x.dtype), what))
+        elif not is_float0(t):
+            raise TangentMismatchError(f"{title}: {chosen.label(number)} has no tangent")
+    return moving
+
+
+# ---- vjp, linear_transpose
+
+
+def vjp(fun, *primals, has_aux=False):
+    """The value of `fun` at `primals`, and the function from cotangents of the value to cotangents
+    of the arguments, by reverse mode.
+
+    The second result takes a pytree like the value and returns a tuple with one entry per
+    argument (float0 zeros for integers). With `has_aux`, `fun` returns `(output, aux)` and the
+    result is `(output, pull_back, aux)`.
+
+    >>> y, pull_back = vjp(lambda x, y: x * y, 3.0, 4.0)
+    >>> pull_back(1.0)
+    (np.float64(4.0), np.float64(3.0))
+    """
+    title = f"vjp of {function_name(fun)}"
+    chosen = Selected.whole(primals)
+    pairs = [operand_of(leaf, chosen.label(i)) for i, leaf in enumerate(chosen.leaves)]
+    operands = [_as_differentiable(x, leaf) for (x, _), leaf in zip(pairs, chosen.leaves, strict=True)]
+    recorded = Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
+    count = len(recorded.leaves)
+    out_tree = recorded.tree
+    if has_aux:
+        aux_tree, count = _split_aux(recorded, title)
+        out_tree = recorded.tree.children()[0]
+    types = recorded.program.output_types
+    main = {k for k in recorded.positions[:count] if k is not None}
+    wanted = tuple([k in main and t.is_differentiable for k, t in enumerate(types)])
+    outputs, pull = recorded.reverse(recorded.active(len(operands)), wanted)
+    in_types = recorded.program.input_types[: len(operands)]
+
+    def pull_back(cotangent):
+        leaves, tree = flatten(cotangent)
+        if tree != out_tree:
+            raise TreeMismatchError(
+                f"{title}: the output has the structure {out_tree}, the cotangent {tree}"
+            )
+        given = [None] * len(types)
+        paths = [keystr(path) for path, _ in flatten_with_path(cotangent)[0]]
+        for leaf, k, path in zip(leaves, recorded.positions[:count], paths, strict=True):
+            if k is not None and wanted[k]:
+                given[k] = matching(leaf, types[k], f"{title}: the cotangent{at(path)}")
+        pulled = pull(given)[: len(operands)]
+        result = [zeros_like(t) if c is None else c for t, c in zip(in_types, pulled, strict=True)]
+        return chosen.tree.unflatten(_settled(result))
+
+    y = recorded.outputs(outputs)
+    if not has_aux:
+        return recorded.tree.unflatten(y), pull_back
+    return out_tree.unflatten(y[:count]), pull_back, aux_tree.unflatten(y[count:])
+
+
+def at(path):
+    """" at ['w'][0]" for a path, "" for the root."""
+    return f" at {path}" if path else ""
+
+
+def linear_transpose(fun, *primals):
+    """The transpose of a linear function: from cotangents of its output to those of its inputs.
+
+    `primals` are arrays or ShapeDtypeStructs; only their shapes and dtypes matter.
+
+    >>> double = linear_transpose(lambda x: 2 * x, 1.0)
+    >>> double(3.0)
+    (np.float64(6.0),)
+
+    Raises:
+        LinearityError: `fun` is not linear.
+    """
+    title = f"linear_transpose of {function_name(fun)}"
+    chosen = Selected.whole(primals)
+    types = [ArrayType(x.shape, x.dtype) if hasattr(x, "shape") else type_of(x) for x in chosen.leaves]
+    seen = {}
+
+    def flat(*tracers):
+        leaves, seen["tree"] = flatten(chosen.call(fun, tracers))
+        return leaves
+
+    program, captures = trace(flat, types, title)
+    linear = (True,) * len(types) + (False,) * len(captures)
+    given = (True,) * len(program.outputs)
+    transposed, found = transpose(program, linear, given)
+
+    def pull_back(cotangent):
+        leaves, tree = flatten(cotangent)
+        if tree != seen["tree"]:
+            raise TreeMismatchError(
+                f"{title}: the output has the structure {seen['tree']}, the cotangent {tree}"
+            )
+        cotangents = [
+            matching(c, t, f"{title}: cotangent {i}")
+            for i, (c, t) in enumerate(zip(leaves, program.output_types, strict=True))
+        ]
+        pulled = iter(run(transposed, [*captures, *cotangents]))
+        result = [next(pulled) if f else zeros_like(t) for f, t in zip(found, types, strict=True)]
+        return chosen.tree.unflatten(_settled(result))
+
+    return pull_back
+
+
+__all__ = [
+    "float0",
+    "grad",
+    "jvp",
+    "linear_transpose",
+    "linearize",
+    "value_and_grad",
+    "vjp",
+]

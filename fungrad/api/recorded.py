@@ -1,0 +1,209 @@
+"""A user's function, recorded on the leaves of its arguments, with values where they are known."""
+
+import numpy as np
+
+from fungrad.core.program import Literal
+from fungrad.core.tracing import DEFERRED, Recording, Tracer, evaluate, run, slots, state
+from fungrad.core.tree import flatten
+from fungrad.core.types import ArrayType
+from fungrad.transforms.jvp import jvp
+from fungrad.transforms.linearize import linearize
+from fungrad.transforms.vjp import vjp
+
+
+def function_name(function):
+    """The name of a function for titles: "loss", or the class of a callable object."""
+    return getattr(function, "__name__", None) or type(getattr(function, "func", function)).__name__
+
+
+def operand_of(leaf, path=""):
+    """A leaf as a NumPy value or tracer, and whether its dtype is weak."""
+    kind = type(leaf)
+    if kind is Tracer:
+        return leaf, leaf.weak
+    if kind is np.ndarray and leaf.dtype.kind in "biufc":
+        return (leaf if leaf.ndim else leaf[()]), False
+    if kind is float or kind is int or kind is complex or kind is bool:
+        return np.asarray(leaf)[()], True
+    if isinstance(leaf, np.generic) and leaf.dtype.kind in "biufc":
+        return leaf, False
+    value = np.asarray(leaf)
+    if value.dtype.kind not in "biufc":
+        raise TypeError(
+            f"argument{path} of type {kind.__name__} is not numeric: {leaf!r:.60}; pass it as a "
+            "static argument or close over it"
+        )
+    return value[()], False
+
+
+def owned(values, inputs=()):
+    """Results as the user gets them: scalars, or writeable arrays that share no memory."""
+    result = []
+    for x in values:
+        if isinstance(x, np.ndarray):
+            if not x.ndim:
+                x = x[()]
+            elif x.base is not None or not x.flags.writeable or any(x is i for i in inputs):
+                x = np.array(x)
+        result.append(x)
+    return result
+
+
+class Recorded:
+    """One call of a function: its program, the operands of the program, and what it returned.
+
+    `operands` are the values (or tracers of an enclosing trace) of the program's inputs: the
+    leaves that were traced, then the captured values. `leaves` are the flat outputs, `positions`
+    the place of each among the program's outputs (None for what is not numeric).
+    """
+
+    __slots__ = ("leaves", "operands", "positions", "program", "recording", "tree")
+
+    def __init__(self, function, operands, weak, call, title):
+        recording = self.recording = Recording(title)
+        with recording:
+            tracers = []
+            for x, is_weak in zip(operands, weak, strict=True):
+                if type(x) is Tracer:
+                    value = x.recording.values[x.id]
+                    value = x.value if value is DEFERRED else value
+                    tracers.append(recording.add_input(x.type, value, is_weak))
+                else:
+                    kind = ArrayType(x.shape, x.dtype)
+                    tracers.append(recording.add_input(kind, x, is_weak))
+            self.leaves, self.tree = flatten(call(function, tracers))
+            numeric, self.positions = [], []
+            for leaf in self.leaves:
+                if is_numeric(leaf):
+                    self.positions.append(len(numeric))
+                    numeric.append(leaf)
+                else:
+                    self.positions.append(None)
+            self.program = recording.finish(numeric)
+            self.operands = [*operands, *recording.captures]
+
+    # ---- what the program computed
+
+    def output_type(self, k):
+        """The type of output leaf k of the program."""
+        return self.program.outputs[k].type
+
+    def is_nested(self):
+        """Whether the call happened inside an enclosing trace that it depends on."""
+        if state.recording is None:
+            return False
+        return any(type(x) is Tracer for x in self.operands)
+
+    def outputs(self, values):
+        """The flat outputs for the user: program outputs in their places, the rest as it was."""
+        return [
+            leaf if k is None else values[k]
+            for leaf, k in zip(self.leaves, self.positions, strict=True)
+        ]
+
+    def values(self):
+        """The outputs of the program, without evaluating anything twice."""
+        if self.is_nested():
+            return self._inline()[0]
+        known = [self._known(v) for v in self.program.outputs]
+        if any(v is DEFERRED for v in known):
+            known = evaluate(self.program, self.operands)
+        return owned(known, self.operands)
+
+    def _known(self, v):
+        if type(v) is Literal:
+            return v.value
+        return self._slot_values()[slots(self.program)[v]]
+
+    def _slot_values(self):
+        recording = self.recording
+        if not recording.captures:
+            return recording.values
+        captured = set(recording.captured.values())
+        n = recording.input_count
+        rest = [v for i, v in enumerate(recording.values) if i >= n and i not in captured]
+        return [*recording.values[:n], *(recording.values[i] for i in sorted(captured)), *rest]
+
+    def _inline(self):
+        """Record the program in the enclosing trace: its outputs, and all its variables."""
+        values = self._slot_values()[len(self.operands) :]
+        variables = state.recording.inline(self.program, self.operands, values)
+        outputs = [
+            v.value if type(v) is Literal else variables[slots(self.program)[v]]
+            for v in self.program.outputs
+        ]
+        return outputs, variables
+
+    def active(self, count):
+        """Marks for the program's inputs: the first `count` are differentiated."""
+        inputs = self.program.inputs
+        return tuple(
+            [i < count and v.type.is_differentiable for i, v in enumerate(inputs)]
+        )
+
+    # ---- derivatives
+
+    def split(self, halves):
+        """The program's outputs and the residuals of a derivative in two halves."""
+        if halves.slots is not None:
+            if self.is_nested():
+                outputs, variables = self._inline()
+                return outputs, [variables[s] for s in halves.slots]
+            values = self._slot_values()
+            residuals = [values[s] for s in halves.slots]
+            outputs = [self._known(v) for v in self.program.outputs]
+            if not any(v is DEFERRED for v in (*residuals, *outputs)):
+                return outputs, residuals
+        results = run(halves.forward, self.operands)
+        n = len(self.program.outputs)
+        return results[:n], results[n:]
+
+    def reverse(self, active, wanted):
+        """The outputs and the pull-back: flat cotangents (of wanted outputs) to flat cotangents.
+
+        Inputs without a cotangent get None.
+        """
+        halves = vjp(self.program, active, wanted)
+        outputs, residuals = self.split(halves)
+        if not self.is_nested():
+            outputs = owned(outputs, self.operands)
+
+        def pull_back(cotangents):
+            given = [c for c, g in zip(cotangents, halves.given, strict=True) if g]
+            pulled = iter(run(halves.backward, [*residuals, *given]))
+            return [next(pulled) if has else None for has in halves.has_cotangent]
+
+        return outputs, pull_back
+
+    def forward(self, active):
+        """The outputs and the push-forward: flat tangents (of active inputs) to flat tangents.
+
+        Outputs without a tangent get None.
+        """
+        halves = linearize(self.program, active)
+        outputs, residuals = self.split(halves)
+        if not self.is_nested():
+            outputs = owned(outputs, self.operands)
+
+        def push_forward(tangents):
+            pushed = iter(run(halves.linear, [*residuals, *tangents]))
+            return [next(pushed) if has else None for has in halves.out_active]
+
+        return outputs, push_forward
+
+    def jvp(self, active, tangents):
+        """The outputs and their tangents (None where there is none), in one pass."""
+        program, out_active = jvp(self.program, active)
+        results = run(program, [*self.operands, *tangents])
+        n = len(self.program.outputs)
+        pushed = iter(results[n:])
+        return results[:n], [next(pushed) if has else None for has in out_active]
+
+
+def is_numeric(leaf):
+    """Whether an output leaf is an array, a number or a tracer."""
+    if type(leaf) is Tracer or isinstance(leaf, int | float | complex):
+        return True
+    if isinstance(leaf, np.ndarray | np.generic):
+        return leaf.dtype.kind in "biufc"
+    return False

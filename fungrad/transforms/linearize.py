@@ -1,0 +1,171 @@
+"""Forward mode split in two: what depends on the values, and what is linear in the tangents."""
+
+from dataclasses import dataclass
+
+from fungrad.core.program import Equation, Literal, Program, Variable, derived
+from fungrad.core.tracing import slots
+from fungrad.transforms.jvp import record_jvp
+
+
+@dataclass(frozen=True)
+class Split:
+    """A primitive that contains programs, split by `split(known)` in two primitives.
+
+    `known` computes the outputs marked in `known_outputs` from the known inputs, then residuals.
+    `unknown` takes the residuals, then the unknown inputs, and computes the other outputs. A
+    residual is ("output", k), output k of `known`, or ("input", i), input i of the whole.
+    """
+
+    known: object
+    unknown: object
+    known_outputs: tuple
+    residuals: tuple
+
+
+@dataclass(frozen=True)
+class Linearized:
+    """The two halves of a derivative.
+
+    `forward` is x -> (y, residuals); `linear` is (residuals, dx) -> dy. Where `slots` is not None,
+    `forward` computes what the program computed anyway, and residual k is slot `slots[k]` of it.
+    """
+
+    forward: Program
+    linear: Program
+    slots: tuple | None
+    residual_count: int
+    out_active: tuple
+
+
+@derived
+def linearize(program, active):
+    """x -> (y, residuals) and (residuals, dx) -> dy.
+
+    Residuals are values that the program computes anyway; factors such as cos(x) are computed in
+    the linear half, once, where they are needed.
+    """
+    whole, where, out_active = record_jvp(program, active)
+    count = len(program.inputs)
+    order = [v for v, _ in sorted(slots(whole).items(), key=lambda item: item[1])]
+    images = {order[i] for i in where.values() if type(i) is not Literal}
+    known, unknown, replaced, is_split = partition(
+        whole.equations, set(whole.inputs[count:])
+    )
+    y = [replaced.get(v, v) for v in whole.outputs[: len(program.outputs)]]
+    dy = whole.outputs[len(program.outputs) :]
+    saved = images | set(replaced.values()) | {v for e in known if e.residual for v in e.outputs}
+    residuals, linear_equations = recompute(known, unknown, saved, dy, set(whole.inputs[count:]))
+    linear = Program(
+        (*residuals, *whole.inputs[count:]), tuple(linear_equations), dy, program.name
+    )
+    if is_split:
+        equations = tuple([e.equation for e in known])
+        forward = Program(whole.inputs[:count], equations, (*y, *residuals), program.name)
+        return Linearized(live(forward), linear, None, len(residuals), out_active)
+    back = {order[i]: v for v, i in where.items() if type(i) is not Literal}
+    own = [back[v] for v in residuals]
+    forward = program.replace(outputs=(*program.outputs, *own))
+    numbers = slots(program)
+    return Linearized(
+        forward, linear, tuple([numbers[v] for v in own]), len(residuals), out_active
+    )
+
+
+@dataclass(frozen=True)
+class Known:
+    """An equation of the known half; `residual` where it is the first half of a split one."""
+
+    equation: Equation
+    residual: bool
+
+    @property
+    def outputs(self):
+        return self.equation.outputs
+
+
+def partition(equations, unknown):
+    """Equations that do not depend on the unknown variables, those that do, and replacements.
+
+    An equation with a `split` rule that depends on them in part goes to both sides; variables of
+    its known outputs are replaced by new ones.
+    """
+    known_half, unknown_half, replaced, is_split = [], [], {}, False
+    unknown = set(unknown)
+    for e in equations:
+        inputs = tuple([replaced.get(v, v) for v in e.inputs])
+        known = tuple([v not in unknown for v in inputs])
+        if all(known):
+            known_half.append(Known(Equation(e.primitive, inputs, e.outputs, e.source), False))
+            continue
+        splitter = getattr(e.primitive, "split", None)
+        split = splitter(known) if splitter and any(known) else None
+        if split is None:
+            unknown_half.append(Equation(e.primitive, inputs, e.outputs, e.source))
+            unknown.update(e.outputs)
+            continue
+        is_split = True
+        first, second = split_equation(e, inputs, known, split)
+        known_half.append(Known(first, True))
+        unknown_half.append(second)
+        unknown.update(second.outputs)
+        made = iter(first.outputs)
+        for v, is_known in zip(e.outputs, split.known_outputs, strict=True):
+            if is_known:
+                replaced[v] = next(made)
+    return known_half, unknown_half, replaced, is_split
+
+
+def split_equation(e, inputs, known, split):
+    """The two equations of a split one."""
+    known_inputs = tuple([v for v, k in zip(inputs, known, strict=True) if k])
+    unknown_inputs = tuple([v for v, k in zip(inputs, known, strict=True) if not k])
+    made = tuple([Variable(t) for t in split.known.infer(*[v.type for v in known_inputs])])
+    residuals = tuple([made[k] if kind == "output" else inputs[k] for kind, k in split.residuals])
+    rest = tuple([v for v, k in zip(e.outputs, split.known_outputs, strict=True) if not k])
+    return (
+        Equation(split.known, known_inputs, made, e.source),
+        Equation(split.unknown, (*residuals, *unknown_inputs), rest, e.source),
+    )
+
+
+def recompute(known, unknown, saved, outputs, tangents):
+    """The residuals that the unknown equations need, and these equations completed.
+
+    Known values that are not in `saved` are recomputed from those that are.
+    """
+    maker = {v: k.equation for k in known for v in k.outputs}
+    residuals, pulled, done = {}, [], set()
+
+    def need(v):
+        if type(v) is Literal or v in tangents or v in done:
+            return
+        e = maker.get(v)
+        if e is None or v in saved:
+            residuals[v] = None
+            return
+        for u in e.inputs:
+            need(u)
+        if e.outputs[0] not in done:
+            pulled.append(e)
+            done.update(e.outputs)
+
+    made = {v for e in unknown for v in e.outputs}
+    for e in unknown:
+        for v in e.inputs:
+            if v not in made:
+                need(v)
+    for v in outputs:
+        if v not in made:
+            need(v)
+    return tuple(residuals), [*pulled, *unknown]
+
+
+def live(program):
+    """The program without equations that no output needs."""
+    needed = set(program.outputs)
+    kept = []
+    for e in reversed(program.equations):
+        if needed.intersection(e.outputs):
+            kept.append(e)
+            needed.update(e.inputs)
+    return program.replace(equations=tuple(reversed(kept)))

@@ -1,0 +1,42 @@
+"""Reverse mode: linearize, then transpose."""
+
+from dataclasses import dataclass
+
+from fungrad.core.program import Program, derived
+from fungrad.transforms.linearize import linearize
+from fungrad.transforms.transpose import transpose
+
+
+@dataclass(frozen=True)
+class Reverse:
+    """The two halves of a reverse derivative.
+
+    `forward` is x -> (y, residuals); `backward` is (residuals, ct_y) -> ct_x, where only outputs
+    with `given` have a cotangent and only inputs with `has_cotangent` get one. For `slots` see
+    `Linearized`.
+    """
+
+    forward: Program
+    backward: Program
+    slots: tuple | None
+    residual_count: int
+    given: tuple
+    has_cotangent: tuple
+
+
+@derived
+def vjp(program, active, wanted):
+    """x -> (y, residuals) and (residuals, ct_y) -> ct_x.
+
+    `active` marks the inputs to differentiate, `wanted` the outputs that may have a cotangent.
+    """
+    halves = linearize(program, active)
+    linear = (False,) * halves.residual_count + (True,) * sum(active)
+    given = tuple([a and w for a, w in zip(halves.out_active, wanted, strict=True)])
+    among = tuple([w for a, w in zip(halves.out_active, wanted, strict=True) if a])
+    backward, found = transpose(halves.linear, linear, among)
+    marks = iter(found)
+    has_cotangent = tuple([a and next(marks) for a in active])
+    return Reverse(
+        halves.forward, backward, halves.slots, halves.residual_count, given, has_cotangent
+    )
