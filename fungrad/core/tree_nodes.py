@@ -1,18 +1,15 @@
-"""The kinds of containers that pytrees are made of, and the table from classes to kinds.
+"""Nodes: a container of a pytree without its children is a kind and its data.
 
 A kind knows how the containers of one class are taken apart and put together. What is not a child
-is data: the keys of a dict, the static fields of a dataclass. A kind with its data is a `Node`.
+is data: the keys of a dict, the static fields of a dataclass.
 """
 
-import dataclasses
 from abc import ABC, abstractmethod
-from collections import OrderedDict, defaultdict
-from functools import partial
-from operator import itemgetter
+from enum import Enum
 from threading import RLock
 from weakref import WeakValueDictionary
 
-from fungrad.core.tree_paths import DictKey, FlattenedIndexKey, GetAttrKey, SequenceKey
+import numpy as np
 
 intern_lock = RLock()
 _nodes = WeakValueDictionary()
@@ -24,24 +21,28 @@ class Node:
     __slots__ = ("__weakref__", "build", "data", "is_plain", "kind")
 
     def __new__(cls, kind, data=None):
-        key = (kind, fingerprint(data))
         try:
-            with intern_lock:
-                self = _nodes.get(key)
-                if self is None:
-                    self = _nodes[key] = object.__new__(cls)
-                    self.kind = kind
-                    self.data = data if _is_hashable(data) else copied(data)
-                    self.build = kind.builder(self.data)
-                    self.is_plain = _is_plain(data)
-                return self
+            key = (kind, fingerprint(data))
+            self = _nodes.get(key)
         except TypeError as error:
-            if _is_hashable(key):
-                raise
             raise TypeError(
                 f"the static data of a {kind.type.__name__} in a pytree must be hashable, "
                 f"got {data!r} ({error}): arrays belong to the children"
             ) from None
+        return cls._intern(key, kind, data) if self is None else self
+
+    @classmethod
+    def _intern(cls, key, kind, data):
+        with intern_lock:
+            self = _nodes.get(key)
+            if self is None:
+                self = object.__new__(cls)
+                self.kind = kind
+                self.data = data if is_hashable(data) else copied(data)
+                self.build = kind.builder(self.data)
+                self.is_plain = _is_plain(data)
+                _nodes[key] = self
+            return self
 
 
 class NodeKind(ABC):
@@ -68,268 +69,6 @@ class NodeKind(ABC):
     @abstractmethod
     def show(self, data, children):
         """The printed structure; `children` are the texts of the children."""
-
-
-class TupleKind(NodeKind):
-    """Tuples; the children are the items."""
-
-    def __init__(self):
-        self.type = tuple
-        self.node = Node(self)
-
-    def open(self, container):
-        return self.node, container
-
-    def builder(self, data):
-        return tuple
-
-    def keys(self, container, data):
-        return [SequenceKey(i) for i in range(len(container))]
-
-    def phrase(self, data, count):
-        return f"a tuple of length {count}"
-
-    def show(self, data, children):
-        return f"({children[0]},)" if len(children) == 1 else f"({', '.join(children)})"
-
-
-class ListKind(NodeKind):
-    """Lists; the children are the items."""
-
-    def __init__(self):
-        self.type = list
-        self.node = Node(self)
-
-    def open(self, container):
-        return self.node, container
-
-    def builder(self, data):
-        return list
-
-    def keys(self, container, data):
-        return [SequenceKey(i) for i in range(len(container))]
-
-    def phrase(self, data, count):
-        return f"a list of length {count}"
-
-    def show(self, data, children):
-        return f"[{', '.join(children)}]"
-
-
-class NoneKind(NodeKind):
-    """None, a container without children."""
-
-    def __init__(self):
-        self.type = type(None)
-        self.node = Node(self)
-
-    def open(self, container):
-        return self.node, ()
-
-    def builder(self, data):
-        return lambda children: None
-
-    def keys(self, container, data):
-        return []
-
-    def phrase(self, data, count):
-        return "None"
-
-    def show(self, data, children):
-        return "None"
-
-
-class DictKind(NodeKind):
-    """Dicts; the children are the values in the order of the sorted keys, which are the data."""
-
-    _most_orders = 4096
-
-    def __init__(self):
-        self.type = dict
-        self.orders = {}  # keys as they come and their types: the node, and a function to the values
-
-    def open(self, container):
-        keys = tuple(container)
-        try:
-            node, values = self.orders[keys, tuple(map(type, keys))]
-        except KeyError:
-            node, values = self._sort(keys)
-        return node, values(container)
-
-    def _sort(self, keys):
-        data = sorted_keys(keys)
-        found = Node(self, data), _getter(data)
-        if _SELF_EVIDENT.issuperset(map(type, keys)):
-            if len(self.orders) >= self._most_orders:
-                self.orders.clear()
-            self.orders[keys, tuple(map(type, keys))] = found
-        return found
-
-    def builder(self, data):
-        return lambda children: dict(zip(data, children, strict=True))
-
-    def keys(self, container, data):
-        return [DictKey(k) for k in data]
-
-    def phrase(self, data, count):
-        return "a dict" + _with_keys(data)
-
-    def show(self, data, children):
-        return "{" + ", ".join(f"{k!r}: {c}" for k, c in zip(data, children, strict=True)) + "}"
-
-
-class OrderedDictKind(NodeKind):
-    """OrderedDicts; the children are the values in their own order."""
-
-    def __init__(self):
-        self.type = OrderedDict
-
-    def open(self, container):
-        return Node(self, tuple(container)), container.values()
-
-    def builder(self, data):
-        return lambda children: OrderedDict(zip(data, children, strict=True))
-
-    def keys(self, container, data):
-        return [DictKey(k) for k in data]
-
-    def phrase(self, data, count):
-        return "an OrderedDict" + _with_keys(data)
-
-    def show(self, data, children):
-        return _show_custom(f"OrderedDict[{data}]", children)
-
-
-class DefaultDictKind(NodeKind):
-    """Defaultdicts, as dicts; the data are the factory of new values and the sorted keys."""
-
-    def __init__(self):
-        self.type = defaultdict
-
-    def open(self, container):
-        keys = sorted_keys(tuple(container))
-        return Node(self, (container.default_factory, keys)), [container[k] for k in keys]
-
-    def builder(self, data):
-        factory, keys = data
-        return lambda children: defaultdict(factory, zip(keys, children, strict=True))
-
-    def keys(self, container, data):
-        return [DictKey(k) for k in data[1]]
-
-    def phrase(self, data, count):
-        return f"a defaultdict of {data[0]}" + _with_keys(data[1])
-
-    def show(self, data, children):
-        return _show_custom(f"defaultdict[{data}]", children)
-
-
-class NamedTupleKind(NodeKind):
-    """Instances of one namedtuple class; the children are the fields."""
-
-    def __init__(self, type):
-        self.type = type
-        self.node = Node(self)
-
-    def open(self, container):
-        return self.node, container
-
-    def builder(self, data):
-        return self.type._make
-
-    def keys(self, container, data):
-        return [GetAttrKey(name) for name in self.type._fields]
-
-    def phrase(self, data, count):
-        return f"a namedtuple {self.type.__name__}"
-
-    def show(self, data, children):
-        return _show_custom(f"namedtuple[{self.type.__name__}]", children)
-
-
-class DataclassKind(NodeKind):
-    """Instances of one dataclass that nobody registered; fields marked as static are the data.
-
-    They are rebuilt field by field. `__init__` and `__post_init__` do not run, since they may check
-    what a traced value cannot answer.
-    """
-
-    def __init__(self, type):
-        fields = dataclasses.fields(type)
-        self.type = type
-        self.static_names = tuple([f.name for f in fields if f.metadata.get("static", False)])
-        self.names = tuple([f.name for f in fields if f.name not in self.static_names])
-        self.node = None if self.static_names else Node(self, ())
-
-    def open(self, container):
-        children = [getattr(container, name) for name in self.names]
-        if self.node is not None:
-            return self.node, children
-        return Node(self, tuple([getattr(container, n) for n in self.static_names])), children
-
-    def builder(self, data):
-        def build(children):
-            container = object.__new__(self.type)
-            for name, value in zip(self.static_names, data, strict=True):
-                object.__setattr__(container, name, value)
-            for name, value in zip(self.names, children, strict=True):
-                object.__setattr__(container, name, value)
-            return container
-
-        return build
-
-    def keys(self, container, data):
-        return [GetAttrKey(name) for name in self.names]
-
-    def phrase(self, data, count):
-        pairs = zip(self.static_names, data, strict=True)
-        static = ", ".join([f"{name}={value!r}" for name, value in pairs])
-        return f"a {self.type.__name__}" + (f" with the static {static}" if static else "")
-
-    def show(self, data, children):
-        return _show_custom(f"{self.type.__name__}[{data}]", children)
-
-
-class RegisteredKind(NodeKind):
-    """Instances of a class that somebody registered, with the functions given for it."""
-
-    def __init__(self, type, flatten, unflatten, flatten_with_keys=None):
-        self.type = type
-        self.flatten = flatten
-        self.unflatten = unflatten
-        self.flatten_with_keys = flatten_with_keys
-        self.node = Node(self)
-
-    def open(self, container):
-        children, data = self._pair(self.flatten(container))
-        return self.node if data is None else Node(self, data), children
-
-    def _pair(self, result):
-        try:
-            children, data = result
-        except (TypeError, ValueError):
-            raise TypeError(
-                f"the flatten function of {self.type.__name__} must return a pair "
-                f"(children, static data), got {result!r}"
-            ) from None
-        return children, data
-
-    def builder(self, data):
-        if _is_hashable(data):
-            return lambda children: self.unflatten(data, tuple(children))
-        return lambda children: self.unflatten(copied(data), tuple(children))
-
-    def keys(self, container, data):
-        if self.flatten_with_keys is not None:
-            return [key for key, _ in self._pair(self.flatten_with_keys(container))[0]]
-        return [FlattenedIndexKey(i) for i in range(len(tuple(self.open(container)[1])))]
-
-    def phrase(self, data, count):
-        static = "" if data is None or data == () else f" and the static data {data!r}"
-        return f"a {self.type.__name__} with {count} {'child' if count == 1 else 'children'}{static}"
-
-    def show(self, data, children):
-        return _show_custom(f"{self.type.__name__}[{data}]", children)
 
 
 # ---- data
@@ -361,84 +100,21 @@ def copied(data):
     return data
 
 
-_SELF_EVIDENT = frozenset({str, int, bool, bytes, type(None)})  # equal and of one type: the same
-_PLAIN = _SELF_EVIDENT | {float, complex, type}
+SELF_EVIDENT = frozenset({str, int, bool, bytes, type(None)})  # equal and of one type: the same
+_PLAIN = SELF_EVIDENT | {float, complex, type}
 
 
 def _is_plain(data):
-    """Whether data are numbers, texts and classes, so that keeping them costs no memory."""
-    return type(data) in _PLAIN or (type(data) is tuple and all(map(_is_plain, data)))
+    """Whether data are numbers, texts, classes and dtypes, so that keeping them costs no memory."""
+    if type(data) is tuple:
+        return all(map(_is_plain, data))
+    return type(data) in _PLAIN or isinstance(data, (Enum, np.dtype))
 
 
-def _is_hashable(data):
+def is_hashable(data):
+    """Whether the data can be a key; else they hold a list, dict or set that could change."""
     try:
         hash(data)
     except TypeError:
         return False
     return True
-
-
-def sorted_keys(keys):
-    """The keys of a dict in order; ValueError when they cannot be ordered."""
-    try:
-        return tuple(sorted(keys))
-    except TypeError as error:
-        raise ValueError(
-            f"the keys of a dict in a pytree must be sortable, got {', '.join(map(repr, keys))} "
-            f"({error}): use keys of one type, or an OrderedDict"
-        ) from None
-
-
-def _getter(keys):
-    """The function from a dict to the values of the keys, a tuple."""
-    if len(keys) > 1:
-        return itemgetter(*keys)
-    return partial(_values, keys)
-
-
-def _values(keys, mapping):
-    return tuple([mapping[k] for k in keys])
-
-
-def _with_keys(keys):
-    if not keys:
-        return " without keys"
-    shown = ", ".join([repr(k) for k in keys[:8]]) + (", ..." if len(keys) > 8 else "")
-    return f" with the {'key' if len(keys) == 1 else 'keys'} {shown}"
-
-
-def _show_custom(label, children):
-    return f"CustomNode({label}, [{', '.join(children)}])"
-
-
-# ---- the table
-
-TUPLE = TupleKind()
-kinds: dict = {  # the class of every value seen so far; None for leaves
-    tuple: TUPLE,
-    list: ListKind(),
-    type(None): NoneKind(),
-    dict: DictKind(),
-    OrderedDict: OrderedDictKind(),
-    defaultdict: DefaultDictKind(),
-    SequenceKey: None,
-    DictKey: None,
-    GetAttrKey: None,
-    FlattenedIndexKey: None,
-}
-
-
-def kind_of(type):
-    """The kind of the containers of a class, or None when its instances are leaves."""
-    try:
-        return kinds[type]
-    except KeyError:
-        return kinds.setdefault(type, _recognise(type))
-
-
-def _recognise(type):
-    if issubclass(type, tuple) and hasattr(type, "_fields"):
-        return NamedTupleKind(type)
-    if "__dataclass_fields__" in vars(type) and type.__new__ is object.__new__:
-        return DataclassKind(type)
-    return None

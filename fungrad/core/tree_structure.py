@@ -1,17 +1,19 @@
 """The structure of a pytree, and the walks from a tree to its structure and leaves and back."""
 
-from functools import partial
-from itertools import islice
 from operator import itemgetter
 from weakref import WeakValueDictionary
 
 from fungrad.core.errors import TreeMismatchError
-from fungrad.core.tree_nodes import Node, intern_lock, kind_of, kinds
+from fungrad.core.tree_kinds import kind_of, kinds
+from fungrad.core.tree_nodes import Node, intern_lock
 from fungrad.core.tree_paths import keystr
+from fungrad.core.tree_specialised import builder_of, is_small, matcher_of
 
 _structures = WeakValueDictionary()  # (node, *children): the structure, while somebody uses it
 _kept: dict = {}  # the same for plain ones, kept alive so that they are found at once
 _MOST_KEPT = 10_000
+_USES_BEFORE_CODE = 4
+_set = object.__setattr__
 
 
 class PyTreeDef:
@@ -20,7 +22,10 @@ class PyTreeDef:
     Immutable and interned: equal structures are one object, so comparing and hashing cost nothing.
     """
 
-    __slots__ = ("__weakref__", "_build", "_children", "is_plain", "node", "num_leaves", "num_nodes")
+    __slots__ = (
+        *("node", "num_leaves", "num_nodes", "is_plain", "_children", "__weakref__"),
+        *("_build", "_match", "_uses"),  # generated functions, when used often enough
+    )
 
     def __new__(cls, node, children):
         key = (node, *children)
@@ -36,19 +41,15 @@ class PyTreeDef:
         return self
 
     def _fill(self, node, children):
-        fill = partial(object.__setattr__, self)
-        fill("node", node)
-        fill("_children", children)
-        fill("num_nodes", 1 + sum([c.num_nodes for c in children]))
-        if node is None:
-            fill("num_leaves", 1)
-            fill("is_plain", True)
-            fill("_build", itemgetter(0))
-            return
-        fill("num_leaves", sum([c.num_leaves for c in children]))
-        fill("is_plain", node.is_plain and all([c.is_plain for c in children]))
-        is_flat = all([c is LEAF for c in children])
-        fill("_build", node.build if is_flat else self._build_nested)
+        is_leaf = node is None
+        _set(self, "node", node)
+        _set(self, "_children", children)
+        _set(self, "num_nodes", 1 + sum([c.num_nodes for c in children]))
+        _set(self, "num_leaves", 1 if is_leaf else sum([c.num_leaves for c in children]))
+        _set(self, "is_plain", is_leaf or (node.is_plain and all(c.is_plain for c in children)))
+        _set(self, "_build", itemgetter(0) if is_leaf else None)
+        _set(self, "_match", None)
+        _set(self, "_uses", 0)
 
     def __setattr__(self, name, value):
         raise AttributeError("a PyTreeDef is immutable")
@@ -56,7 +57,7 @@ class PyTreeDef:
     def unflatten(self, leaves):
         """The tree of this structure with the given leaves.
 
-        >>> flatten_tree(({"a": 1}, 2))[1].unflatten([10, 20])
+        >>> flatten(({"a": 1}, 2))[1].unflatten([10, 20])
         ({'a': 10}, 20)
         """
         if type(leaves) is not list and type(leaves) is not tuple:
@@ -64,15 +65,50 @@ class PyTreeDef:
         if len(leaves) != self.num_leaves:
             wanted = f"{self.num_leaves} {'leaf' if self.num_leaves == 1 else 'leaves'}"
             raise TreeMismatchError(f"unflatten: {self} takes {wanted}, got {len(leaves)}")
-        return self._build(leaves)
+        build = self._build
+        return build(leaves) if build is not None else self._build_nested(leaves)
 
     def _build_nested(self, leaves):
-        return _build_from(self, iter(leaves))
+        self._count_use()
+        build = self.node.build
+        if self.num_nodes == self.num_leaves + 1:
+            return build(leaves)
+        parts = []
+        start = 0
+        for child in self._children:
+            stop = start + child.num_leaves
+            parts.append(child.unflatten(leaves[start:stop]))
+            start = stop
+        return build(parts)
+
+    def _count_use(self):
+        """Generate the functions of a structure that is used for the fourth time."""
+        uses = self._uses + 1
+        _set(self, "_uses", uses)
+        if uses == _USES_BEFORE_CODE and is_small(self):
+            _set(self, "_build", builder_of(self))
+            _set(self, "_match", matcher_of(self))
+
+    def match(self, tree):
+        """The leaves of a tree of this structure, or None when it has another; faster than flatten.
+
+        Keys of dicts are compared by `==`.
+
+        >>> pair = flatten((1, 2))[1]
+        >>> pair.match((3, 4)), pair.match([3, 4])
+        ([3, 4], None)
+        """
+        match = self._match
+        if match is not None:
+            return match(tree)
+        self._count_use()
+        leaves, found = flatten(tree)
+        return leaves if found is self else None
 
     def children(self):
         """The structures of the children, a list.
 
-        >>> flatten_tree(({"a": 1}, 2))[1].children()
+        >>> flatten(({"a": 1}, 2))[1].children()
         [PyTreeDef({'a': *}), PyTreeDef(*)]
         """
         return list(self._children)
@@ -80,7 +116,7 @@ class PyTreeDef:
     def node_data(self):
         """The class of the container and its static data; None for a leaf.
 
-        >>> flatten_tree({"a": 1})[1].node_data()
+        >>> flatten({"a": 1})[1].node_data()
         (<class 'dict'>, ('a',))
         """
         return None if self is LEAF else (self.node.kind.type, self.node.data)
@@ -88,7 +124,7 @@ class PyTreeDef:
     def flatten_up_to(self, tree):
         """The subtrees of `tree` at the leaves of this structure, of which it is an extension.
 
-        >>> flatten_tree((1, 2))[1].flatten_up_to(([3, 4], None))
+        >>> flatten((1, 2))[1].flatten_up_to(([3, 4], None))
         [[3, 4], None]
         """
         return subtrees(self, tree, "flatten_up_to")
@@ -96,7 +132,7 @@ class PyTreeDef:
     def compose(self, inner):
         """This structure with `inner` in place of each leaf.
 
-        >>> flatten_tree((1, 2))[1].compose(flatten_tree([1])[1])
+        >>> flatten((1, 2))[1].compose(flatten([1])[1])
         PyTreeDef(([*], [*]))
         """
         if self is LEAF:
@@ -127,24 +163,22 @@ def _show(structure):
     return structure.node.kind.show(structure.node.data, [_show(c) for c in structure.children()])
 
 
-def _build_from(structure, leaves):
-    """The tree of a structure from an iterator over leaves."""
-    parts = []
-    for child in structure._children:
-        if child is LEAF:
-            parts.append(next(leaves))
-        elif child._build is child.node.build:
-            parts.append(child._build(list(islice(leaves, child.num_leaves))))
-        else:
-            parts.append(_build_from(child, leaves))
-    return structure.node.build(parts)
-
-
 # ---- from a tree to its leaves and structure: the hot path of every call of a transform
 
 
-def flatten_tree(tree):
-    """The leaves of a tree, left to right, and its structure."""
+def flatten(tree, is_leaf=None):
+    """The leaves of a tree, left to right, and its structure.
+
+    `is_leaf(subtree)` is asked at each level; where it is true, the whole subtree is one leaf.
+
+    >>> flatten({"b": (1, 2), "a": None, "c": 3})
+    ([1, 2, 3], PyTreeDef({'a': None, 'b': (*, *), 'c': *}))
+    >>> flatten((1, None), is_leaf=lambda x: x is None)
+    ([1, None], PyTreeDef((*, *)))
+    """
+    if is_leaf is not None:
+        leaves = []
+        return leaves, _flatten_until(tree, is_leaf, leaves)
     try:
         kind = kinds[type(tree)]
     except KeyError:
@@ -177,18 +211,18 @@ def _flatten_children(node, children, leaves):
         return PyTreeDef(node, key[1:])
 
 
-def flatten_until(tree, is_leaf, leaves):
+def _flatten_until(tree, is_leaf, leaves):
     """Append the leaves of a tree, where `is_leaf(subtree)` ends the walk; return its structure."""
     kind = kind_of(type(tree))
     if kind is None or is_leaf(tree):
         leaves.append(tree)
         return LEAF
     node, children = kind.open(tree)
-    return PyTreeDef(node, [flatten_until(child, is_leaf, leaves) for child in children])
+    return PyTreeDef(node, [_flatten_until(child, is_leaf, leaves) for child in children])
 
 
 def flatten_paths(tree, path, is_leaf, leaves):
-    """Append (path, leaf) pairs, where `is_leaf(path, subtree)` ends the walk; return the structure."""
+    """Append (path, leaf) pairs, `is_leaf(path, subtree)` ending the walk; return the structure."""
     kind = kind_of(type(tree))
     if kind is None or is_leaf(path, tree):
         leaves.append((path, tree))
@@ -204,20 +238,20 @@ def flatten_paths(tree, path, is_leaf, leaves):
 
 def subtrees(structure, tree, title):
     """The subtrees at the leaves of `structure`; TreeMismatchError, begun by `title`, on mismatch."""
-    leaves, found = flatten_tree(tree)
-    return leaves if found is structure else _matched(structure, tree, title, is_prefix=True)
+    leaves = structure.match(tree)
+    return _matched(structure, tree, title, True) if leaves is None else leaves
 
 
 def leaves_like(structure, tree, title):
     """The leaves of a tree of this very structure; TreeMismatchError, begun by `title`, if not.
 
-    >>> leaves_like(flatten_tree((1, 2))[1], [1, 2], "vjp")
+    >>> leaves_like(flatten((1, 2))[1], [1, 2], "vjp")
     Traceback (most recent call last):
       ...
     fungrad.core.errors.TreeMismatchError: vjp: expected a tuple of length 2, got a list of length 2
     """
-    leaves, found = flatten_tree(tree)
-    return leaves if found is structure else _matched(structure, tree, title, is_prefix=False)
+    leaves = structure.match(tree)
+    return _matched(structure, tree, title, False) if leaves is None else leaves
 
 
 def _matched(structure, tree, title, is_prefix):
