@@ -223,7 +223,7 @@ class DataclassKind(NodeKind):
     def phrase(self, data, count):
         pairs = zip(self.static_names, data, strict=True)
         static = ", ".join([f"{name}={value!r}" for name, value in pairs])
-        return f"a {self.type.__name__}" + (f" with the static {static}" if static else "")
+        return _a(self.type) + (f" with the static {static}" if static else "")
 
     def show(self, data, children):
         return _show_custom(f"{self.type.__name__}[{data}]", children)
@@ -265,9 +265,8 @@ class RegisteredKind(NodeKind):
 
     def phrase(self, data, count):
         static = "" if data is None or data == () else f" and the static data {data!r}"
-        return (
-            f"a {self.type.__name__} with {count} {'child' if count == 1 else 'children'}{static}"
-        )
+        children = "1 child" if count == 1 else f"{count} children"
+        return f"{_a(self.type)} with {children}{static}"
 
     def show(self, data, children):
         return _show_custom(f"{self.type.__name__}[{data}]", children)
@@ -296,6 +295,10 @@ def _getter(keys):
 
 def _values(keys, mapping):
     return tuple([mapping[k] for k in keys])
+
+
+def _a(type):
+    return f"{'an' if type.__name__[0] in 'AEIOUaeiou' else 'a'} {type.__name__}"
 
 
 def _with_keys(keys):

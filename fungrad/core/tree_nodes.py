@@ -26,7 +26,7 @@ class Node:
             self = _nodes.get(key)
         except TypeError as error:
             raise TypeError(
-                f"the static data of a {kind.type.__name__} in a pytree must be hashable, "
+                f"the static data of {kind.type.__name__} in a pytree must be hashable, "
                 f"got {data!r} ({error}): arrays belong to the children"
             ) from None
         return cls._intern(key, kind, data) if self is None else self

@@ -44,7 +44,7 @@ def builder_of(structure):
     made = _expression(structure, iter(names), constants)
     source = f"def build(leaves):\n    {_targets(names)} = leaves\n    return {made}\n"
     exec(source, constants)
-    return constants["build"]
+    return constants.pop("build")  # so that function and globals are no cycle
 
 
 def _expression(structure, names, constants):
@@ -72,7 +72,7 @@ def matcher_of(structure):
         f"    return [{', '.join(names)}]\n"
     )
     exec(source, constants)
-    return constants["match"]
+    return constants.pop("match")
 
 
 def _take_apart(structure, tree, lines, names, constants, numbers):
