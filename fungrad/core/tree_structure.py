@@ -277,13 +277,25 @@ def _match(structure, tree, is_prefix, parts):
     given, children = kind.open(tree)
     children = tuple(children)
     if len(children) != len(inner) or (given is not node and given.data != node.data):
-        return (), expected, phrase_of(tree)
+        return (), expected, phrase_of(tree) + _key_changes(tree, node, given)
     for i, (part, child) in enumerate(zip(inner, children, strict=True)):
         difference = _match(part, child, is_prefix, parts)
         if difference is not None:
             path, expected, given = difference
             return (kind.keys(tree, node.data)[i], *path), expected, given
     return None
+
+
+def _key_changes(tree, node, given):
+    """Which keys a dict lacks and which it has besides, for dicts too long to be read."""
+    if given is node:
+        return ""
+    wanted, found = node.kind.keys(tree, node.data), given.kind.keys(tree, given.data)
+    missing = [str(k) for k in wanted if k not in found]
+    besides = [str(k) for k in found if k not in wanted]
+    changes = [("lacks", missing), ("has besides", besides)]
+    texts = [f"{verb} {', '.join(keys[:4])}" for verb, keys in changes if keys]
+    return f" ({', '.join(texts)})" if texts else ""
 
 
 def phrase_of(tree):

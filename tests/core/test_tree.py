@@ -573,8 +573,11 @@ def test_mismatch_names_the_first_difference(x, y, text):
 def test_mismatch_of_long_dicts_is_short():
     x = {f"k{i:02}": 0 for i in range(30)}
     with pytest.raises(TreeMismatchError) as error:
-        tree.map(lambda a, b: 0, x, {**x, "extra": 1})
+        tree.map(lambda a, b: 0, x, {**x, "new": 1})
+    assert str(error.value).endswith(", ... (has besides ['new'])")
     assert len(str(error.value)) < 250
+    with pytest.raises(TreeMismatchError, match=r"lacks \['k00'\], has besides \['z'\]\)"):
+        tree.map(lambda a, b: 0, x, {**dict(list(x.items())[1:]), "z": 1})
 
 
 def test_leaves_like_wants_the_very_structure():
