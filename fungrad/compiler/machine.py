@@ -1,0 +1,102 @@
+"""From LLVM text to machine code that can be called: optimise, emit, load. Needs llvmlite only."""
+
+import ctypes
+from functools import cache
+from itertools import count
+
+import llvmlite.binding as llvm
+
+_library_numbers = count()
+
+
+def description():
+    """What the machine code depends on besides its text: LLVM, the processor, its features."""
+    return llvm.llvm_version_info, llvm.get_process_triple(), *_processor()
+
+
+@cache
+def _processor():
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def _target_machine():
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    name, features = _processor()
+    is_x86 = llvm.get_process_triple().startswith(("x86", "i386", "i686"))
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    return target.create_target_machine(
+        cpu=name,
+        features=features,
+        opt=3,
+        reloc="static" if is_x86 else "default",
+        codemodel="jitdefault",
+        jit=True,
+    )
+
+
+@cache
+def _emitting():
+    """The target machine that emits object code, and the options of the optimiser."""
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    options.slp_vectorization = True
+    return _target_machine(), options
+
+
+@cache
+def _linker():
+    return llvm.create_lljit_compiler(_target_machine())
+
+
+def optimised(texts, exports):
+    """The module of these LLVM texts, optimised, in which only `exports` are visible."""
+    machine, options = _emitting()
+    module, *others = map(llvm.parse_assembly, texts)
+    for other in others:
+        module.link_in(other)
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    for value in (*module.functions, *module.global_variables):
+        if not value.is_declaration and value.name not in exports:
+            value.linkage = "internal"
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
+    return module
+
+
+def object_code(texts, exports):
+    """The object code of LLVM texts, and the names that it takes from elsewhere."""
+    module = optimised(texts, exports)
+    imports = [
+        value.name
+        for value in (*module.functions, *module.global_variables)
+        if value.is_declaration and not value.name.startswith("llvm.")
+    ]
+    return _emitting()[0].emit_object(module), imports
+
+
+def assembly(texts, exports):
+    """The assembly of LLVM texts, to look at."""
+    return _emitting()[0].emit_assembly(optimised(texts, exports))
+
+
+class Loaded:
+    """Machine code in memory, for as long as this object lives. `addresses`: of its exports."""
+
+    def __init__(self, code, exports, imports):
+        """Load object code; `imports` are the addresses of the names it takes from elsewhere."""
+        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for name in exports:
+            builder.export_symbol(name)
+        for name, address in imports.items():
+            builder.import_symbol(name, address)
+        self._tracker = builder.link(_linker(), f"fungrad{next(_library_numbers)}")
+        self.addresses = {name: self._tracker[name] for name in exports}
+
+
+def address_in_process(name):
+    """The address of a symbol of this process or registered with LLVM, or None."""
+    if name.startswith(("Py", "_Py")) and hasattr(ctypes.pythonapi, name):
+        return ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
+    return llvm.address_of_symbol(name)
