@@ -110,7 +110,10 @@ class Pointwise(Primitive):
     """One element of the output is a scalar expression of elements of the inputs.
 
     Elementwise functions, and movements of elements: reshape, transpose, slice, gather, iota.
+    Where `is_free`, recomputing costs no more than reading.
     """
+
+    is_free = False
 
     @abstractmethod
     def element(self, build, index, read, types, output):

@@ -63,11 +63,12 @@ def short_name(dtype):
 
 
 def type_of(value):
-    """The type of a NumPy array, a NumPy scalar or a Python number."""
+    """The type of a NumPy array, a NumPy scalar, a Python number, or a value with a `type`."""
     try:
         return ArrayType(value.shape, value.dtype)
     except AttributeError:
-        return ArrayType((), WEAK_DTYPES[type(value)])
+        dtype = WEAK_DTYPES.get(type(value))
+        return value.type if dtype is None else ArrayType((), dtype)
 
 
 def is_python_number(value):

@@ -40,6 +40,7 @@ class Reshape(Pointwise):
     """The same elements in row-major order under another shape."""
 
     shape: tuple
+    is_free = True
 
     def infer(self, x):
         result = x.with_shape(self.shape)
@@ -74,6 +75,7 @@ class Broadcast(Pointwise):
 
     shape: tuple
     axes: tuple
+    is_free = True
 
     def infer(self, x):
         if len(self.axes) != x.ndim or any(
@@ -125,6 +127,7 @@ class Fill(Pointwise):
     """An array of one scalar; recorded in a trace, so that it can be written to."""
 
     shape: tuple
+    is_free = True
     is_creation = True
 
     def infer(self, x):
@@ -154,6 +157,7 @@ class Iota(Pointwise):
     shape: tuple
     dtype: np.dtype
     axis: int
+    is_free = True
     is_creation = True
 
     def infer(self):
@@ -183,6 +187,7 @@ class Transpose(Pointwise):
     """Axes in another order: axis i of the output is axis `order[i]` of the input."""
 
     order: tuple
+    is_free = True
 
     def infer(self, x):
         if sorted(self.order) != list(range(x.ndim)):
@@ -218,6 +223,7 @@ class Slice(Pointwise):
     starts: tuple
     stops: tuple
     steps: tuple
+    is_free = True
 
     def infer(self, x):
         shape = []
@@ -258,6 +264,7 @@ class Reverse(Pointwise):
     """Elements in reverse order along some axes."""
 
     axes: tuple
+    is_free = True
 
     def infer(self, x):
         return x

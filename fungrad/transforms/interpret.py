@@ -2,6 +2,7 @@
 
 from fungrad.core.program import Literal
 from fungrad.core.tracing import Recording
+from fungrad.primitives.movement import Fill
 
 
 class Environment(dict):
@@ -38,3 +39,8 @@ def finish(recording, outputs, program):
     if recording.captures:
         raise AssertionError(f"a rule put arrays into {recording.title}: {recording.captures}")
     return result
+
+
+def zeros(type):
+    """Zeros of a type, recorded."""
+    return Fill(type.shape)(type.dtype.type(0))

@@ -7,21 +7,22 @@ from fungrad.transforms.interpret import (
     finish,
     record,
     transform_recording,
+    zeros,
 )
 
 
 @derived
-def jvp(program, active):
+def jvp(program, active, forced=None):
     """(x, dx) -> (y, dy), and which outputs have a tangent.
 
     `active[i]` says whether input i has a tangent; only those are among the inputs dx, and only
-    outputs that have a tangent are among the outputs dy.
+    outputs that have a tangent are among the outputs dy: those marked in `forced` always do.
     """
-    result, _, out_active = record_jvp(program, active)
+    result, _, out_active = record_jvp(program, active, forced)
     return result, out_active
 
 
-def record_jvp(program, active):
+def record_jvp(program, active, forced=None):
     """As `jvp`, with the slots of the new program that hold the values of the old variables."""
     recording = transform_recording("jvp", program)
     primals, tangents = Environment(), Environment()
@@ -44,6 +45,9 @@ def record_jvp(program, active):
             primals.write(equation.outputs, outputs)
         y = [primals.read(v) for v in program.outputs]
         dy = [tangents.get(v) for v in program.outputs]
+        for k, v in enumerate(program.outputs):
+            if forced is not None and forced[k] and dy[k] is None:
+                dy[k] = zeros(v.type)
         result = finish(recording, [*y, *(t for t in dy if t is not None)], program)
         where = {v: recording.id_of(x) for v, x in primals.items()}
     return result, where, tuple([t is not None for t in dy])

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Equation, Literal, Program, Variable, derived
 from fungrad.core.tracing import slots
 from fungrad.transforms.jvp import record_jvp
@@ -13,13 +14,15 @@ class Split:
 
     `known` computes the outputs marked in `known_outputs` from the known inputs, then residuals.
     `unknown` takes the residuals, then the unknown inputs, and computes the other outputs. A
-    residual is ("output", k), output k of `known`, or ("input", i), input i of the whole.
+    residual is ("output", k), output k of `known`, or ("input", i), input i of the whole. With
+    `order`, operand j of `unknown` is entry `order[j]` of the residuals and unknown inputs.
     """
 
     known: object
     unknown: object
     known_outputs: tuple
     residuals: tuple
+    order: tuple | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,99 @@ def linearize(program, active):
     return Linearized(
         forward, linear, tuple([numbers[v] for v in own]), len(residuals), out_active
     )
+
+
+@derived
+def split(program, known, forced_unknown=None):
+    """A program split by which inputs are known: the programs of a `Split`, and its other fields.
+
+    The first takes the known inputs and returns the known outputs, then new residuals; the second
+    takes all residuals and the unknown inputs and returns the unknown outputs. Outputs marked in
+    `forced_unknown` count as unknown. None when nothing would be gained.
+    """
+    unknown_inputs = [v for v, k in zip(program.inputs, known, strict=True) if not k]
+    first, second, replaced, _ = partition(program.equations, set(unknown_inputs))
+    outputs = [replaced.get(v, v) for v in program.outputs]
+    depends = set(unknown_inputs) | {v for e in second for v in e.outputs}
+    known_outputs = tuple(
+        [
+            v not in depends and not (forced_unknown is not None and forced_unknown[k])
+            for k, v in enumerate(outputs)
+        ]
+    )
+    kept = [v for v, k in zip(outputs, known_outputs, strict=True) if k]
+    rest = [v for v, k in zip(outputs, known_outputs, strict=True) if not k]
+    saved = worth_saving(first, second, kept, rest, unknown_inputs)
+    residuals, completed = recompute(first, second, saved, rest, set(unknown_inputs))
+    positions = {v: i for i, v in enumerate(program.inputs)}
+    sources, made = [], []
+    for v in residuals:
+        if v in positions:
+            sources.append(("input", positions[v]))
+        else:
+            sources.append(("output", len(kept) + len(made)))
+            made.append(v)
+    known_inputs = tuple([v for v, k in zip(program.inputs, known, strict=True) if k])
+    equations = tuple([e.equation for e in first])
+    return (
+        live(Program(known_inputs, equations, (*kept, *made), program.name)),
+        Program((*residuals, *unknown_inputs), tuple(completed), tuple(rest), program.name),
+        known_outputs,
+        tuple(sources),
+    )
+
+
+def worth_saving(known, unknown, kept, rest, unknown_inputs):
+    """Known values to keep as residuals rather than to compute again where they are needed.
+
+    A value that only the second half needs is computed there, if that takes no more residuals; so
+    is one that costs nothing. What the first half has to compute anyway is kept.
+    """
+    maker = {v: k for k in known for v in k.outputs}
+    needed = set()
+    for k in reversed(known):
+        if any(v in needed or v in kept for v in k.outputs):
+            needed.update(k.equation.inputs)
+    needed.update(kept)
+
+    def is_cheap(v):
+        made = maker[v]
+        primitive = made.equation.primitive
+        if made.residual or not isinstance(primitive, Pointwise):
+            return False
+        return v not in needed or primitive.is_free
+
+    def sources(v, found):
+        if type(v) is Literal:
+            return
+        if v in maker and is_cheap(v) and v not in saved:
+            for u in maker[v].equation.inputs:
+                sources(u, found)
+        else:
+            found.add(v)
+
+    made = {v for e in unknown for v in e.outputs} | set(unknown_inputs)
+    wanted = dict.fromkeys(
+        v
+        for v in (*(v for e in unknown for v in e.inputs), *rest)
+        if type(v) is not Literal and v not in made
+    )
+    saved = {v for k in known if k.residual for v in k.outputs}
+    saved |= {v for v in wanted if v in maker and not is_cheap(v)}
+    present = {v for v in wanted if v not in maker} | saved
+    for v in wanted:
+        if v in saved or v not in maker:
+            continue
+        found = set()
+        sources(v, found)
+        new = found - present
+        if len(new) <= 1:
+            saved |= {u for u in new if u in maker}
+            present |= new
+        else:
+            saved.add(v)
+            present.add(v)
+    return saved
 
 
 @dataclass(frozen=True)
@@ -121,10 +217,13 @@ def split_equation(e, inputs, known, split):
     unknown_inputs = tuple([v for v, k in zip(inputs, known, strict=True) if not k])
     made = tuple([Variable(t) for t in split.known.infer(*[v.type for v in known_inputs])])
     residuals = tuple([made[k] if kind == "output" else inputs[k] for kind, k in split.residuals])
+    operands = (*residuals, *unknown_inputs)
+    if split.order is not None:
+        operands = tuple([operands[i] for i in split.order])
     rest = tuple([v for v, k in zip(e.outputs, split.known_outputs, strict=True) if not k])
     return (
         Equation(split.known, known_inputs, made, e.source),
-        Equation(split.unknown, (*residuals, *unknown_inputs), rest, e.source),
+        Equation(split.unknown, operands, rest, e.source),
     )
 
 

@@ -2,16 +2,23 @@
 
 from fungrad.core.errors import LinearityError
 from fungrad.core.program import Literal, derived
+from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import add
-from fungrad.transforms.interpret import Environment, finish, record, transform_recording
+from fungrad.transforms.interpret import (
+    Environment,
+    finish,
+    record,
+    transform_recording,
+    zeros,
+)
 
 
 @derived
-def transpose(program, linear, given):
+def transpose(program, linear, given, forced=False):
     """(x, ct_y) -> ct_dx for a program (x, dx) -> y linear in dx, and which ct_dx are not zero.
 
     `linear[i]` says whether input i is among dx; `given[k]` whether output k has a cotangent.
-    Only cotangents that are not known to be zero are among the outputs.
+    Only cotangents that are not known to be zero are among the outputs; all, when `forced`.
     """
     moving = {v for v, is_linear in zip(program.inputs, linear, strict=True) if is_linear}
     recording = transform_recording("transpose", program)
@@ -39,6 +46,9 @@ def transpose(program, linear, given):
         for e in reversed(linear_equations):
             pull_back(e, moving, values, cotangents)
         found = [cotangents.get(v) for v in program.inputs if v in moving]
+        if forced:
+            dx = [v for v in program.inputs if v in moving]
+            found = [zeros(v.type) if c is None else c for v, c in zip(dx, found, strict=True)]
         result = finish(recording, [c for c in found if c is not None], program)
     return result, tuple([c is not None for c in found])
 
@@ -63,4 +73,8 @@ def accumulate(cotangents, v, c):
     """Add to the cotangent of a variable."""
     if type(v) is Literal:
         raise LinearityError("a literal has no cotangent")
-    cotangents[v] = add(cotangents[v], c) if v in cotangents else c
+    if v not in cotangents:
+        cotangents[v] = c
+    else:
+        plus = add if isinstance(v.type, ArrayType) else v.type.add
+        cotangents[v] = plus(cotangents[v], c)

@@ -1,0 +1,191 @@
+"""A choice between programs."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fungrad.control.programs import marks, present, recorded, spread
+from fungrad.control.stack import EmptyStack
+from fungrad.control.while_loop import borrowed, where_rows
+from fungrad.core.errors import ShapeError
+from fungrad.core.primitive import Routine
+from fungrad.core.tracing import evaluate, run
+from fungrad.core.types import ArrayType
+from fungrad.primitives.elementwise import Convert, equal
+from fungrad.primitives.reductions import Any
+from fungrad.transforms.batch import batch
+from fungrad.transforms.interpret import zeros
+from fungrad.transforms.jvp import jvp
+from fungrad.transforms.linearize import Split, split
+from fungrad.transforms.transpose import transpose
+
+
+@dataclass(frozen=True, eq=False)
+class Cond(Routine):
+    """The outputs of one of the branches: operand 0 (int64) says which, the others go to it.
+
+    An index outside the branches is moved to the nearest one.
+    """
+
+    branches: tuple
+    has_many_outputs = True
+    is_deferred = True
+    may_name_axes = True
+    may_fail = True
+
+    def infer(self, index, *types):
+        for branch in self.branches:
+            if branch.input_types != types:
+                raise ShapeError(f"cond: operands {types} do not fit {branch.input_types}")
+        return self.branches[0].output_types
+
+    def evaluate(self, index, *values):
+        chosen = min(max(int(index), 0), len(self.branches) - 1)
+        return tuple(evaluate(self.branches[chosen], values))
+
+    def jvp(self, inputs, tangents):
+        index, *operands = inputs
+        active = marks(tangents[1:])
+        union = (False,) * len(self.branches[0].outputs)
+        for branch in self.branches:
+            _, out = jvp(branch, active)
+            union = tuple([a or b for a, b in zip(union, out, strict=True)])
+        programs = tuple([jvp(branch, active, union)[0] for branch in self.branches])
+        results = Cond(programs)(index, *operands, *present(tangents[1:]))
+        n = len(union)
+        return results[:n], spread(results[n:], union)
+
+    def split(self, known):
+        """Residuals of all branches side by side; a branch fills those of the others with zeros."""
+        if not known[0]:
+            return None
+        known = tuple(known[1:])
+        count = len(self.branches[0].outputs)
+        unknown = (False,) * count
+        for branch in self.branches:
+            marks_of = split(branch, known)[2]
+            unknown = tuple([u or not k for u, k in zip(unknown, marks_of, strict=True)])
+        halves = [split(branch, known, unknown) for branch in self.branches]
+        kept = count - sum(unknown)
+        made = [first.output_types[kept:] for first, _, _, _ in halves]
+        slots = _shared_slots(made)
+        firsts = tuple(
+            [
+                _filling(first, kept, slots, k)
+                for k, (first, _, _, _) in enumerate(halves)
+            ]
+        )
+        inputs = sorted({i for *_, sources in halves for kind, i in sources if kind == "input"})
+        residuals = [("input", 0), *(("input", 1 + i) for i in inputs)]
+        residuals += [("output", kept + j) for j in range(len(slots))]
+        seconds = tuple(
+            [
+                _reading(second, sources, inputs, self.branches[0], slots, k, kept)
+                for k, (_, second, _, sources) in enumerate(halves)
+            ]
+        )
+        known_outputs = tuple([not u for u in unknown])
+        return Split(Cond(firsts), Cond(seconds), known_outputs, tuple(residuals))
+
+    def transpose(self, cotangents, inputs, linear):
+        index, *operands = inputs
+        linear = tuple(linear[1:])
+        given = marks(cotangents)
+        programs = tuple([transpose(b, linear, given, True)[0] for b in self.branches])
+        values = [x for x, is_linear in zip(operands, linear, strict=True) if not is_linear]
+        pulled = iter(Cond(programs)(index, *values, *present(cotangents)))
+        return (None, *[next(pulled) if is_linear else None for is_linear in linear])
+
+    def batch(self, inputs, batched, axis):
+        index, *operands = inputs
+        is_ragged, marked = batched[0], tuple(batched[1:])
+        union = (is_ragged,) * len(self.branches[0].outputs)
+        for branch in self.branches:
+            _, out = batch(branch, marked, axis)
+            union = tuple([a or b for a, b in zip(union, out, strict=True)])
+        programs = [batch(branch, marked, axis, union)[0] for branch in self.branches]
+        if not is_ragged:
+            return Cond(tuple(programs))(index, *operands), union
+        return self._batch_ragged(programs, index, operands, marked, axis), union
+
+    def _batch_ragged(self, programs, index, operands, marked, axis):
+        """Each branch runs if some row takes it; rows that do not take it compute on the operands
+        of one that does, where the branch is known to be safe, and throw the result away."""
+        from fungrad.primitives.elementwise import maximum, minimum
+
+        last = np.int64(len(programs) - 1)
+        index = minimum(maximum(index, np.int64(0)), last)
+        types = programs[0].output_types
+        result = [zeros(t) for t in types]
+        for k, program in enumerate(programs):
+            takes = equal(index, np.int64(k))
+            n = len(operands)
+
+            def chosen(*v, program=program, n=n):
+                safe = borrowed(v[1 : 1 + n], marked, v[0], axis)
+                return where_rows(v[0], run(program, list(safe)), v[1 + n :])
+
+            operand_types = [ArrayType(np.shape(x), x.dtype) for x in operands]
+            mask = ArrayType((axis.size,), np.bool_)
+            body = recorded(chosen, [mask, *operand_types, *types], program.name)
+            skip = recorded(lambda *v, n=n: v[1 + n :], [mask, *operand_types, *types], "skip")
+            is_taken = Convert(np.dtype(np.int64))(Any((0,))(takes))
+            result = Cond((skip, body))(is_taken, takes, *operands, *result)
+        return list(result)
+
+    def emit(self, build, inputs, outputs):
+        build.cond(self, inputs, outputs)
+
+
+def _shared_slots(made):
+    """Residual slots that the branches share: for each its type and, per branch, which residual.
+
+    Only one branch runs, so residuals of equal type of different branches take one slot.
+    """
+    slots = []
+    for k, types in enumerate(made):
+        free = list(range(len(slots)))
+        for number, t in enumerate(types):
+            place = next((j for j in free if slots[j][0] is t), None)
+            if place is None:
+                slots.append((t, {}))
+                place = len(slots) - 1
+            else:
+                free.remove(place)
+            slots[place][1][k] = number
+    return slots
+
+
+def _filling(first, kept, slots, k):
+    """The first half of branch k with a value for every slot."""
+
+    def padded(*v):
+        results = run(first, list(v))
+        made = [
+            results[kept + users[k]] if k in users else empty(t) for t, users in slots
+        ]
+        return [*results[:kept], *made]
+
+    return recorded(padded, list(first.input_types), first.name)
+
+
+def empty(type):
+    """A residual that nobody reads."""
+    return zeros(type) if isinstance(type, ArrayType) else EmptyStack(type.element)()
+
+
+def _reading(second, sources, inputs, branch, slots, k, kept):
+    """The second half of branch k, which takes the residuals of all branches."""
+    input_types = [branch.input_types[i] for i in inputs]
+    slot_types = [t for t, _ in slots]
+    rest = second.input_types[len(sources) :]
+    place = {users[k]: j for j, (_, users) in enumerate(slots) if k in users}
+
+    def reordered(*v):
+        n, m = len(inputs), len(inputs) + len(slots)
+        own = []
+        for kind, i in sources:
+            own.append(v[inputs.index(i)] if kind == "input" else v[n + place[i - kept]])
+        return run(second, [*own, *v[m:]])
+
+    return recorded(reordered, [*input_types, *slot_types, *rest], second.name)

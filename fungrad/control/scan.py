@@ -1,0 +1,315 @@
+"""A loop of known length, or over the elements of a stack, that carries values along."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fungrad.control.programs import (
+    chosen,
+    marks,
+    present,
+    rearranged,
+    recorded,
+    returning_inputs,
+    spread,
+)
+from fungrad.control.stack import Stack, element_type, stacked_type
+from fungrad.core.errors import ShapeError
+from fungrad.core.primitive import Routine
+from fungrad.core.program import Program
+from fungrad.core.tracing import evaluator, run
+from fungrad.primitives.elementwise import add
+from fungrad.primitives.movement import front
+from fungrad.transforms.batch import batch
+from fungrad.transforms.interpret import zeros
+from fungrad.transforms.jvp import jvp
+from fungrad.transforms.linearize import Split, split
+from fungrad.transforms.transpose import transpose
+
+
+@dataclass(frozen=True, eq=False)
+class Scan(Routine):
+    """`carry, y = body(*constants, *carry, *x)` for each x; the last carry, and all y stacked.
+
+    Operands: constants, carry, xs; outputs: carry, ys. The xs and ys are arrays whose first axis
+    has the size `length`. Where `length` is None they are stacks, and the number of iterations is
+    one more operand in front.
+    """
+
+    body: Program
+    constant_count: int
+    carry_count: int
+    length: int | None
+    reverse: bool
+    has_many_outputs = True
+    is_deferred = True
+    may_name_axes = True
+
+    # ---- the layout of the operands
+
+    def parts(self, operands):
+        """Operands as the number of iterations (or an empty list), constants, carry and xs."""
+        first = 1 if self.length is None else 0
+        a = first + self.constant_count
+        b = a + self.carry_count
+        return (
+            list(operands[:first]),
+            list(operands[first:a]),
+            list(operands[a:b]),
+            list(operands[b:]),
+        )
+
+    def inner(self, operands):
+        """Per-operand entries as entries of the inputs of the body."""
+        _, constants, carry, xs = self.parts(operands)
+        return (*constants, *carry, *xs)
+
+    def infer(self, *types):
+        _, constants, carry, xs = self.parts(types)
+        for t in xs:
+            if self.length is not None and t.shape[:1] != (self.length,):
+                raise ShapeError(f"scan of length {self.length} over {t}")
+        elements = [element_type(t, self.length) for t in xs]
+        if (*constants, *carry, *elements) != self.body.input_types:
+            raise ShapeError(
+                f"scan: operands {(*constants, *carry, *elements)} do not fit the body, which "
+                f"takes {self.body.input_types}"
+            )
+        n = self.carry_count
+        ys = [stacked_type(t, self.length) for t in self.body.output_types[n:]]
+        return (*carry, *ys)
+
+    def evaluate(self, *values):
+        count, constants, carry, xs = self.parts(values)
+        length = int(count[0]) if count else self.length
+        step, n = evaluator(self.body, False), self.carry_count
+        rows = [x.elements if isinstance(x, Stack) else x for x in xs]
+        made = [None] * length
+        for i in reversed(range(length)) if self.reverse else range(length):
+            result = step(*constants, *carry, *[r[i] for r in rows])
+            carry, made[i] = result[:n], result[n:]
+        types = self.body.output_types[n:]
+        columns = [[m[k] for m in made] for k in range(len(types))]
+        return (*carry, *[self._stacked(c, t) for c, t in zip(columns, types, strict=True)])
+
+    def _stacked(self, elements, type):
+        if self.length is None:
+            return Stack(tuple(elements), stacked_type(type, None))
+        if not elements:
+            return np.empty((0, *type.shape), type.dtype)
+        return np.stack(elements).astype(type.dtype, copy=False)
+
+    # ---- the calculus
+
+    def jvp(self, inputs, tangents):
+        """One loop carries values and tangents together."""
+        count, constants, carry, xs = self.parts(inputs)
+        _, dconstants, dcarry, dxs = self.parts(tangents)
+        n = self.carry_count
+        ys = len(self.body.outputs) - n
+        active = marks(dcarry)
+        while True:
+            in_active = (*marks(dconstants), *active, *marks(dxs))
+            program, out_active = jvp(self.body, in_active, (*active, *(False,) * ys))
+            if out_active[:n] == active:
+                break
+            active = tuple([a or b for a, b in zip(active, out_active[:n], strict=True)])
+        dcarry = [
+            zeros(t) if t_is_needed and d is None else d
+            for d, t_is_needed, t in zip(dcarry, active, self._carry_types(), strict=True)
+        ]
+        program = self._interleaved(program, in_active, out_active)
+        moving = [present(d) for d in (dconstants, dcarry, dxs)]
+        loop = Scan(
+            program, len(constants) + len(moving[0]), n + len(moving[1]), self.length, self.reverse
+        )
+        operands = (*count, *constants, *moving[0], *carry, *moving[1], *xs, *moving[2])
+        results = list(loop(*operands))
+        m = n + sum(active)
+        y = (*results[:n], *results[m : m + ys])
+        dy = (*results[n:m], *results[m + ys :])
+        return y, spread(dy, out_active)
+
+    def _carry_types(self):
+        a = self.constant_count
+        return self.body.input_types[a : a + self.carry_count]
+
+    def _interleaved(self, program, in_active, out_active):
+        """The jvp of the body with each tangent in the group of its value."""
+        total, a, b = len(in_active), self.constant_count, self.constant_count + self.carry_count
+        moved = iter(range(total, total + sum(in_active)))
+        tangent = [next(moved) if is_active else None for is_active in in_active]
+        inputs = []
+        for start, stop in ((0, a), (a, b), (b, total)):
+            inputs += [*range(start, stop), *present(tangent[start:stop])]
+        count, n = len(out_active), self.carry_count
+        moved = iter(range(count, count + sum(out_active)))
+        tangent = [next(moved) if is_active else None for is_active in out_active]
+        outputs = [*range(n), *present(tangent[:n]), *range(n, count), *present(tangent[n:])]
+        return rearranged(program, tuple(inputs), tuple(outputs))
+
+    def split(self, known):
+        """Two loops: the first saves what the second reads, except constants and the xs."""
+        count_known, constants, carry, xs = self.parts(known)
+        if not all(count_known):
+            return None
+        n = self.carry_count
+        ys = (False,) * (len(self.body.outputs) - n)
+        while True:
+            inner = (*constants, *carry, *xs)
+            forced = (*(not k for k in carry), *ys)
+            first, second, known_outputs, sources = split(self.body, inner, forced)
+            still = [a and b for a, b in zip(carry, known_outputs[:n], strict=True)]
+            if still == carry:
+                break
+            carry = still
+        return self._halves(first, second, known_outputs, sources, inner, bool(count_known))
+
+    def _halves(self, first, second, known_outputs, sources, known, has_count):
+        n, a = self.carry_count, self.constant_count
+        b = a + n
+        offset = 1 if has_count else 0
+        known_carry = sum(known_outputs[:n])
+        carried = [i for kind, i in sources if kind == "input" and a <= i < b]
+        numbers = [i for i, k in enumerate(known) if k]
+        first = returning_inputs(first, tuple([numbers.index(i) for i in carried]))
+        known_loop = Scan(first, sum(known[:a]), known_carry, self.length, self.reverse)
+        known_count = sum(known_outputs)
+        made = sum(kind == "output" for kind, _ in sources)
+        residuals, groups = [], []
+        for kind, i in sources:
+            if kind == "output":
+                residuals.append(("output", i))
+                groups.append("x")
+            elif a <= i < b:
+                place = known_count + made + carried.index(i)
+                residuals.append(("output", place))
+                groups.append("x")
+            else:
+                residuals.append(("input", offset + i))
+                groups.append("constant" if i < a else "x")
+        return self._second_half(
+            known_loop, second, known_outputs, residuals, groups, known, has_count
+        )
+
+    def _second_half(self, known_loop, second, known_outputs, residuals, groups, known, has_count):
+        """The residuals go to the constants and to the xs of the second loop."""
+        n, a = self.carry_count, self.constant_count
+        r = len(groups)
+        unknown = [i for i, k in enumerate(known) if not k]
+        place = {i: r + j for j, i in enumerate(unknown)}
+        fixed = [j for j, g in enumerate(groups) if g == "constant"]
+        moving = [j for j, g in enumerate(groups) if g == "x"]
+        constants = [place[i] for i in unknown if i < a]
+        carry = [place[i] for i in unknown if a <= i < a + n]
+        xs = [place[i] for i in unknown if i >= a + n]
+        order = (*fixed, *constants, *carry, *moving, *xs)
+        body = rearranged(second, order)
+        loop = Scan(
+            body, len(fixed) + len(constants), len(carry), self.length, self.reverse
+        )
+        if has_count:
+            residuals = [("input", 0), *residuals]
+            order = (0, *(1 + j for j in order))
+        return Split(known_loop, loop, known_outputs, tuple(residuals), order)
+
+    def transpose(self, cotangents, inputs, linear):
+        """The loop backwards; cotangents of constants are summed in the carry."""
+        count, constants, carry, xs = self.parts(inputs)
+        _, linear_constants, linear_carry, linear_xs = self.parts(linear)
+        n = self.carry_count
+        ct_carry = [
+            zeros(t) if c is None else c
+            for c, t in zip(cotangents[:n], self._carry_types(), strict=True)
+        ]
+        ct_ys = list(cotangents[n:])
+        given = ((True,) * n) + marks(ct_ys)
+        inner = (*linear_constants, *linear_carry, *linear_xs)
+        if not all(linear_carry):
+            raise AssertionError("a loop is split before it is transposed")
+        program, _ = transpose(self.body, inner, given, True)
+        fixed = [c for c, is_linear in zip(constants, linear_constants, strict=True) if not is_linear]
+        known_xs = [x for x, is_linear in zip(xs, linear_xs, strict=True) if not is_linear]
+        sums = chosen(self.body.input_types[: self.constant_count], linear_constants)
+        f, s, x = len(fixed), len(sums), len(known_xs)
+
+        def step(*v):
+            kept, totals = v[:f], v[f : f + s]
+            moving, rows, seeds = v[f + s : f + s + n], v[f + s + n :][:x], v[f + s + n + x :]
+            pulled = run(program, [*kept, *rows, *moving, *seeds])
+            added = [add(t, p) for t, p in zip(totals, pulled[:s], strict=True)]
+            return [*added, *pulled[s:]]
+
+        given_ys = present(ct_ys)
+        types = [v.type for v in program.inputs]
+        fixed_types, row_types = types[:f], types[f : f + x]
+        carry_types, seed_types = types[f + x : f + x + n], types[f + x + n :]
+        body = recorded(
+            step, [*fixed_types, *sums, *carry_types, *row_types, *seed_types], self.body.name
+        )
+        loop = Scan(body, f, s + n, self.length, not self.reverse)
+        operands = (*count, *fixed, *[zeros(t) for t in sums], *ct_carry, *known_xs, *given_ys)
+        pulled = iter(loop(*operands))
+        return (*(None for _ in count), *[next(pulled) if k else None for k in inner])
+
+    # ---- batching
+
+    def batch(self, inputs, batched, axis):
+        count, constants, carry, xs = self.parts(inputs)
+        count_batched, batched_constants, batched_carry, batched_xs = self.parts(batched)
+        if any(count_batched):
+            return self._batch_ragged(inputs, batched, axis)
+        program, wide, out_batched = self._batched_body(
+            batched_constants, batched_carry, batched_xs, axis
+        )
+        carry = widened(carry, batched_carry, wide, axis)
+        if self.length is not None:
+            xs = [front(x, 1, 0) if b else x for x, b in zip(xs, batched_xs, strict=True)]
+        loop = Scan(program, self.constant_count, self.carry_count, self.length, self.reverse)
+        results = list(loop(*count, *constants, *carry, *xs))
+        n = self.carry_count
+        if self.length is not None:
+            results[n:] = [
+                front(y, 1, 0) if b else y
+                for y, b in zip(results[n:], out_batched[n:], strict=True)
+            ]
+        return results, out_batched
+
+    def _batched_body(self, constants, carry, xs, axis):
+        """The batched body, which of the carry is batched, and which outputs are."""
+        n = self.carry_count
+        ys = (False,) * (len(self.body.outputs) - n)
+        wide = tuple(carry)
+        while True:
+            marked = (*constants, *wide, *xs)
+            program, out_batched = batch(self.body, marked, axis, (*wide, *ys))
+            if out_batched[:n] == wide:
+                return program, wide, out_batched
+            wide = tuple([a or b for a, b in zip(wide, out_batched[:n], strict=True)])
+
+    def _batch_ragged(self, inputs, batched, axis):
+        """Stacks of different heights: every row runs as long as the highest, and stays put after.
+
+        Row b takes part in iteration i while i < count[b]; its stack elements above are rubbish
+        that a batched `while` loop pushed to keep the heights equal.
+        """
+        from fungrad.control.while_loop import masked_scan
+
+        return masked_scan(self, inputs, batched, axis)
+
+    def emit(self, build, inputs, outputs):
+        build.scan(self, inputs, outputs)
+
+
+def widened(values, batched, wanted, axis):
+    """Values with a batch axis in front where it is wanted and missing."""
+    from fungrad.primitives.movement import Broadcast
+
+    result = []
+    for x, has, wants in zip(values, batched, wanted, strict=True):
+        if wants and not has:
+            shape = tuple(np.shape(x))
+            x = Broadcast((axis.size, *shape), tuple(range(1, len(shape) + 1)))(x)
+        result.append(x)
+    return result
+

@@ -1,0 +1,129 @@
+"""Stacks: what a `while` loop saves for its backward pass, one element per iteration.
+
+The number of elements is known only when the loop has run, so a stack has a type of its own. In
+NumPy it is a list; compiled code grows a buffer geometrically.
+"""
+
+from dataclasses import dataclass
+
+from fungrad.core.primitive import Routine
+from fungrad.core.types import ArrayType
+
+
+class StackType:
+    """The type of a stack whose elements have the type `element`. Interned like array types."""
+
+    __slots__ = ("element",)
+    _interned: dict = {}
+
+    def __new__(cls, element):
+        if element not in cls._interned:
+            self = object.__new__(cls)
+            self.element = element
+            cls._interned[element] = self
+        return cls._interned[element]
+
+    @property
+    def shape(self):
+        """The shape of an element, so that a batch axis goes in front of every element."""
+        return self.element.shape
+
+    @property
+    def is_differentiable(self):
+        """Whether the elements have tangents."""
+        return self.element.is_differentiable
+
+    def with_shape(self, shape):
+        """A stack of elements of another shape."""
+        return StackType(self.element.with_shape(shape))
+
+    @property
+    def add(self):
+        """The primitive that adds two stacks of this type."""
+        return AddStacks()
+
+    def __reduce__(self):
+        return StackType, (self.element,)
+
+    def __repr__(self):
+        return f"stack({self.element})"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The value of a stack without jit: its elements, in order of the iterations."""
+
+    elements: tuple
+    type: StackType
+
+
+@dataclass(frozen=True, eq=False)
+class EmptyStack(Routine):
+    """A stack without elements: what a branch that was not taken leaves to its backward pass."""
+
+    element: ArrayType
+    is_creation = True
+
+    @property
+    def name(self):
+        return "empty_stack"
+
+    def infer(self):
+        return StackType(self.element)
+
+    def evaluate(self):
+        return Stack((), StackType(self.element))
+
+    def jvp(self, inputs, tangents):
+        return self(), None
+
+    def transpose(self, cotangents, inputs, linear):
+        return ()
+
+    def batch(self, inputs, batched, axis):
+        wide = self.element.with_shape((axis.size, *self.element.shape))
+        return EmptyStack(wide)(), True
+
+    def emit(self, build, inputs, outputs):
+        build.empty_stack(self, inputs, outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class AddStacks(Routine):
+    """The elementwise sum of two stacks of one length: cotangents of a stack read twice."""
+
+    @property
+    def name(self):
+        return "add_stacks"
+
+    def infer(self, x, y):
+        return x
+
+    def evaluate(self, x, y):
+        pairs = zip(x.elements, y.elements, strict=True)
+        return Stack(tuple([a + b for a, b in pairs]), x.type)
+
+    def jvp(self, inputs, tangents):
+        moving = [t for t in tangents if t is not None]
+        return self(*inputs), self(*moving) if len(moving) == 2 else moving[0]
+
+    def transpose(self, cotangents, inputs, linear):
+        return tuple([cotangents[0] if is_linear else None for is_linear in linear])
+
+    def batch(self, inputs, batched, axis):
+        if not all(batched):
+            raise AssertionError("stacks that are added come from one loop")
+        return self(*inputs), True
+
+    def emit(self, build, inputs, outputs):
+        build.add_stacks(self, inputs, outputs)
+
+
+def element_type(type, length):
+    """The type of one element of a scanned value: an array along its first axis, or a stack."""
+    return type.element if length is None else ArrayType(type.shape[1:], type.dtype)
+
+
+def stacked_type(element, length):
+    """The type of `length` elements on top of each other; a stack where that is None."""
+    return StackType(element) if length is None else element.with_shape((length, *element.shape))
