@@ -1,0 +1,248 @@
+"""The entry: the one function of a program that Python calls.
+
+It holds scalar statements, native loops, and calls of kernels and BLAS. All integers that depend
+on shapes come through its argument `sizes`, one slot per use, so that its text is the same for
+every shape; buffers are parts of its argument `workspace`.
+"""
+
+import keyword
+from contextlib import contextmanager
+
+import numpy as np
+
+from fungrad.compiler.index import LITERAL
+from fungrad.compiler.scalar import INDEX, VOCABULARY, Builder, Scalar, constant
+from fungrad.compiler.source import print_function
+from fungrad.compiler.statements import Call, If, Let, Point, Return, Writer
+from fungrad.compiler.views import Buffer
+
+_build = Builder()
+
+_FLOAT64 = np.dtype(np.float64)
+_RESERVED = {"np", "math", "inf", "nan", "view", "offset", "sizes", "workspace", "memory"}
+
+
+class Entry(Writer):
+    """Collects the statements of an entry, its kernels, buffers, sizes and error sites."""
+
+    def __init__(self):
+        super().__init__()
+        self.preamble = []
+        self.sizes = []
+        self.buffers = []
+        self.kernels = {}  # source -> (name, shown source, writer)
+        self.errors = []  # (primitive, source line), in the order of the status codes 1, 2, ...
+        self.time = 0
+        self._loops = []  # (first, last) times of the loops that have ended
+        self._names = set(_RESERVED)
+        self._slots_in_loops = {}
+        self.depth = 0
+
+    # ---- names and times
+
+    def unique(self, name):
+        """A name made from that of a variable of the program, not in use in the entry."""
+        if keyword.iskeyword(name) or name in VOCABULARY or name in _RESERVED:
+            name += "_"
+        candidate, number = name, 1
+        while candidate in self._names:
+            number += 1
+            candidate = f"{name}_{number}"
+        self._names.add(candidate)
+        return candidate
+
+    def write(self, statement):
+        """Append a statement; time passes."""
+        self.time += 1
+        super().write(statement)
+
+    @contextmanager
+    def lasting(self):
+        """A stretch that may run many times: what it reads from outside lives to its end."""
+        first = self.time
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
+            self.time += 1
+            self._loops.append((first, self.time))
+
+    @contextmanager
+    def loop(self, extent, prefix="i"):
+        with self.lasting(), super().loop(extent, prefix) as index:
+            yield index
+
+    @contextmanager
+    def repeat(self):
+        with self.lasting(), super().repeat():
+            yield
+
+    # ---- integers and constants
+
+    def slot(self, value):
+        """The text of an integer that depends on shapes."""
+        self.sizes.append(value)
+        return f"sizes[{len(self.sizes) - 1}]"
+
+    def integer(self, value):
+        """An integer known when a program is compiled: a literal if small, else a slot."""
+        if abs(value) <= LITERAL:
+            return constant(value, INDEX)
+        return self._slot_symbol(value)
+
+    def _slot_symbol(self, value):
+        symbol = _build.symbol(self.slot(value), INDEX)
+        if not self.depth:
+            return symbol
+        name = self.fresh("n")
+        self.preamble.append(Let(name, symbol))
+        return _build.symbol(name, INDEX)
+
+    def constant(self, value):
+        """A NumPy scalar: in the text where it is simple, else through `sizes`."""
+        dtype = value.dtype
+        if is_simple(value):
+            return constant(value, dtype)
+        parts = (value.real, value.imag) if dtype.kind == "c" else (value,)
+        symbols = [_build.symbol(self.slot(_bits(p)), INDEX) for p in parts]
+        if dtype.kind in "fc":
+            symbols = [_build.bitcast(s, _FLOAT64) for s in symbols]
+        part = np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+        symbols = [_build.cast(s, part) for s in symbols]
+        result = _build.call("make_complex", dtype, *symbols) if len(symbols) == 2 else symbols[0]
+        name = self.fresh("c")
+        self.preamble.append(Let(name, result))
+        return _build.symbol(name, dtype)
+
+    def resolved(self, root, build):
+        """The expression with integers in place of the size symbols of an index builder."""
+        known = {}
+
+        def resolve(node):
+            if node not in known:
+                if node in build.sizes:
+                    known[node] = self.integer(build.sizes[node])
+                elif node.operands:
+                    operands = tuple([resolve(x) for x in node.operands])
+                    known[node] = Scalar(node.op, node.dtype, operands, node.attribute)
+                else:
+                    known[node] = node
+            return known[node]
+
+        return resolve(root)
+
+    # ---- buffers
+
+    def workspace(self, dtype, size, name="buffer"):
+        """A new buffer in the workspace."""
+        buffer = Buffer("workspace", self.unique(name), dtype, size)
+        buffer.slot = len(self.sizes)
+        self.sizes.append(None)
+        self.buffers.append(buffer)
+        return buffer
+
+    def part(self, buffer, position, size, name="part"):
+        """The part of a buffer that begins at a run-time position."""
+        part = Buffer("part", self.unique(name), buffer.dtype, size, buffer)
+        buffer.use(self.time)
+        text = f"offset({buffer.name}, {{}})"
+        self.write(Point(part.name, text, (position,)))
+        return part
+
+    def pointer(self, buffer, offset=0):
+        """The text of a pointer to an element of a buffer, which is used now."""
+        buffer.use(self.time)
+        if not offset:
+            return buffer.name
+        position = self.integer(offset)
+        text = position.attribute if position.op == "symbol" else repr(position.attribute)
+        return f"offset({buffer.name}, {text})"
+
+    def load_element(self, view, position):
+        """An element of a view's buffer at a position, as it is now."""
+        pointer = self.pointer(view.buffer)
+        return self.load(pointer, position, view.buffer.dtype)
+
+    def store_element(self, view, position, value, remark=""):
+        """Write an element of a view's buffer."""
+        self.store(self.pointer(view.buffer), position, value, remark)
+
+    def close_lifetimes(self):
+        """Let buffers that a loop reads from outside live to its end."""
+        for first, last in sorted(self._loops, key=lambda span: span[1] - span[0]):
+            for buffer in self.buffers:
+                if buffer.first is not None and buffer.first <= first <= buffer.last <= last:
+                    buffer.last = last
+
+    # ---- calls
+
+    def call(self, writer, remark="", source=None):
+        """Call a kernel that has been written, with what its parameters stand for."""
+        self.time += 1
+        shown = self._kernel(writer)
+        arguments = [self.pointer(buffer, offset) for buffer, offset in writer.pointers]
+        arguments += list(writer.scalars)
+        arguments += [self.integer(value) for _, value in writer.integers]
+        if not writer.errors:
+            self.write(Call(shown, arguments, remark=remark))
+            return
+        status = self.fresh("status")
+        self.write(Call(shown, arguments, status, remark))
+        base = self.error_sites([(p, source) for p in writer.errors])
+        self._return_failure(status, base)
+
+    def _return_failure(self, status, base):
+        symbol = _build.symbol(status, INDEX)
+        failed = _build.not_equal(symbol, constant(0, INDEX))
+        self.write(If(failed, [Return(symbol + constant(base - 1, INDEX))]))
+
+    def error_sites(self, sites):
+        """The status code of the first of some new error sites."""
+        self.errors += sites
+        return len(self.errors) - len(sites) + 1
+
+    def call_checked(self, function, arguments, primitive, source):
+        """Call a function of the namespace; return this site's code where its status is not 0."""
+        status = self.fresh("status")
+        self.write(Call(function, arguments, status))
+        code = self.error_sites([(primitive, source)])
+        failed = _build.not_equal(_build.symbol(status, INDEX), constant(0, INDEX))
+        self.write(If(failed, [Return(constant(code, INDEX))]))
+
+    def _kernel(self, writer):
+        parameters = [
+            *writer.pointers.values(),
+            *[s.attribute for s in writer.scalars.values()],
+            *[name for name, _ in writer.integers],
+        ]
+        plain, shown = print_function(writer.hint, parameters, writer.body)
+        key = plain, parameter_dtypes(writer)
+        if key not in self.kernels:
+            self.kernels[key] = (f"{writer.hint}{len(self.kernels)}", shown, writer)
+        return self.kernels[key][0]
+
+
+def parameter_dtypes(writer):
+    """The kinds and dtypes of a kernel's parameters, in order."""
+    return (
+        *[("pointer", buffer.dtype) for buffer, _ in writer.pointers],
+        *[("scalar", s.dtype) for s in writer.scalars],
+        *[("scalar", INDEX) for _ in writer.integers],
+    )
+
+
+def is_simple(value):
+    """Whether a scalar may stand in generated text: truth values, small halves, inf and nan."""
+    if value.dtype.kind == "c":
+        return is_simple(value.real) and is_simple(value.imag)
+    if value.dtype.kind == "b" or not np.isfinite(value):
+        return True
+    return bool(abs(value) <= LITERAL and value * 2 == np.rint(value * 2))
+
+
+def _bits(value):
+    """A scalar as an int64: an integer itself, a float by the bits of its float64."""
+    if value.dtype.kind == "f":
+        return int(np.float64(value).view(np.int64))
+    return int(np.int64(value)) if value.dtype != np.uint64 else int(value.view(np.int64))

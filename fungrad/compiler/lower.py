@@ -1,0 +1,248 @@
+"""From a program to the statements of an entry: every step of its schedule in turn.
+
+A value of the program is represented by a view of a buffer, by local variables (scalars, and small
+arrays inside loops, one variable per element), or not at all: then it is computed where it is read.
+"""
+
+import numpy as np
+
+from fungrad.compiler.fuse import Group, fuse
+from fungrad.compiler.index import IndexBuilder
+from fungrad.compiler.kernels import LoopNest, combined
+from fungrad.compiler.routines import RoutineBuilder
+from fungrad.compiler.scalar import INDEX, Builder, Scalar, constant
+from fungrad.compiler.statements import Let
+from fungrad.compiler.views import row_major, source_of, whole
+from fungrad.core.primitive import Pointwise, Reduction
+from fungrad.core.program import Literal, variable_names
+
+_build = Builder()
+
+
+class Lowering:
+    """Writes the statements of a program into an entry.
+
+    `inputs` are the representations of the program's inputs: a View, or a tuple of scalars, one
+    per element. `destinations` maps output variables to the views that they are to be written to.
+    """
+
+    def __init__(self, entry, program, inputs, destinations, explodes):
+        self.entry = entry
+        self.program = program
+        self.schedule = fuse(program, explodes)
+        self.destinations = destinations
+        self.names = variable_names(program)
+        self.views = {}
+        self.locals = {}
+        for v, given in zip(program.inputs, inputs, strict=True):
+            (self.locals if isinstance(given, tuple) else self.views)[v] = given
+
+    def run(self):
+        """Write all statements; return the representations of the outputs."""
+        for step in self.schedule.steps:
+            self.time = self.entry.time
+            if isinstance(step, Group):
+                self._group(step)
+            elif step.is_local:
+                self._locals(step.equation)
+            else:
+                self._routine(step.equation)
+        return [self.representation(v) for v in self.program.outputs]
+
+    def representation(self, v):
+        """What stands for a variable or literal: a tuple of scalars, or a view."""
+        if type(v) is Literal:
+            return (self.literal(v),)
+        return self.locals[v] if v in self.locals else self.views[v]
+
+    # ---- what kernels ask for
+
+    def literal(self, v):
+        """The scalar of a literal."""
+        return self.entry.constant(v.value)
+
+    def remark(self, v):
+        """The equation that makes a variable, as the program prints it."""
+        equation = self.schedule.maker[v]
+        operands = " ".join([self.names.get(u) or repr(u) for u in equation.inputs])
+        return f"{self.names[v]}: {v.type} = {equation.primitive} {operands}"
+
+    def local_scalar(self, v, index):
+        """The scalar that an element is, where it is one and the index is known; or None."""
+        if v not in self.locals or not all(i.is_constant for i in index):
+            return None
+        position = sum(
+            i.attribute * s for i, s in zip(index, row_major(v.type.shape), strict=True)
+        )
+        return self.locals[v][position]
+
+    def view(self, v):
+        """The memory of a stored value; local variables are written out to get some."""
+        if v not in self.views:
+            self.views[v] = self.written_out(self.representation(v), v.type)
+        return self.views[v]
+
+    def written_out(self, scalars, type, view=None):
+        """The view of a small array whose elements are scalars."""
+        if view is None:
+            view = whole(self.entry.workspace(type.dtype, type.size), type.shape)
+        strides = np.array(view.strides, dtype=int)
+        for number, index in enumerate(np.ndindex(*type.shape)):
+            position = view.offset + int(np.dot(index, strides)) if index else view.offset
+            self.entry.store_element(view, self.entry.integer(position), scalars[number])
+        return view
+
+    def output_view(self, v):
+        """The memory that a value is to be written to."""
+        if v not in self.views:
+            view = self.destinations.get(v)
+            if view is None:
+                buffer = self.entry.workspace(v.type.dtype, v.type.size, self.names[v])
+                view = whole(buffer, v.type.shape)
+            self.views[v] = view
+        return self.views[v]
+
+    # ---- steps
+
+    def _group(self, group):
+        writer = LoopNest(group, self).write()
+        first = group.equations[0]
+        self.entry.call(writer, source=first.source)
+        for equation in group.equations:
+            v = equation.outputs[0]
+            if not v.type.shape:
+                view = self.views[v]
+                self._let(v, [self.entry.load_element(view, self.entry.integer(view.offset))])
+
+    def _locals(self, equation):
+        """Scalar statements, one per element of the outputs."""
+        primitive = equation.primitive
+        elements = _Elements(self, equation)
+        if isinstance(primitive, Pointwise):
+            shape = equation.outputs[0].type.shape
+            values = [[elements.own(at) for at in _indices(shape)]]
+        elif isinstance(primitive, Reduction):
+            values = [elements.reduced()]
+        else:
+            values = elements.unrolled()
+        elements.write_checks()
+        for v, scalars in zip(equation.outputs, values, strict=True):
+            self._let(v, scalars, self.remark(v))
+
+    def _let(self, v, scalars, remark=""):
+        """Names for the elements of a value that are expressions."""
+        named = []
+        for number, scalar in enumerate(scalars):
+            if scalar.operands:
+                suffix = f"_{number}" if v.type.shape else ""
+                name = self.entry.unique(self.names[v] + suffix)
+                self.entry.write(Let(name, scalar, remark))
+                scalar = _build.symbol(name, scalar.dtype)
+                remark = ""
+            named.append(scalar)
+        self.locals[v] = tuple(named)
+
+    def _routine(self, equation):
+        build = RoutineBuilder(self, equation)
+        build.run()
+        for v in equation.outputs:
+            if not v.type.shape and v not in self.locals:
+                view = self.view(v)
+                self._let(v, [self.entry.load_element(view, self.entry.integer(view.offset))])
+
+    def operand_view(self, v):
+        """The view of an operand of a routine, also through movements."""
+        if type(v) is Literal or v in self.schedule.stored:
+            if type(v) is Literal:
+                return self.written_out((self.literal(v),), v.type)
+            return self.view(v)
+        source, offset, strides = source_of(v, self._is_stored, self.schedule.maker)
+        base = self.view(source)
+        if not base.is_contiguous:
+            base = self.contiguous(base)
+        return type(base)(base.buffer, base.offset + offset, v.type.shape, strides)
+
+    def _is_stored(self, v):
+        return v in self.schedule.stored or type(v) is Literal
+
+
+class _Elements:
+    """The elements of one equation's outputs as scalars of the entry."""
+
+    def __init__(self, lowering, equation):
+        self.lowering, self.equation = lowering, equation
+        self.entry = lowering.entry
+        self.build = IndexBuilder()
+        self.known = {}
+
+    def own(self, index):
+        """An element of the equation's output."""
+        inputs = self.equation.inputs
+        element = self.build.element(
+            self.equation, index, lambda i, at: self.element(inputs[i], tuple(at))
+        )
+        return self.entry.resolved(element, self.build)
+
+    def element(self, v, index):
+        """An element of a variable, loaded or computed."""
+        if type(v) is Literal:
+            return self.lowering.literal(v)
+        key = v, index
+        if key not in self.known:
+            self.known[key] = self._element(v, index)
+        return self.known[key]
+
+    def _element(self, v, index):
+        lowering = self.lowering
+        if v in lowering.schedule.stored:
+            scalar = lowering.local_scalar(v, index)
+            if scalar is not None:
+                return scalar
+            view = lowering.view(v)
+            form = self.build.position(index, view.strides)
+            place = self.build.expression(form) + self.build.constant(view.offset, INDEX)
+            return self.entry.load_element(view, self.entry.resolved(place, self.build))
+        equation = lowering.schedule.maker[v]
+        return self.build.element(
+            equation, index, lambda i, at: self.element(equation.inputs[i], tuple(at))
+        )
+
+    def reduced(self):
+        """The elements of a reduction of few elements, combined one after another."""
+        (v,) = self.equation.inputs
+        reduction = self.equation.primitive
+        kept = [a for a in range(v.type.ndim) if a not in reduction.axes]
+        totals = {}
+        for index in _indices(v.type.shape):
+            at = tuple([index[a] for a in kept])
+            x = self.element(v, index)
+            totals[at] = combined(reduction, totals[at], x) if at in totals else x
+        dtype = v.type.dtype
+        identity = constant(reduction.identity(dtype), dtype)
+        shape = tuple([v.type.shape[a] for a in kept])
+        return [totals.get(at, identity) for at in _indices(shape)]
+
+    def unrolled(self):
+        """The elements of a routine of few elements, written out."""
+        types = [v.type for v in self.equation.inputs]
+        return self.equation.primitive.unrolled(
+            self.build, lambda i, at: self.element(self.equation.inputs[i], _constants(at)), types
+        )
+
+    def write_checks(self):
+        """Return an error code where a condition that a primitive requires does not hold."""
+        for condition, primitive in self.build.checks.items():
+            code = self.entry.error_sites([(primitive, self.equation.source)])
+            self.entry.fail_unless(self.entry.resolved(condition, self.build), code)
+
+
+def _indices(shape):
+    """Every index of a shape as constants, in row-major order."""
+    return [_constants(at) for at in np.ndindex(*shape)]
+
+
+def _constants(at):
+    return tuple([constant(i, INDEX) for i in at])
+
+
+__all__ = ["Lowering", "Scalar"]

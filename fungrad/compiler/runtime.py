@@ -1,0 +1,131 @@
+"""Compiled programs: functions of NumPy values, and what a call of one costs."""
+
+import numpy as np
+
+from fungrad.compiler.assemble import assemble
+from fungrad.core.errors import FungradError
+from fungrad.core.program import derived
+from fungrad.optimize import optimize
+
+
+@derived
+def compile_program(program, donated=()):
+    """The executable of a program; `donated` are the inputs whose memory it may overwrite."""
+    return Executable(assemble(optimize(program)))
+
+
+class Executable:
+    """A compiled program: takes NumPy values of the program's input types, returns a list.
+
+    `source` is the Numba source of the kernels and of the entry that calls them.
+    """
+
+    def __init__(self, assembly):
+        from fungrad.compiler import build
+
+        self.program = assembly.program
+        self._assembly = assembly
+        kernels = {
+            k.name: build.kernel(k.source, k.function, k.arguments) for k in assembly.kernels
+        }
+        self._entry = build.entry(
+            assembly.source,
+            "entry",
+            assembly.arguments,
+            kernels,
+            self._fail,
+            release_gil=not assembly.is_tiny,
+        )
+        self._call = _caller(assembly, self._entry)
+
+    @property
+    def source(self):
+        """The generated source, one function after another, with the equations as remarks."""
+        return "\n\n".join([*(k.shown for k in self._assembly.kernels), self._assembly.shown])
+
+    def __call__(self, *values):
+        return self._call(*values)
+
+    def _fail(self, status):
+        if status < 0:
+            raise MemoryError("compiled code could not get the memory that it needs")
+        primitive, source = self._assembly.errors[status - 1]
+        raise failure(primitive, source)
+
+
+def failure(primitive, source):
+    """The exception for a primitive whose statements have failed at run time."""
+    where = f" (made at {source})" if source else ""
+    if hasattr(primitive, "failure"):
+        error, message = primitive.failure()
+        return error(f"{message}{where}")
+    return FungradError(f"{primitive} failed in compiled code{where}")
+
+
+def _caller(assembly, entry):
+    """A Python function that passes its arguments, outputs, sizes and a workspace to the entry."""
+    namespace = {"entry": entry, "empty": np.empty, "array": np.array, "plain": plain}
+    namespace["sizes"] = assembly.sizes
+    inputs = [f"a{i}" for i in range(len(assembly.program.inputs))]
+    lines = []
+    for name, v in zip(inputs, assembly.program.inputs, strict=True):
+        if v.type.shape:
+            lines.append(f"if not {name}.flags.carray: {name} = plain({name})")
+    passed, returned, results = list(inputs), [], 0
+    for number, (kind, what) in enumerate(assembly.outputs):
+        if kind == "array":
+            namespace[f"shape{number}"], namespace[f"dtype{number}"] = what.shape, what.dtype
+            lines.append(f"out{number} = empty(shape{number}, dtype{number})")
+            passed.append(f"out{number}")
+            returned.append(f"out{number}")
+        elif kind == "result":
+            returned.append("result")
+            results += 1
+        elif kind == "literal":
+            namespace[f"value{number}"] = what
+            returned.append(f"value{number}")
+        else:
+            source = inputs[what] if kind == "input" else returned[what]
+            type = assembly.program.outputs[number].type
+            returned.append(f"array({source})" if type.shape else source)
+    lines += _call_lines(assembly, passed, results, namespace)
+    if results > 1:
+        numbers = iter(range(results))
+        returned = [f"result[{next(numbers)}]" if r == "result" else r for r in returned]
+    lines.append(f"return [{', '.join(returned)}]")
+    source = f"def call({', '.join(inputs)}):\n    " + "\n    ".join(lines)
+    exec(source, namespace)
+    return namespace["call"]
+
+
+def _call_lines(assembly, passed, results, namespace):
+    target = "result = " if results else ""
+    arguments = ", ".join([*passed, "sizes", "workspace"])
+    if not assembly.workspace:
+        namespace["workspace"] = np.empty(0, np.uint8)
+        return [f"{target}entry({arguments})"]
+    pool = namespace["pool"] = []
+    namespace["take"], namespace["nbytes"] = pool.pop, assembly.workspace
+    namespace["new"] = new_workspace
+    return [
+        "try: workspace = take()",
+        "except IndexError: workspace = new(nbytes)",
+        f"{target}entry({arguments})",
+        "pool.append(workspace)",
+    ]
+
+
+_ALIGNMENT = 64
+
+
+def new_workspace(nbytes):
+    """Scratch memory whose first byte lies at a multiple of 64."""
+    memory = np.empty(nbytes + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + nbytes]
+
+
+def plain(x):
+    """An array as compiled code reads it: without gaps, aligned, in native byte order."""
+    x = np.asarray(x)
+    return np.require(x, x.dtype.newbyteorder("="), ["C", "A"])

@@ -1,0 +1,112 @@
+"""Movements around contractions become labels: transposes cost nothing, broadcasts are undone."""
+
+from dataclasses import replace
+
+from fungrad.optimize.algebra import maker
+from fungrad.optimize.rewrite import Rebuilding
+from fungrad.primitives.contraction import Contract
+from fungrad.primitives.movement import Broadcast, Reshape, Transpose
+from fungrad.primitives.reductions import Sum
+
+
+def simplify_contractions(program):
+    """The same program with transposed and broadcast operands, and transposed results, relabelled.
+
+    `b = transpose[order=(1 0)] a; c = contract[(0 1) (1 2) (0 2)] b d` becomes
+    `c = contract[(1 0) (1 2) (0 2)] a d`.
+    """
+    result = Rebuilding(program)
+    readers = _count_readers(program)
+    for equation in program.equations:
+        inputs = result.values(equation.inputs)
+        if isinstance(equation.primitive, Contract):
+            value = _contraction(equation, inputs, result)
+        elif isinstance(equation.primitive, Transpose):
+            value = _transposed_result(equation, inputs, result, readers)
+        else:
+            value = None
+        if value is None:
+            result.append(replace(equation, inputs=inputs))
+        else:
+            result.replace(equation.outputs[0], value)
+    return result.finish()
+
+
+def _count_readers(program):
+    count = {}
+    for v in (*(v for e in program.equations for v in e.inputs), *program.outputs):
+        count[v] = count.get(v, 0) + 1
+    return count
+
+
+def _transposed_result(equation, inputs, result, readers):
+    made = maker(inputs[0], result, Contract)
+    if made is None or readers.get(equation.inputs[0], 0) > 1:
+        return None
+    p = made.primitive
+    out = tuple([p.out[a] for a in equation.primitive.order])
+    return result.add(Contract(p.left, p.right, out), made.inputs, made.source)
+
+
+def _contraction(equation, inputs, result):
+    """The relabelled contraction, or None where nothing changes."""
+    p = equation.primitive
+    labels, operands = [p.left, p.right], list(inputs)
+    changed = False
+    for i in (0, 1):
+        while (step := _without_movement(operands[i], labels[i], result)) is not None:
+            operands[i], labels[i] = step
+            changed = True
+    for i in (0, 1):
+        changed |= _narrow(i, operands, labels, p.out, result)
+    for i in (0, 1):
+        changed |= _sum_lonely(i, operands, labels, p.out, result)
+    return _rebuilt(equation, operands, labels, result) if changed else None
+
+
+def _without_movement(x, labels, result):
+    """The operand before a transposition, and its labels."""
+    made = maker(x, result, Transpose)
+    if made is None:
+        return None
+    source = [None] * len(labels)
+    for label, a in zip(labels, made.primitive.order, strict=True):
+        source[a] = label
+    return made.inputs[0], tuple(source)
+
+
+def _narrow(i, operands, labels, out, result):
+    """Take off the axes along which operand i is repeated, where the other one has the label."""
+    made = maker(operands[i], result, Broadcast)
+    if made is None:
+        return False
+    source = made.inputs[0].type.shape
+    shape = made.primitive.shape
+    kept = {a for a, n in zip(made.primitive.axes, source, strict=True) if n == shape[a]}
+    if any(labels[i][a] not in labels[1 - i] for a in range(len(shape)) if a not in kept):
+        return False
+    x = made.inputs[0]
+    axes = [a for a in made.primitive.axes if a in kept]
+    squeezed = tuple([shape[a] for a in axes])
+    if squeezed != source:
+        x = result.add(Reshape(squeezed), [x])
+    operands[i] = x
+    labels[i] = tuple([labels[i][a] for a in axes])
+    return True
+
+
+def _sum_lonely(i, operands, labels, out, result):
+    """Sum operand i over labels that stand nowhere else any more."""
+    lonely = tuple(
+        [a for a, n in enumerate(labels[i]) if n not in labels[1 - i] and n not in out]
+    )
+    if not lonely:
+        return False
+    operands[i] = result.add(Sum(lonely), [operands[i]])
+    labels[i] = tuple([n for n in labels[i] if n in labels[1 - i] or n in out])
+    return True
+
+
+def _rebuilt(equation, operands, labels, result):
+    out = equation.primitive.out
+    return result.add(Contract(*labels, out), operands, equation.source)

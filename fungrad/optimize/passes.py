@@ -1,0 +1,53 @@
+"""The list of passes."""
+
+from dataclasses import replace
+
+from fungrad.core.program import derived
+from fungrad.optimize.algebra import simplify
+from fungrad.optimize.common import share_common_subexpressions
+from fungrad.optimize.constants import fold_constants
+from fungrad.optimize.contractions import simplify_contractions
+from fungrad.optimize.dead_code import remove_dead_code
+from fungrad.optimize.rewrite import with_subprograms
+
+#: The passes in their order, each with the reason for its place.
+PASSES = (
+    remove_dead_code,  # first: nothing that follows looks at what nobody needs
+    share_common_subexpressions,  # rules that look at the maker of an operand see one maker
+    fold_constants,  # makes the literals that the algebra looks for
+    simplify,  # may leave equal equations behind
+    simplify_contractions,  # after movements of movements have become one
+    share_common_subexpressions,
+    remove_dead_code,  # last: what was simplified away leaves makers without readers
+)
+
+_MOST_ROUNDS = 4
+
+
+@derived
+def optimize(program):
+    """The same program, cheaper: the passes applied until nothing changes, inside out."""
+    program = _optimize_subprograms(program)
+    for _ in range(_MOST_ROUNDS):
+        before = program.equations
+        for change in PASSES:
+            program = change(program)
+        if _same(before, program.equations):
+            break
+    return program
+
+
+def _optimize_subprograms(program):
+    equations = []
+    for equation in program.equations:
+        primitive = with_subprograms(equation.primitive, optimize)
+        equations.append(
+            equation if primitive is equation.primitive else replace(equation, primitive=primitive)
+        )
+    return program.replace(equations=tuple(equations))
+
+
+def _same(before, after):
+    return len(before) == len(after) and all(
+        a.primitive is b.primitive for a, b in zip(before, after, strict=True)
+    )

@@ -1,0 +1,63 @@
+"""What passes share: a program rebuilt equation by equation."""
+
+from dataclasses import fields
+
+from fungrad.core.program import Equation, Program, Variable
+
+
+class Rebuilding:
+    """A program in the making: `value(v)` is what stands for a variable of the old program."""
+
+    def __init__(self, program):
+        self.program = program
+        self.equations = []
+        self.made_by = {}  # new variable -> the equation that makes it
+        self._new = {}
+
+    def value(self, v):
+        """The variable or literal of the new program for one of the old."""
+        return self._new.get(v, v)
+
+    def values(self, variables):
+        """The same for several."""
+        return tuple([self._new.get(v, v) for v in variables])
+
+    def add(self, primitive, inputs, source=None):
+        """Append `primitive(*inputs)`; return its output, or a tuple of them."""
+        inferred = primitive.infer(*[v.type for v in inputs])
+        types = inferred if primitive.has_many_outputs else (inferred,)
+        outputs = tuple([Variable(t) for t in types])
+        self.append(Equation(primitive, tuple(inputs), outputs, source))
+        return outputs if primitive.has_many_outputs else outputs[0]
+
+    def append(self, equation):
+        """Append an equation of the new program."""
+        self.equations.append(equation)
+        self.made_by.update(dict.fromkeys(equation.outputs, equation))
+
+    def replace(self, old, new):
+        """Let a value of the new program stand for a variable of the old one."""
+        self._new[old] = new
+
+    def finish(self):
+        """The new program."""
+        return self.program.replace(
+            equations=tuple(self.equations), outputs=self.values(self.program.outputs)
+        )
+
+
+def with_subprograms(primitive, change):
+    """The primitive with `change` applied to each program among its fields."""
+    changed = {}
+    for field in fields(primitive) if hasattr(primitive, "__dataclass_fields__") else ():
+        value = getattr(primitive, field.name)
+        if isinstance(value, Program):
+            changed[field.name] = change(value)
+        elif isinstance(value, tuple) and any(isinstance(v, Program) for v in value):
+            changed[field.name] = tuple(
+                [change(v) if isinstance(v, Program) else v for v in value]
+            )
+    if not changed:
+        return primitive
+    kept = {f.name: getattr(primitive, f.name) for f in fields(primitive) if f.init}
+    return type(primitive)(**{**kept, **changed})
