@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from fungrad.control.programs import marks, present, recorded, spread
-from fungrad.control.stack import EmptyStack
 from fungrad.control.while_loop import borrowed, where_rows
 from fungrad.core.errors import ShapeError
 from fungrad.core.primitive import Routine
@@ -162,16 +161,11 @@ def _filling(first, kept, slots, k):
     def padded(*v):
         results = run(first, list(v))
         made = [
-            results[kept + users[k]] if k in users else empty(t) for t, users in slots
+            results[kept + users[k]] if k in users else zeros(t) for t, users in slots
         ]
         return [*results[:kept], *made]
 
     return recorded(padded, list(first.input_types), first.name)
-
-
-def empty(type):
-    """A residual that nobody reads."""
-    return zeros(type) if isinstance(type, ArrayType) else EmptyStack(type.element)()
 
 
 def _reading(second, sources, inputs, branch, slots, k, kept):

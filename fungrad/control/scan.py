@@ -13,11 +13,12 @@ from fungrad.control.programs import (
     returning_inputs,
     spread,
 )
-from fungrad.control.stack import Stack, element_type, stacked_type
+from fungrad.control.stack import Stack, StackType, element_type, stacked_type
 from fungrad.core.errors import ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
-from fungrad.core.tracing import evaluator, run
+from fungrad.core.tracing import Tracer, evaluator, run
+from fungrad.core.types import ArrayType, type_of
 from fungrad.primitives.elementwise import add
 from fungrad.primitives.movement import front
 from fungrad.transforms.batch import batch
@@ -67,9 +68,9 @@ class Scan(Routine):
     def infer(self, *types):
         _, constants, carry, xs = self.parts(types)
         for t in xs:
-            if self.length is not None and t.shape[:1] != (self.length,):
+            if isinstance(t, ArrayType) and t.shape[:1] != (self.length,):
                 raise ShapeError(f"scan of length {self.length} over {t}")
-        elements = [element_type(t, self.length) for t in xs]
+        elements = [element_type(t) for t in xs]
         if (*constants, *carry, *elements) != self.body.input_types:
             raise ShapeError(
                 f"scan: operands {(*constants, *carry, *elements)} do not fit the body, which "
@@ -83,7 +84,7 @@ class Scan(Routine):
         count, constants, carry, xs = self.parts(values)
         length = int(count[0]) if count else self.length
         step, n = evaluator(self.body, False), self.carry_count
-        rows = [x.elements if isinstance(x, Stack) else x for x in xs]
+        rows = [x.rows(length) if isinstance(x, Stack) else x for x in xs]
         made = [None] * length
         for i in reversed(range(length)) if self.reverse else range(length):
             result = step(*constants, *carry, *[r[i] for r in rows])
@@ -93,8 +94,9 @@ class Scan(Routine):
         return (*carry, *[self._stacked(c, t) for c, t in zip(columns, types, strict=True)])
 
     def _stacked(self, elements, type):
-        if self.length is None:
-            return Stack(tuple(elements), stacked_type(type, None))
+        stacked = stacked_type(type, self.length)
+        if isinstance(stacked, StackType):
+            return Stack(tuple(elements), stacked)
         if not elements:
             return np.empty((0, *type.shape), type.dtype)
         return np.stack(elements).astype(type.dtype, copy=False)
@@ -210,8 +212,8 @@ class Scan(Routine):
         )
         if has_count:
             residuals = [("input", 0), *residuals]
-            order = (0, *(1 + j for j in order))
-        return Split(known_loop, loop, known_outputs, tuple(residuals), order)
+            order, known = (0, *(1 + j for j in order)), (True, *known)
+        return Split(known_loop, loop, known_outputs, tuple(residuals), order, tuple(known))
 
     def transpose(self, cotangents, inputs, linear):
         """The loop backwards; cotangents of constants are summed in the carry."""
@@ -224,9 +226,9 @@ class Scan(Routine):
         ]
         ct_ys = list(cotangents[n:])
         given = ((True,) * n) + marks(ct_ys)
-        inner = (*linear_constants, *linear_carry, *linear_xs)
-        if not all(linear_carry):
-            raise AssertionError("a loop is split before it is transposed")
+        # A carry that starts from a known value is linear all the same, and that value is zero:
+        # what is not linear was split off.
+        inner = (*linear_constants, *((True,) * n), *linear_xs)
         program, _ = transpose(self.body, inner, given, True)
         fixed = [c for c, is_linear in zip(constants, linear_constants, strict=True) if not is_linear]
         known_xs = [x for x, is_linear in zip(xs, linear_xs, strict=True) if not is_linear]
@@ -249,8 +251,10 @@ class Scan(Routine):
         )
         loop = Scan(body, f, s + n, self.length, not self.reverse)
         operands = (*count, *fixed, *[zeros(t) for t in sums], *ct_carry, *known_xs, *given_ys)
-        pulled = iter(loop(*operands))
-        return (*(None for _ in count), *[next(pulled) if k else None for k in inner])
+        pulled = spread(loop(*operands), inner)
+        wanted = (*linear_constants, *linear_carry, *linear_xs)
+        result = [c if w else None for c, w in zip(pulled, wanted, strict=True)]
+        return (*(None for _ in count), *result)
 
     # ---- batching
 
@@ -263,16 +267,13 @@ class Scan(Routine):
             batched_constants, batched_carry, batched_xs, axis
         )
         carry = widened(carry, batched_carry, wide, axis)
-        if self.length is not None:
-            xs = [front(x, 1, 0) if b else x for x, b in zip(xs, batched_xs, strict=True)]
+        xs = [_moved(x, 1, 0) if b else x for x, b in zip(xs, batched_xs, strict=True)]
         loop = Scan(program, self.constant_count, self.carry_count, self.length, self.reverse)
         results = list(loop(*count, *constants, *carry, *xs))
         n = self.carry_count
-        if self.length is not None:
-            results[n:] = [
-                front(y, 1, 0) if b else y
-                for y, b in zip(results[n:], out_batched[n:], strict=True)
-            ]
+        results[n:] = [
+            _moved(y, 1, 0) if b else y for y, b in zip(results[n:], out_batched[n:], strict=True)
+        ]
         return results, out_batched
 
     def _batched_body(self, constants, carry, xs, axis):
@@ -299,6 +300,16 @@ class Scan(Routine):
 
     def emit(self, build, inputs, outputs):
         build.scan(self, inputs, outputs)
+
+
+def _moved(x, axis, target):
+    """An array with one axis moved; a stack has its batch axis in the elements already."""
+    return x if isinstance(type_of_value(x), StackType) else front(x, axis, target)
+
+
+def type_of_value(x):
+    """The type of a tracer or a plain value."""
+    return x.type if type(x) is Tracer else type_of(x)
 
 
 def widened(values, batched, wanted, axis):

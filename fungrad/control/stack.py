@@ -1,17 +1,24 @@
 """Stacks: what a `while` loop saves for its backward pass, one element per iteration.
 
 The number of elements is known only when the loop has run, so a stack has a type of its own. In
-NumPy it is a list; compiled code grows a buffer geometrically.
+NumPy it is a list; compiled code grows a buffer geometrically. Elements may be stacks themselves:
+a `while` loop inside another loop. A stack without elements also stands for one of zeros.
 """
 
+import operator
 from dataclasses import dataclass
+
+import numpy as np
 
 from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
 
 
 class StackType:
-    """The type of a stack whose elements have the type `element`. Interned like array types."""
+    """The type of a stack whose elements have the type `element`, an array type or a stack's.
+
+    Interned like array types.
+    """
 
     __slots__ = ("element",)
     _interned: dict = {}
@@ -42,6 +49,10 @@ class StackType:
         """The primitive that adds two stacks of this type."""
         return AddStacks()
 
+    def zeros(self):
+        """A stack that stands for zeros, recorded."""
+        return EmptyStack(self.element)()
+
     def __reduce__(self):
         return StackType, (self.element,)
 
@@ -56,12 +67,16 @@ class Stack:
     elements: tuple
     type: StackType
 
+    def rows(self, count):
+        """The elements, or zeros for a stack without any."""
+        return self.elements or (zero_element(self.type.element),) * count
+
 
 @dataclass(frozen=True, eq=False)
 class EmptyStack(Routine):
     """A stack without elements: what a branch that was not taken leaves to its backward pass."""
 
-    element: ArrayType
+    element: object
     is_creation = True
 
     @property
@@ -100,8 +115,10 @@ class AddStacks(Routine):
         return x
 
     def evaluate(self, x, y):
-        pairs = zip(x.elements, y.elements, strict=True)
-        return Stack(tuple([a + b for a, b in pairs]), x.type)
+        if not (x.elements and y.elements):
+            return x if x.elements else y
+        plus = self.evaluate if isinstance(x.type.element, StackType) else operator.add
+        return Stack(tuple(map(plus, x.elements, y.elements)), x.type)
 
     def jvp(self, inputs, tangents):
         moving = [t for t in tangents if t is not None]
@@ -119,11 +136,20 @@ class AddStacks(Routine):
         build.add_stacks(self, inputs, outputs)
 
 
-def element_type(type, length):
+def zero_element(type):
+    """Zeros of the type of an element."""
+    return Stack((), type) if isinstance(type, StackType) else np.zeros(type.shape, type.dtype)[()]
+
+
+def element_type(type):
     """The type of one element of a scanned value: an array along its first axis, or a stack."""
-    return type.element if length is None else ArrayType(type.shape[1:], type.dtype)
+    if isinstance(type, StackType):
+        return type.element
+    return ArrayType(type.shape[1:], type.dtype)
 
 
 def stacked_type(element, length):
-    """The type of `length` elements on top of each other; a stack where that is None."""
-    return StackType(element) if length is None else element.with_shape((length, *element.shape))
+    """The type of `length` elements on top of each other; a stack where that is not known."""
+    if length is None or isinstance(element, StackType):
+        return StackType(element)
+    return element.with_shape((length, *element.shape))

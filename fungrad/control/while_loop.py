@@ -199,7 +199,8 @@ class While(Routine):
         outputs = tuple(carry)
         if self.records:
             outputs = (*outputs, True, *known_outputs[n:])
-        return Split(loop, replay, outputs, tuple(residuals), operands)
+        inputs = (*first, *second, *carry)
+        return Split(loop, replay, outputs, tuple(residuals), operands, inputs)
 
     def transpose(self, cotangents, inputs, linear):
         raise AssertionError("a while loop is split before it is transposed")

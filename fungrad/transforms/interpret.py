@@ -2,6 +2,7 @@
 
 from fungrad.core.program import Literal
 from fungrad.core.tracing import Recording
+from fungrad.core.types import ArrayType
 from fungrad.primitives.movement import Fill
 
 
@@ -42,5 +43,7 @@ def finish(recording, outputs, program):
 
 
 def zeros(type):
-    """Zeros of a type, recorded."""
+    """Zeros of a type, recorded; a type that is not an array's makes its own."""
+    if not isinstance(type, ArrayType):
+        return type.zeros()
     return Fill(type.shape)(type.dtype.type(0))

@@ -15,7 +15,8 @@ class Split:
     `known` computes the outputs marked in `known_outputs` from the known inputs, then residuals.
     `unknown` takes the residuals, then the unknown inputs, and computes the other outputs. A
     residual is ("output", k), output k of `known`, or ("input", i), input i of the whole. With
-    `order`, operand j of `unknown` is entry `order[j]` of the residuals and unknown inputs.
+    `order`, operand j of `unknown` is entry `order[j]` of the residuals and unknown inputs. With
+    `known_inputs`, fewer inputs than were offered go to `known`: all others count as unknown.
     """
 
     known: object
@@ -23,6 +24,7 @@ class Split:
     known_outputs: tuple
     residuals: tuple
     order: tuple | None = None
+    known_inputs: tuple | None = None
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,7 @@ def partition(equations, unknown):
 
 def split_equation(e, inputs, known, split):
     """The two equations of a split one."""
+    known = known if split.known_inputs is None else split.known_inputs
     known_inputs = tuple([v for v, k in zip(inputs, known, strict=True) if k])
     unknown_inputs = tuple([v for v, k in zip(inputs, known, strict=True) if not k])
     made = tuple([Variable(t) for t in split.known.infer(*[v.type for v in known_inputs])])

@@ -1,0 +1,133 @@
+"""Python functions as closed programs: what they close over becomes operands."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fungrad.api.recorded import is_numeric, operand_of
+from fungrad.control.programs import rearranged, recorded
+from fungrad.core.program import Program
+from fungrad.core.tracing import Recording, Tracer, run
+from fungrad.core.tree import flatten, flatten_with_path, keystr
+from fungrad.core.types import WEAK_DTYPES, ArrayType, type_of
+from fungrad.primitives.elementwise import Convert
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A function as a program: inputs are the closed-over values, then the arguments.
+
+    `tree` is the structure of the outputs, `weak` says which of them stand for Python numbers.
+    """
+
+    program: Program
+    captures: tuple
+    tree: object
+    weak: tuple
+
+    @property
+    def types(self):
+        """The types of the outputs."""
+        return self.program.output_types
+
+
+def type_of_operand(x):
+    """The type of a NumPy value or tracer."""
+    return x.type if type(x) is Tracer else type_of(x)
+
+
+def operands_of(leaves):
+    """Leaves as operands, their types, and which are weak."""
+    pairs = [operand_of(leaf) for leaf in leaves]
+    operands = [x for x, _ in pairs]
+    return operands, [type_of_operand(x) for x in operands], [w for _, w in pairs]
+
+
+def close(call, types, weak, title):
+    """The function `call(*tracers)` (a pytree of outputs) as a closed program."""
+    recording = Recording(title, hides_values=True)
+    with recording:
+        tracers = [recording.add_input(t, weak=w) for t, w in zip(types, weak, strict=True)]
+        leaves, tree = flatten(call(*tracers))
+        for leaf in leaves:
+            if not is_numeric(leaf):
+                raise TypeError(
+                    f"{title} returned {leaf!r:.60} of type {type(leaf).__name__}; return arrays, "
+                    "numbers, or pytrees of them"
+                )
+        program = recording.finish(leaves, title.rpartition(" ")[2])
+    n = len(types)
+    order = (*range(n, len(program.inputs)), *range(n))
+    weak = tuple([x.weak if type(x) is Tracer else type(x) in WEAK_DTYPES for x in leaves])
+    if recording.captures:
+        program = rearranged(program, order)
+    return Closed(program, tuple(recording.captures), tree, weak)
+
+
+def with_captures_of(closed, others):
+    """The programs of several closed functions over the same closed-over values."""
+    everything = []
+    for c in (closed, *others):
+        everything += [x for x in c.captures if not any(same(x, y) for y in everything)]
+    programs = []
+    for c in (closed, *others):
+        k = len(c.captures)
+        places = [_place(x, c.captures) for x in everything]
+        programs.append(rearranged(c.program, (*places, *range(k, len(c.program.inputs)))))
+    return programs, everything
+
+
+def _place(x, captures):
+    """The position of a value among the captured ones, or its type where it is not there."""
+    for i, captured in enumerate(captures):
+        if same(captured, x):
+            return i
+    return type_of_operand(x)
+
+
+def same(x, y):
+    """Whether two captured values are one: the same array, or the same traced value."""
+    if type(x) is Tracer and type(y) is Tracer:
+        return x.recording is y.recording and x.id == y.id
+    return x is y
+
+
+def converting(program, dtypes):
+    """The program with its outputs converted to the given dtypes."""
+    if all(t.dtype == d for t, d in zip(program.output_types, dtypes, strict=True)):
+        return program
+
+    def converted(*v):
+        results = run(program, list(v))
+        return [
+            x if x.dtype == d else Convert(np.dtype(d))(x)
+            for x, d in zip(results, dtypes, strict=True)
+        ]
+
+    return recorded(converted, list(program.input_types), program.name)
+
+
+def convert_operand(x, type):
+    """An operand in the dtype of a type."""
+    return x if x.dtype == type.dtype else Convert(type.dtype)(x)
+
+
+def leaf_paths(tree):
+    """The path of every leaf, for error texts: " at ['w'][0]", or "" for a bare leaf."""
+    paths = [keystr(path) for path, _ in flatten_with_path(tree)[0]]
+    return [f" at {path}" if path else "" for path in paths]
+
+
+def promoted(type, weak, other, other_weak):
+    """The common type of two results where a weak one gives way, or None."""
+    if type is other:
+        return type
+    if type.shape != other.shape or not (weak or other_weak):
+        return None
+    if weak and other_weak:
+        return ArrayType(type.shape, np.result_type(type.dtype, other.dtype))
+    strong, loose = (other, type) if weak else (type, other)
+    return strong if _RANK[loose.dtype.kind] <= _RANK[strong.dtype.kind] else None
+
+
+_RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}

@@ -1,0 +1,344 @@
+"""cond, switch, while_loop, fori_loop, scan, map, associative_scan."""
+
+import operator
+
+import numpy as np
+
+from fungrad.api.closing import (
+    close,
+    convert_operand,
+    converting,
+    leaf_paths,
+    operands_of,
+    promoted,
+    type_of_operand,
+    with_captures_of,
+)
+from fungrad.api.recorded import function_name, operand_of, owned
+from fungrad.control.cond import Cond
+from fungrad.control.scan import Scan
+from fungrad.control.while_loop import While
+from fungrad.core.errors import BranchTypeError, CarryTypeError, TreeMismatchError
+from fungrad.core.tracing import Tracer
+from fungrad.core.tree import flatten
+from fungrad.core.types import ArrayType
+from fungrad.primitives.elementwise import Convert, less
+
+INT64 = np.dtype(np.int64)
+
+
+def _finished(results):
+    """Results for the user: arrays of their own outside a trace."""
+    results = list(results)
+    return results if any(type(r) is Tracer for r in results) else owned(results)
+
+
+# ---- cond
+
+
+def cond(pred, true_fun, false_fun, *operands, operand=None):
+    """`true_fun(*operands)` where `pred` is true, else `false_fun(*operands)`.
+
+    Args:
+        pred: a boolean scalar (a number counts as true unless it is 0).
+        true_fun, false_fun: functions that return the same pytree of the same types.
+        operands: pytrees of arrays.
+
+    Only the chosen branch is computed, also under `vmap` with one predicate per row.
+
+    Raises:
+        BranchTypeError: the branches return different types.
+
+    >>> cond(True, lambda x: x + 1, lambda x: x - 1, 3.0)
+    np.float64(4.0)
+    """
+    if operand is not None:
+        operands = (operand,)
+    p, _ = operand_of(pred)
+    if np.shape(p):
+        raise TypeError(f"cond: pred must be a scalar, it has shape {np.shape(p)}; use where")
+    if p.dtype.kind != "b":
+        p = p != 0
+    return _choose(Convert(INT64)(p), (false_fun, true_fun), operands, "cond")
+
+
+def switch(index, branches, *operands):
+    """`branches[index](*operands)`; an index outside is moved to the nearest branch.
+
+    >>> switch(1, [lambda x: x, lambda x: x * x], 3.0)
+    np.float64(9.0)
+    """
+    branches = tuple(branches)
+    if not branches:
+        raise ValueError("switch: there are no branches")
+    i, _ = operand_of(index)
+    if np.shape(i) or i.dtype.kind not in "iu":
+        raise TypeError(f"switch: index must be an integer scalar, it is {type_of_operand(i)}")
+    return _choose(i if i.dtype == INT64 else Convert(INT64)(i), branches, operands, "switch")
+
+
+def _choose(index, branches, operands, name):
+    leaves, tree = flatten(operands)
+    values, types, weak = operands_of(leaves)
+
+    def body(branch):
+        return lambda *v: branch(*tree.unflatten(v))
+
+    closed = [
+        close(body(b), types, weak, f"a branch of {name}, {function_name(b)}") for b in branches
+    ]
+    first = closed[0]
+    dtypes = [t.dtype for t in first.types]
+    loose = list(first.weak)
+    for k, other in enumerate(closed[1:], 1):
+        if other.tree != first.tree:
+            raise BranchTypeError(
+                f"{name}: branch {k} returns the structure {other.tree}, branch 0 {first.tree}"
+            )
+        paths = leaf_paths(first.tree.unflatten(list(range(len(dtypes)))))
+        for i, (a, b) in enumerate(zip(first.types, other.types, strict=True)):
+            common = promoted(a.with_dtype(dtypes[i]), loose[i], b, other.weak[i])
+            if common is None:
+                raise BranchTypeError(
+                    f"{name}: the output{paths[i]} of branch {k} is {b}, of branch 0 {a}"
+                )
+            loose[i] = loose[i] and other.weak[i]
+            dtypes[i] = common.dtype
+    programs, captures = with_captures_of(first, closed[1:])
+    programs = tuple([converting(p, dtypes) for p in programs])
+    return first.tree.unflatten(_finished(Cond(programs)(index, *captures, *values)))
+
+
+# ---- loops with a carry
+
+
+def _closed_body(call, init, extra, title):
+    """The body closed over, with the types of carry that it keeps; the initial carry in them.
+
+    `call(*carry_leaves, *extra_leaves)` returns (carry, rest) as a pytree. A carry that starts as
+    a Python number takes the dtype that the body gives it.
+    """
+    leaves, tree = flatten(init)
+    values, types, weak = operands_of(leaves)
+    extra_types, extra_weak = extra
+    for _ in range(len(types) + 2):
+        closed = close(call, [*types, *extra_types], [*weak, *extra_weak], title)
+        out_trees = closed.tree.children()
+        if out_trees[0] != tree:
+            raise CarryTypeError(
+                f"{title}: the carry goes in with the structure {tree} and comes out with "
+                f"{out_trees[0]}"
+            )
+        n = len(types)
+        wanted = []
+        for i, (t, out) in enumerate(zip(types, closed.types[:n], strict=True)):
+            common = promoted(t, weak[i], out, closed.weak[i])
+            if common is None:
+                path = leaf_paths(init)[i]
+                raise CarryTypeError(
+                    f"{title}: the carry{path} goes in as {t} and comes out as {out}; make the "
+                    "initial value of that type, or convert the result with .astype"
+                )
+            wanted.append(common)
+        still_weak = [a and b for a, b in zip(weak, closed.weak[:n], strict=True)]
+        if wanted == types and still_weak == weak:
+            break
+        types, weak = wanted, still_weak
+    dtypes = [*[t.dtype for t in types], *[t.dtype for t in closed.types[n:]]]
+    program = converting(closed.program, dtypes)
+    values = [convert_operand(x, t) for x, t in zip(values, types, strict=True)]
+    return program, closed, values, types, tree
+
+
+def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
+    """Loop over the leading axis of `xs`: `carry, y = f(carry, x)`; the last carry and all ys.
+
+    Args:
+        f: a function of a carry and one slice of `xs` that returns the new carry, of the same
+            structure, shapes and dtypes, and an output (or None).
+        init: the first carry, a pytree.
+        xs: a pytree of arrays with leading axes of one size, or None with `length`.
+        length: the number of iterations; needed only without `xs`.
+        reverse: whether to go from the last slice to the first.
+        unroll: accepted as in JAX; the compiler decides how far to unroll.
+
+    Returns:
+        `(carry, ys)`; the ys are stacked along a new leading axis.
+
+    Raises:
+        CarryTypeError: the carry changes its type; names the leaf.
+
+    >>> scan(lambda total, x: (total + x, total), 0.0, np.array([1.0, 2.0, 3.0]))
+    (np.float64(6.0), array([0., 1., 3.]))
+    """
+    title = f"scan of {function_name(f)}"
+    x_leaves, x_tree = flatten(xs)
+    rows, row_types, row_weak = operands_of(x_leaves)
+    sizes = {t.shape[:1] for t in row_types}
+    if () in sizes:
+        raise TypeError(f"{title}: every array in xs needs a leading axis, one is a scalar")
+    if len(sizes) > 1:
+        raise ValueError(f"{title}: the leading axes of xs have sizes {sorted(sizes)}")
+    if length is None and not sizes:
+        raise TypeError(f"{title}: without xs, length is needed")
+    n = operator.index(length) if length is not None else sizes.copy().pop()[0]
+    if sizes and sizes != {(n,)}:
+        raise ValueError(f"{title}: length is {n}, the leading axis of xs is {sizes.pop()[0]}")
+    if unroll is not True and operator.index(unroll) < 0:
+        raise ValueError(f"{title}: unroll must not be negative, it is {unroll}")
+    carry_leaves, carry_tree = flatten(init)
+    k = len(carry_leaves)
+
+    def call(*v):
+        result = f(carry_tree.unflatten(v[:k]), x_tree.unflatten(v[k:]))
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TreeMismatchError(f"{title}: the body must return (carry, y), got {result!r:.60}")
+        return result
+
+    elements = [ArrayType(t.shape[1:], t.dtype) for t in row_types]
+    program, closed, carry, _, tree = _closed_body(call, init, (elements, row_weak), title)
+    loop = Scan(program, len(closed.captures), k, n, bool(reverse))
+    results = _finished(loop(*closed.captures, *carry, *rows))
+    y_tree = closed.tree.children()[1]
+    return tree.unflatten(results[:k]), y_tree.unflatten(results[k:])
+
+
+def while_loop(cond_fun, body_fun, init_val):
+    """`while cond_fun(val): val = body_fun(val)`, from `init_val`.
+
+    `body_fun` keeps the structure, shapes and dtypes of the value. All transforms apply, reverse
+    mode too: the forward loop then saves what the backward loop reads on a growing stack.
+
+    >>> while_loop(lambda x: x < 100, lambda x: x * 2, 1)
+    np.int64(128)
+    """
+    title = f"while_loop of {function_name(body_fun)}"
+    tree = flatten(init_val)[1]
+    program, closed, carry, types, _ = _closed_body(
+        lambda *v: (body_fun(tree.unflatten(v)), None), init_val, ([], []), title
+    )
+    label = f"the condition of while_loop, {function_name(cond_fun)}"
+    goes_on = close(lambda *v: cond_fun(tree.unflatten(v)), types, [False] * len(types), label)
+    if len(goes_on.types) != 1 or goes_on.types[0].shape:
+        raise TypeError(f"{label}, must return a boolean scalar, it returned {goes_on.types}")
+    condition = converting(goes_on.program, [np.dtype(bool)])
+    loop = While(condition, program, len(goes_on.captures), len(closed.captures))
+    results = loop(*goes_on.captures, *closed.captures, *carry)
+    return tree.unflatten(_finished(results))
+
+
+def fori_loop(lower, upper, body_fun, init_val):
+    """`for i in range(lower, upper): val = body_fun(i, val)`, from `init_val`.
+
+    The bounds are integers, known or traced; reverse mode works with both.
+
+    >>> fori_loop(0, 5, lambda i, total: total + i, 0)
+    np.int64(10)
+    """
+    title = f"fori_loop of {function_name(body_fun)}"
+    bounds = [operand_of(b)[0] for b in (lower, upper)]
+    for b, name in zip(bounds, ("lower", "upper"), strict=True):
+        if np.shape(b) or b.dtype.kind not in "iu":
+            raise TypeError(f"{title}: {name} must be an integer scalar, it is {b!r}")
+    first, last = [b if b.dtype == INT64 else Convert(INT64)(b) for b in bounds]
+    tree = flatten(init_val)[1]
+
+    def call(i, *v):
+        return (i + 1, body_fun(i, tree.unflatten(v))), None
+
+    def stepped(*v):
+        (i, value), rest = call(*v)
+        return (i, *flatten(value)[0]), rest if flatten(value)[1] == tree else _changed(value)
+
+    def _changed(value):
+        raise CarryTypeError(
+            f"{title}: the value goes in with the structure {tree} and comes out with "
+            f"{flatten(value)[1]}"
+        )
+
+    init = (first, *flatten(init_val)[0])
+    program, closed, carry, types, _ = _closed_body(stepped, init, ([], []), title)
+    if type(first) is not Tracer and type(last) is not Tracer:
+        length = max(int(last) - int(first), 0)
+        loop = Scan(program, len(closed.captures), len(carry), length, False)
+        results = loop(*closed.captures, *carry)
+    else:
+        test = close(lambda end, i, *v: less(i, end), [type_of_operand(last), *types],
+                     [False] * (1 + len(types)), "the condition of fori_loop")
+        loop = While(test.program, program, 1, len(closed.captures))
+        results = loop(last, *closed.captures, *carry)
+    return tree.unflatten(_finished(results)[1:])
+
+
+def map(f, xs, *, batch_size=None):
+    """`f` applied to each slice along the leading axis of `xs`, the results stacked.
+
+    With `batch_size`, that many slices at a time go through `vmap(f)`.
+
+    >>> map(lambda x: x**2, np.array([1.0, 2.0]))
+    array([1., 4.])
+    """
+    if batch_size is None:
+        return scan(lambda _, x: ((), f(x)), (), xs)[1]
+    from fungrad.api.vectorize import vmap
+    from fungrad.core import tree as trees
+    from fungrad.numpy import concatenate, reshape
+
+    n = np.shape(flatten(xs)[0][0])[0]
+    size = operator.index(batch_size)
+    if size < 1:
+        raise ValueError(f"map: batch_size must be positive, it is {size}")
+    whole = n // size * size
+    blocks = trees.map(lambda x: reshape(x[:whole], (n // size, size, *x.shape[1:])), xs)
+    done = scan(lambda _, x: ((), vmap(f)(x)), (), blocks)[1]
+    done = trees.map(lambda y: reshape(y, (whole, *y.shape[2:])), done)
+    if whole == n:
+        return done
+    rest = vmap(f)(trees.map(lambda x: x[whole:], xs))
+    return trees.map(lambda a, b: concatenate([a, b]), done, rest)
+
+
+def associative_scan(fn, elems, reverse=False, axis=0):
+    """All partial results of an associative function along an axis: a, fn(a, b), ...
+
+    `fn(a, b)` combines two pytrees like `elems`, elementwise along the axis.
+
+    >>> associative_scan(lambda a, b: a + b, np.array([1.0, 2.0, 3.0]))
+    array([1., 3., 6.])
+    """
+    from fungrad.core import tree as trees
+    from fungrad.numpy import concatenate, expand_dims, moveaxis, squeeze
+
+    leaves = flatten(elems)[0]
+    if not leaves:
+        return elems
+    sizes = {np.shape(x)[axis] for x in leaves}
+    if len(sizes) > 1:
+        raise ValueError(f"associative_scan: the sizes along axis {axis} are {sorted(sizes)}")
+    if 0 in sizes:
+        return elems
+    first = -1 if reverse else 0
+    moved = trees.map(lambda x: moveaxis(x, axis, 0), elems)
+    start = trees.map(lambda x: x[first], moved)
+    others = trees.map(lambda x: x[:-1] if reverse else x[1:], moved)
+
+    def combine(total, x):
+        wide = [trees.map(lambda v: expand_dims(v, axis), t) for t in (total, x)]
+        result = trees.map(lambda v: squeeze(v, axis), fn(*wide))
+        return result, result
+
+    done = scan(combine, start, others, reverse=reverse)[1]
+    order = (lambda a, b: [b, a[None]]) if reverse else (lambda a, b: [a[None], b])
+    whole = trees.map(lambda a, b: concatenate(order(a, b)), start, done)
+    return trees.map(lambda x: moveaxis(x, 0, axis), whole)
+
+
+__all__ = [
+    "associative_scan",
+    "cond",
+    "fori_loop",
+    "map",
+    "scan",
+    "switch",
+    "while_loop",
+]
