@@ -74,7 +74,7 @@ def routine(name):
 
     called, dtype = name.rsplit("_", 1)
     if called == "dot":
-        arguments = "n x incx y incy result".split()
+        arguments = ["n", "x", "incx", "y", "incy", "result"]
         text = _complex_dot(name, dtype) if dtype.startswith("complex") else _dot(name, dtype)
     else:
         arguments = _CALLS[called][0].split()
@@ -127,7 +127,7 @@ too_large:
 def _dot(name, dtype):
     """A real inner product: a Fortran function, which returns its value."""
     number = LLVM_TYPES[dtype]
-    arguments = "n x incx y incy result".split()
+    arguments = ["n", "x", "incx", "y", "incy", "result"]
     fortran = f"@fungrad.scipy.{_LETTERS[dtype]}dot"
     return f"""
 declare {number} {fortran}(ptr, ptr, ptr, ptr, ptr)

@@ -30,6 +30,7 @@ __all__ = [
     "Pointer",
     "Result",
     "Scalar",
+    "assembly",
     "clear",
     "entry",
     "kernel",
@@ -106,6 +107,14 @@ def entry(
     return python_call.builtin(name, built._python_address, on_error or _raise_status, built)
 
 
+def assembly(source, name, arguments, kernels=None, language="python"):
+    """The assembly of a kernel, to look at; compiled anew for it."""
+    from fungrad.compiler import machine
+
+    arguments, kernels = tuple(arguments), {**_routines(source, language), **(kernels or {})}
+    return machine.assembly(_texts(source, name, arguments, name, kernels, language), (name,))
+
+
 def statistics():
     """How many kernels and entries were compiled, and how many loaded from disk, in this process.
 
@@ -120,6 +129,7 @@ def clear(on_disk=False):
     """Forget every kernel and entry that is not in use; with `on_disk`, empty the cache folder."""
     with _lock:
         _built.clear()
+        blas.routine.cache_clear()
     if on_disk:
         disk.clear()
 
@@ -150,7 +160,10 @@ def _from_disk(key, kind, symbol, arguments, needs):
     if found is None:
         return None
     code, details = found
-    built = _load(symbol, kind, arguments, code, details["imports"], needs)
+    try:
+        built = _load(symbol, kind, arguments, code, details["imports"], needs)
+    except (KeyError, LookupError, RuntimeError):
+        return None  # it was linked with something that this process does not have
     _statistics["loaded_kernels" if kind == "kernel" else "loaded_entries"] += 1
     return built
 
@@ -158,14 +171,8 @@ def _from_disk(key, kind, symbol, arguments, needs):
 def _compile(key, kind, symbol, source, name, arguments, kernels, needs, language):
     from fungrad.compiler import machine
 
-    functions = {called: (k.symbol, k.arguments) for called, k in kernels.items()}
     try:
-        if language == "llvm":
-            texts = [source.replace(f"@{name}(", f"@{symbol}(")]
-        else:
-            from fungrad.compiler.translate import translate  # imports Numba
-
-            texts = translate(source, name, arguments, symbol, functions)
+        texts = _texts(source, name, arguments, symbol, kernels, language)
         if kind != "kernel":
             texts.append(python_call.wrapper(symbol, arguments, kind == "entry"))
         code, imports = machine.object_code(texts, _exports(symbol, kind))
@@ -175,6 +182,16 @@ def _compile(key, kind, symbol, source, name, arguments, kernels, needs, languag
     disk.save(key, code, {"imports": imports})
     _statistics["compiled_kernels" if kind == "kernel" else "compiled_entries"] += 1
     return built
+
+
+def _texts(source, name, arguments, symbol, kernels, language):
+    """The LLVM texts of the function `name`, called `symbol` in them."""
+    if language == "llvm":
+        return [source.replace(f"@{name}(", f"@{symbol}(")]
+    from fungrad.compiler.translate import translate  # imports Numba: 300 ms
+
+    functions = {called: (k.symbol, k.arguments) for called, k in kernels.items()}
+    return translate(source, name, arguments, symbol, functions)
 
 
 def _load(symbol, kind, arguments, code, imports, needs):
@@ -222,8 +239,7 @@ def _environment():
     for pattern in _CODE_FILES.split():
         for path in sorted(here.glob(pattern)):
             digest.update(path.read_bytes())
-    versions = tuple(version(each) for each in ("numba", "llvmlite", "numpy"))
-    return digest.hexdigest(), versions, object.__basicsize__, machine.description()
+    return digest.hexdigest(), version("numba"), object.__basicsize__, machine.description()
 
 
 def _raise_status(status):

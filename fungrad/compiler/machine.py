@@ -4,6 +4,7 @@ import ctypes
 from functools import cache
 from itertools import count
 
+import llvmlite
 import llvmlite.binding as llvm
 
 _library_numbers = count()
@@ -11,7 +12,7 @@ _library_numbers = count()
 
 def description():
     """What the machine code depends on besides its text: LLVM, the processor, its features."""
-    return llvm.llvm_version_info, llvm.get_process_triple(), *_processor()
+    return llvmlite.__version__, llvm.llvm_version_info, llvm.get_process_triple(), *_processor()
 
 
 @cache

@@ -66,7 +66,9 @@ def wrapper(symbol, arguments, release_gil):
         else:
             lines.append(f"  %at{i} = getelementptr ptr, ptr %args, i64 {position}")
             lines.append(f"  %o{i} = load ptr, ptr %at{i}")
-            lines += _unpack_array(i) if isinstance(argument, Array) else _unpack_scalar(i, argument)
+            lines += (
+                _unpack_array(i) if isinstance(argument, Array) else _unpack_scalar(i, argument)
+            )
             position += 1
     if any(isinstance(a, Scalar) for a in arguments):
         lines.append("  %raised = call ptr @PyErr_Occurred()")
