@@ -84,15 +84,26 @@ def _typed_table(typing_context, name, index):
     if not isinstance(name, types.StringLiteral):
         return None
     dtype = TABLES[name.literal_value].dtype
-    _, generate_entry = _typed("table", (index,), dtype, name.literal_value)
+    return _after_literal(name, _typed("table", (index,), dtype, name.literal_value))
+
+
+def _typed_libm_where(typing_context, name, condition, x):
+    if not isinstance(name, types.StringLiteral):
+        return None
+    return _after_literal(name, _typed("libm_where", (condition, x), None, name.literal_value))
+
+
+def _after_literal(literal, typed):
+    """The signature and code generator with a literal in front of the operands."""
+    signature, generate_operands = typed
 
     def generate(context, builder, signature, operands):
-        return generate_entry(context, builder, signature, operands[1:])
+        return generate_operands(context, builder, signature, operands[1:])
 
-    return from_dtype(dtype)(name, types.unliteral(index)), generate
+    return signature.return_type(literal, *signature.args), generate
 
 
-_WITH_ATTRIBUTE = {"convert", "bitcast", "integer_power", "table"}
+_WITH_ATTRIBUTE = {"convert", "bitcast", "integer_power", "table", "libm_where"}
 for _name in VOCABULARY.keys() - _WITH_ATTRIBUTE:
     globals()[_name] = _word(_name)
 for _dtype in _DTYPES:
@@ -100,6 +111,7 @@ for _dtype in _DTYPES:
     globals()[f"bitcast_{_dtype.name}"] = _conversion("bitcast", f"bitcast_{_dtype.name}", _dtype)
 integer_power = _named(_typed_integer_power, "integer_power", prefer_literal=True)
 table = _named(_typed_table, "table", prefer_literal=True)
+libm_where = _named(_typed_libm_where, "libm_where", prefer_literal=True)
 
 #: Every name that generated source may use, with its value: the globals of a generated module.
 NAMES = {

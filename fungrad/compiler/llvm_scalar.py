@@ -174,6 +174,37 @@ def _lookup(builder, node, index):
     return builder.load(address)
 
 
+def _libm_where(builder, node, condition, x):
+    """Branches to libm. The loop around it is still vectorised, with one branch per lane."""
+    before = builder.block
+    rare = builder.append_basic_block("rare")
+    after = builder.append_basic_block("after")
+    builder.cbranch(condition, rare, after)
+    builder.position_at_end(rare)
+    value = builder.call(_predicable_libm(builder, node.attribute, x.type), [x])
+    builder.branch(after)
+    builder.position_at_end(after)
+    result = builder.phi(x.type)
+    result.add_incoming(x, before)
+    result.add_incoming(value, rare)
+    return result
+
+
+def _predicable_libm(builder, name, kind):
+    """A libm function that LLVM's vectoriser calls lane by lane, only where a mask is set.
+
+    It does so for functions without side effects that have a masked vector variant, of any width;
+    the variant named here is one of 1024 lanes, which no loop asks for. `nobuiltin` keeps LLVM
+    from taking the function for one of its own intrinsics, which it would call for every lane.
+    """
+    function = _declare_libm(builder.module, name, [kind])
+    variant = f"_ZGV_LLVM_M1024v_{function.name}({function.name})"
+    for attribute in ("readnone", "nounwind", "willreturn", "nobuiltin"):
+        set.add(function.attributes, attribute)  # AttributeSet.add knows only some attributes
+    set.add(function.attributes, f'"vector-function-abi-variant"="{variant}"')
+    return function
+
+
 _STRUCTURAL = {
     "convert": _convert,
     "bitcast": _bitcast,
@@ -182,6 +213,7 @@ _STRUCTURAL = {
     "real": lambda builder, node, x: builder.extract_value(x, 0),
     "imag": lambda builder, node, x: builder.extract_value(x, 1),
     "table": _lookup,
+    "libm_where": _libm_where,
 }
 
 
@@ -214,10 +246,13 @@ def _declare(module, name, function_type):
 
 
 def _call_libm(builder, name, operands):
-    kind = operands[0].type
-    function_type = ir.FunctionType(kind, [kind] * len(operands))
-    name = name if isinstance(kind, ir.DoubleType) else f"{name}f"
-    return builder.call(_declare(builder.module, name, function_type), operands)
+    function = _declare_libm(builder.module, name, [x.type for x in operands])
+    return builder.call(function, operands)
+
+
+def _declare_libm(module, name, kinds):
+    name = name if isinstance(kinds[0], ir.DoubleType) else f"{name}f"
+    return _declare(module, name, ir.FunctionType(kinds[0], kinds))
 
 
 def _extremum(name):

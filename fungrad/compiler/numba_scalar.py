@@ -94,8 +94,8 @@ def expression(node, operands):
         return f"bitcast_{node.dtype.name}({operands[0]})"
     if word == "integer_power":
         return f"integer_power({operands[0]}, {node.attribute})"
-    if word == "table":
-        return f"table({node.attribute!r}, {operands[0]})"
+    if word in ("table", "libm_where"):
+        return f"{word}({node.attribute!r}, {', '.join(operands)})"
     assert word in VOCABULARY, word
     return f"{word}({', '.join(operands)})"
 

@@ -20,7 +20,7 @@ _UNARY = """negative absolute sign floor ceil rint trunc sqrt rsqrt cbrt recipro
 _BINARY = """add subtract multiply divide power maximum minimum remainder fmod floor_divide
     index_divide index_remainder arctan2 copysign nextafter hypot logaddexp strong_multiply
     equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor
-    bitwise_and bitwise_or bitwise_xor left_shift right_shift fast_add make_complex"""
+    bitwise_and bitwise_or bitwise_xor left_shift right_shift fast_add make_complex libm_where"""
 _TERNARY = "select fma"
 
 #: The number of operands of each word. Those that are not NumPy's or lax's:
@@ -28,6 +28,8 @@ _TERNARY = "select fma"
 #: `strong_multiply`: a product in which zero wins, also over inf and nan;
 #: `fast_add`: an addition that may be reordered, for the accumulators of reductions;
 #: `fma(x, y, z)`: x * y + z, rounded once; `select(condition, x, y)`: x if condition else y;
+#: `libm_where(condition, x)`: the libm function named by the attribute of x where the condition
+#: holds, by a branch that is taken rarely, else x;
 #: `table`: the entry of the constant table named by the attribute, at an int64 index;
 #: `integer_power`: the power whose exponent, a Python int, is the attribute.
 VOCABULARY = {
@@ -51,7 +53,7 @@ def result_dtype(word, *dtypes):
     """The dtype of a word applied to operands of these dtypes."""
     if word in PREDICATES:
         return BOOL
-    if word == "select":
+    if word in ("select", "libm_where"):
         return dtypes[1]
     if word in ("real", "imag", "absolute"):
         return real_dtype(dtypes[0])
@@ -225,6 +227,10 @@ class Builder:
     def integer_power(self, x, exponent):
         """x to the power of a Python int."""
         return call("integer_power", x.dtype, x, attribute=int(exponent))
+
+    def libm_where(self, condition, function, x):
+        """libm's function of x where the condition holds, which is to be rare, else x."""
+        return call("libm_where", x.dtype, condition, x, attribute=function)
 
     def table(self, name, index, dtype=np.float64):
         """The entry of a constant table (see `fungrad.compiler.math.TABLES`) at an int64 index."""

@@ -5,12 +5,21 @@ machine instructions or calls of libm. No expansion needs fast-math flags, and e
 whether or not products and sums are contracted to fma.
 """
 
-from fungrad.compiler.math import arithmetic
+from fungrad.compiler.math import arithmetic, exponential, logarithm, trigonometric
 from fungrad.compiler.math.tables import TABLES
 
 __all__ = ["TABLES", "expand"]
 
-_EXPANSIONS = {**arithmetic.EXPANSIONS}
+_OF_FLOAT = {
+    **{name: getattr(exponential, name) for name in "exp exp2 expm1 logistic tanh sinh cosh".split()},
+    **{name: getattr(logarithm, name) for name in "log log2 log10 log1p".split()},
+    **{name: getattr(logarithm, name) for name in "arcsinh arccosh arctanh".split()},
+    **{name: getattr(trigonometric, name) for name in "sin cos tan".split()},
+}
+_EXPANSIONS = {
+    **arithmetic.EXPANSIONS,
+    **{(word, "f"): function for word, function in _OF_FLOAT.items()},
+}
 
 
 def expand(word, dtype):
@@ -19,4 +28,4 @@ def expand(word, dtype):
     `dtype` is that of the first operand. A word with an attribute (`integer_power`) takes it as
     the last argument.
     """
-    return _EXPANSIONS.get((word, dtype.name)) or _EXPANSIONS.get((word, dtype.kind))
+    return _EXPANSIONS.get((word, dtype.kind))
