@@ -7,7 +7,7 @@ import numpy as np
 from fungrad.api.recorded import is_numeric, operand_of
 from fungrad.control.programs import rearranged, recorded
 from fungrad.core.program import Program
-from fungrad.core.tracing import Recording, Tracer, run
+from fungrad.core.tracing import UNKNOWN, Recording, Tracer, run
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.core.types import WEAK_DTYPES, ArrayType, type_of
 from fungrad.primitives.elementwise import Convert
@@ -17,13 +17,15 @@ from fungrad.primitives.elementwise import Convert
 class Closed:
     """A function as a program: inputs are the closed-over values, then the arguments.
 
-    `tree` is the structure of the outputs, `weak` says which of them stand for Python numbers.
+    `tree` is the structure of the outputs, `weak` says which of them stand for Python numbers, and
+    `values` are their values where these were known.
     """
 
     program: Program
     captures: tuple
     tree: object
     weak: tuple
+    values: tuple = ()
 
     @property
     def types(self):
@@ -43,11 +45,17 @@ def operands_of(leaves):
     return operands, [type_of_operand(x) for x in operands], [w for _, w in pairs]
 
 
-def close(call, types, weak, title):
-    """The function `call(*tracers)` (a pytree of outputs) as a closed program."""
-    recording = Recording(title, hides_values=True)
+def close(call, types, weak, title, values=None):
+    """The function `call(*tracers)` (a pytree of outputs) as a closed program.
+
+    With `values` the tracers carry values (UNKNOWN where there is none), as in eager code.
+    """
+    recording = Recording(title, hides_values=values is None)
+    values = [UNKNOWN] * len(types) if values is None else values
     with recording:
-        tracers = [recording.add_input(t, weak=w) for t, w in zip(types, weak, strict=True)]
+        tracers = [
+            recording.add_input(t, v, w) for t, v, w in zip(types, values, weak, strict=True)
+        ]
         leaves, tree = flatten(call(*tracers))
         for leaf in leaves:
             if not is_numeric(leaf):
@@ -61,7 +69,8 @@ def close(call, types, weak, title):
     weak = tuple([x.weak if type(x) is Tracer else type(x) in WEAK_DTYPES for x in leaves])
     if recording.captures:
         program = rearranged(program, order)
-    return Closed(program, tuple(recording.captures), tree, weak)
+    known = [x.recording.values[x.id] if type(x) is Tracer else x for x in leaves]
+    return Closed(program, tuple(recording.captures), tree, weak, tuple(known))
 
 
 def with_captures_of(closed, others):

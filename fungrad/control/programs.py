@@ -32,7 +32,7 @@ def used_inputs(program):
 
 def recorded(function, types, name):
     """The program of a function on tracers; it must not capture anything."""
-    recording = Recording(f"body of {name}", hides_values=True)
+    recording = Recording(f"body of {name}", hides_values=True, takes_constants=True)
     with recording:
         outputs = function(*[recording.add_input(t) for t in types])
         program = recording.finish(outputs, name)

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 
 from fungrad.core.tracing import Tracer, state
+from fungrad.core.types import type_of
 
 
 class Interned(type):
@@ -46,9 +47,16 @@ class Primitive(metaclass=Interned):
         for x in inputs:
             if type(x) is Tracer:
                 return state.recording.record(self, inputs) if state.recording else self._leak(x)
-        if self.is_creation and state.recording is not None:
-            return state.recording.record(self, inputs)
+        recording = state.recording
+        if recording is not None and (self.is_creation or recording.takes_constants):
+            if self.is_creation or self._makes_array(inputs):
+                return recording.record(self, inputs)
         return self.evaluate(*inputs)
+
+    def _makes_array(self, inputs):
+        """Whether the output is more than a scalar: rules must not put arrays into programs."""
+        inferred = self.infer(*[type_of(getattr(x, "value", x)) for x in inputs])
+        return any(t.shape for t in (inferred if self.has_many_outputs else (inferred,)))
 
     def _leak(self, tracer):
         tracer.recording.require_open(tracer)

@@ -110,11 +110,14 @@ class Recording:
 
     `title` names transform and function for error texts: "grad of loss". With `hides_values`,
     values of enclosing recordings are not looked at (under jit a program must not depend on them).
+    A recording in which a transform rewrites a program `takes_constants`: what rules make of
+    literals alone is recorded too, since programs hold no arrays.
     """
 
-    def __init__(self, title, hides_values=False):
+    def __init__(self, title, hides_values=False, takes_constants=False):
         self.title = title
         self.hides_values = hides_values
+        self.takes_constants = takes_constants
         self.parent = None
         self.is_open = False
         self.values = []
@@ -229,6 +232,16 @@ class Recording:
             self.sources[first] = user_line()
         tracers = tuple([Tracer(self, first + i) for i in range(len(outputs))])
         return tracers if primitive.has_many_outputs else tracers[0]
+
+    def record_known(self, primitive, inputs, outputs):
+        """Record a primitive with many outputs whose values are known already."""
+        ids = tuple([self.id_of(x) for x in inputs])
+        first = len(self.values)
+        self.key.append((primitive, ids))
+        self.entries.append((primitive, ids, first))
+        self.values.extend(outputs)
+        self.types.extend([type_of(v) for v in outputs])
+        return tuple([Tracer(self, i) for i in range(first, len(self.values))])
 
     def inline(self, program, inputs, values=None):
         """Record a whole program at once; return a function from its variables to tracers.

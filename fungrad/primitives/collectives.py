@@ -14,6 +14,8 @@ from fungrad.primitives.reductions import Max, Min, Sum
 class Collective:
     """A primitive that ends in the `vmap` whose axis it names (`label`); see transforms/batch."""
 
+    is_creation = True
+
     def evaluate(self, *values):
         raise UnknownAxisNameError(
             f"{self.name}: no enclosing vmap has axis_name={self.label!r}; "
@@ -107,7 +109,6 @@ class AxisIndex(Collective, Pointwise):
     """The position along a named batch axis, int64."""
 
     label: str
-    is_creation = True
 
     @property
     def name(self):

@@ -31,7 +31,7 @@ def as_tuples(primitive, *results):
 
 def transform_recording(name, program):
     """A recording in which the program is rewritten; no value is looked at."""
-    return Recording(f"{name} of {program.name}", hides_values=True)
+    return Recording(f"{name} of {program.name}", hides_values=True, takes_constants=True)
 
 
 def finish(recording, outputs, program):

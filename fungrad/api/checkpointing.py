@@ -1,0 +1,136 @@
+"""checkpoint (remat) and its policies."""
+
+from functools import wraps
+
+from fungrad.api.closing import close, operands_of
+from fungrad.api.control_flow import _finished
+from fungrad.api.recorded import function_name
+from fungrad.control.checkpoint import Checkpoint
+from fungrad.core.tracing import state
+from fungrad.core.tree import flatten
+from fungrad.primitives.contraction import Contract
+from fungrad.primitives.elementwise import Named
+
+
+class _Policy:
+    """A policy: whether the outputs of a primitive are saved. Equal by its parameters."""
+
+    def __init__(self, name, accepts, *parameters):
+        self.name, self.accepts, self.parameters = name, accepts, parameters
+
+    def __call__(self, primitive, *_, **__):
+        return self.accepts(primitive)
+
+    def __eq__(self, other):
+        same = isinstance(other, _Policy) and self.name == other.name
+        return same and self.parameters == other.parameters
+
+    def __hash__(self):
+        return hash((self.name, self.parameters))
+
+    def __repr__(self):
+        return self.name
+
+
+class checkpoint_policies:
+    """What the forward pass of a checkpointed function saves; names and meanings are JAX's."""
+
+    everything_saveable = _Policy("everything_saveable", lambda p: True)
+    nothing_saveable = _Policy("nothing_saveable", lambda p: False)
+    dots_saveable = _Policy("dots_saveable", lambda p: isinstance(p, Contract))
+    checkpoint_dots = dots_saveable
+    dots_with_no_batch_dims_saveable = _Policy(
+        "dots_with_no_batch_dims_saveable",
+        lambda p: isinstance(p, Contract) and not p.groups.batch,
+    )
+    checkpoint_dots_with_no_batch_dims = dots_with_no_batch_dims_saveable
+
+    @staticmethod
+    def save_only_these_names(*names):
+        """Save values that `checkpoint_name` gave one of these names."""
+        chosen = frozenset(names)
+        return _Policy(
+            "save_only_these_names",
+            lambda p: isinstance(p, Named) and p.label in chosen,
+            chosen,
+        )
+
+    @staticmethod
+    def save_any_names_but_these(*names):
+        """Save named values, except those with one of these names."""
+        chosen = frozenset(names)
+        return _Policy(
+            "save_any_names_but_these",
+            lambda p: isinstance(p, Named) and p.label not in chosen,
+            chosen,
+        )
+
+    @staticmethod
+    def save_anything_except_these_names(*names):
+        """Save every value, except named ones with one of these names."""
+        chosen = frozenset(names)
+        return _Policy(
+            "save_anything_except_these_names",
+            lambda p: not (isinstance(p, Named) and p.label in chosen),
+            chosen,
+        )
+
+    @staticmethod
+    def save_from_both_policies(first, second):
+        """Save what either policy saves."""
+        return _Policy(
+            "save_from_both_policies", lambda p: first(p) or second(p), first, second
+        )
+
+
+def checkpoint(fun=None, *, prevent_cse=True, policy=None, static_argnums=()):
+    """The same function, whose intermediate values the backward pass computes again.
+
+    Args:
+        fun: a function of arrays and pytrees; without it, a decorator factory.
+        prevent_cse: accepted as in JAX; recomputation is never merged with the forward pass.
+        policy: which intermediate values are kept all the same; see `checkpoint_policies`.
+        static_argnums: positions of arguments that are Python values.
+
+    >>> from fungrad import grad
+    >>> grad(checkpoint(lambda x: (x * x) * x))(2.0)
+    np.float64(12.0)
+    """
+    if fun is None:
+        return lambda f: checkpoint(f, policy=policy, static_argnums=static_argnums)
+    static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    title = f"checkpoint of {function_name(fun)}"
+
+    @wraps(fun, assigned=("__name__", "__doc__"), updated=())
+    def checkpointed(*args, **kwargs):
+        if state.recording is None:
+            return fun(*args, **kwargs)
+        kept = {i % len(args): args[i] for i in static}
+        rest = [x for i, x in enumerate(args) if i not in kept]
+        leaves, tree = flatten((rest, kwargs))
+        values, types, weak = operands_of(leaves)
+
+        def call(*tracers):
+            moving, named = tree.unflatten(tracers)
+            moving = iter(moving)
+            full = [kept[i] if i in kept else next(moving) for i in range(len(args))]
+            return fun(*full, **named)
+
+        closed = close(call, types, weak, title)
+        results = Checkpoint(closed.program, policy)(*closed.captures, *values)
+        return closed.tree.unflatten(_finished(results))
+
+    return checkpointed
+
+
+remat = checkpoint
+
+
+def checkpoint_name(x, name):
+    """`x`, under a name that checkpoint policies can refer to."""
+    from fungrad.core import tree as trees
+
+    return trees.map(Named(name), x)
+
+
+__all__ = ["checkpoint", "checkpoint_name", "checkpoint_policies", "remat"]

@@ -1,0 +1,156 @@
+"""Looking at programs: eval_shape, ShapeDtypeStruct, make_program, show."""
+
+import numpy as np
+
+from fungrad.api.closing import close
+from fungrad.api.recorded import function_name, operand_of
+from fungrad.core.tracing import Tracer
+from fungrad.core.tree import flatten, register_leaf
+from fungrad.core.types import ArrayType, type_of
+
+
+class ShapeDtypeStruct:
+    """A shape and a dtype: stands for an array where only its type matters.
+
+    >>> ShapeDtypeStruct((2, 3), np.float32)
+    ShapeDtypeStruct(shape=(2, 3), dtype=float32)
+    """
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape, dtype):
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+
+    @property
+    def ndim(self):
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self):
+        """The number of elements."""
+        return int(np.prod(self.shape, dtype=int))
+
+    def __eq__(self, other):
+        if not isinstance(other, ShapeDtypeStruct):
+            return NotImplemented
+        return (self.shape, self.dtype) == (other.shape, other.dtype)
+
+    def __hash__(self):
+        return hash((self.shape, self.dtype))
+
+    def __repr__(self):
+        return f"ShapeDtypeStruct(shape={self.shape}, dtype={self.dtype})"
+
+
+register_leaf(ShapeDtypeStruct)
+
+
+def abstract(leaf):
+    """The type of an argument, and whether it is weak; structs count as their arrays."""
+    if isinstance(leaf, ShapeDtypeStruct):
+        return ArrayType(leaf.shape, leaf.dtype), False
+    x, is_weak = operand_of(leaf)
+    return (x.type if type(x) is Tracer else type_of(x)), is_weak
+
+
+def closed_on(fun, args, kwargs, title):
+    """The function as a closed program on the types of its arguments."""
+    leaves, tree = flatten((args, kwargs))
+    pairs = [abstract(leaf) for leaf in leaves]
+
+    def call(*tracers):
+        positional, named = tree.unflatten(tracers)
+        return fun(*positional, **named)
+
+    return close(call, [t for t, _ in pairs], [w for _, w in pairs], title)
+
+
+def eval_shape(fun, *args, **kwargs):
+    """The shapes and dtypes of what `fun` returns, without computing it.
+
+    Arguments are arrays, numbers or ShapeDtypeStructs.
+
+    >>> eval_shape(lambda x: x.sum(), ShapeDtypeStruct((3,), np.float32))
+    ShapeDtypeStruct(shape=(), dtype=float32)
+    """
+    closed = closed_on(fun, args, kwargs, f"eval_shape of {function_name(fun)}")
+    return closed.tree.unflatten([ShapeDtypeStruct(t.shape, t.dtype) for t in closed.types])
+
+
+def make_program(fun, static_argnums=()):
+    """A function of the same arguments that returns the program of `fun` instead of running it.
+
+    Values that `fun` closes over are the first inputs.
+
+    >>> print(make_program(lambda x: 2 * x)(1.0))
+    <lambda>(a: f64[]) {
+      b: f64[] = multiply 2.0 a
+      return b
+    }
+    """
+    static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+
+    def traced(*args, **kwargs):
+        kept = {i: args[i] for i in static}
+        rest = [x for i, x in enumerate(args) if i not in kept]
+
+        def call(*moving, **named):
+            moving = iter(moving)
+            full = [kept[i] if i in kept else next(moving) for i in range(len(args))]
+            return fun(*full, **named)
+
+        return closed_on(call, tuple(rest), kwargs, f"make_program of {function_name(fun)}").program
+
+    return traced
+
+
+make_jaxpr = make_program
+
+
+def show(fun):
+    """A function of the same arguments that returns, as text, what becomes of `fun`.
+
+    The program as recorded, the program after optimisation, the backward program of a function
+    with a real scalar output, and the Numba source.
+
+    >>> print(show(lambda x: 2 * x)(1.0))  # doctest: +ELLIPSIS
+    ---- the program
+    ...
+    """
+
+    def text(*args, **kwargs):
+        from fungrad.compiler.runtime import compile_program
+        from fungrad.optimize.passes import optimize
+        from fungrad.transforms.vjp import vjp
+
+        name = function_name(getattr(fun, "_fun", fun))
+        plain = getattr(fun, "_fun", fun)
+        program = closed_on(plain, args, kwargs, f"show of {name}").program
+        parts = [("the program", program), ("the program after optimisation", optimize(program))]
+        out = program.output_types
+        if len(out) == 1 and not out[0].shape and out[0].dtype.kind == "f":
+            active = tuple([t.is_differentiable for t in program.input_types])
+            backward = vjp(program, active, (True,)).backward
+            parts.append(("the backward program after optimisation", optimize(backward)))
+        parts.append(("the Numba source", compile_program(program).source))
+        return Shown("\n\n".join([f"---- {title}\n{body}" for title, body in parts]))
+
+    return text
+
+
+class Shown(str):
+    """Text that a notebook or an interpreter shows as it stands."""
+
+    def __repr__(self):
+        return str(self)
+
+
+__all__ = [
+    "ShapeDtypeStruct",
+    "eval_shape",
+    "make_jaxpr",
+    "make_program",
+    "show",
+]
