@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from fungrad.control.call import Call
 from fungrad.control.programs import marks, present, spread
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
@@ -67,12 +66,12 @@ class Checkpoint(Routine):
                 for v in residuals
             ]
         )
-        return Split(Call(live(forward)), Checkpoint(again, None), known_outputs, sources)
+        return Split(Checkpoint(live(forward)), Checkpoint(again), known_outputs, sources)
 
     def transpose(self, cotangents, inputs, linear):
         program, found = transpose(self.program, tuple(linear), marks(cotangents))
         values = [x for x, is_linear in zip(inputs, linear, strict=True) if not is_linear]
-        pulled = Checkpoint(program, None)(*values, *present(cotangents))
+        pulled = Checkpoint(program)(*values, *present(cotangents))
         pulled = iter(spread(pulled, found))
         return tuple([next(pulled) if is_linear else None for is_linear in linear])
 
