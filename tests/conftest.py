@@ -1,0 +1,45 @@
+"""Fixtures of all tests: programs are checked between stages, kernels are cached for the run."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+import fungrad.numpy  # noqa: F401  operators on tracers
+from fungrad.core import tracing
+
+_CACHE = "FUNGRAD_CACHE_DIR"
+
+
+def pytest_addoption(parser):
+    """The options of this test suite."""
+    parser.addoption(
+        "--all-compiled",
+        action="store_true",
+        help="check the compiled law for every sample, not for one per kind and dtype",
+    )
+
+
+def pytest_configure(config):
+    """Check every program on every thread, and keep compiled kernels in one folder per run.
+
+    The folder is made by the process that starts the run; xdist's workers inherit it.
+    """
+    type(tracing.state).checks_programs = True
+    if not hasattr(config, "workerinput"):
+        config.kernel_cache = os.environ[_CACHE] = tempfile.mkdtemp(prefix="fungrad-tests-")
+
+
+def pytest_unconfigure(config):
+    """Remove the kernels of the run."""
+    if hasattr(config, "kernel_cache"):
+        shutil.rmtree(config.kernel_cache, ignore_errors=True)
+
+
+@pytest.fixture
+def generator():
+    """Random numbers, the same in every run."""
+    import numpy as np
+
+    return np.random.default_rng(20)
