@@ -1,0 +1,58 @@
+"""fungrad: composable transformations of numerical functions, on NumPy, compiled for the CPU.
+
+This file is the table of contents: where each public name lives. Modules are imported when one of
+their names is first used, so that `import fungrad` costs no more than `import numpy`.
+"""
+
+from fungrad.lazy import lazy_names
+
+__version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "api.differentiate": (
+            "float0",
+            "grad",
+            "jvp",
+            "linear_transpose",
+            "linearize",
+            "value_and_grad",
+            "vjp",
+        ),
+        "api.jacobians": (
+            "elementwise_grad",
+            "hessian",
+            "hvp",
+            "jacfwd",
+            "jacobian",
+            "jacrev",
+            "vhp",
+        ),
+        "api.vectorize": ("vmap",),
+        "api.jitting": ("clear_caches", "disable_jit", "jit"),
+        "api.custom": ("closure_convert", "custom_gradient", "custom_jvp", "custom_vjp"),
+        "api.checkpointing": ("checkpoint", "checkpoint_policies", "remat"),
+        "api.inspecting": (
+            "ShapeDtypeStruct",
+            "eval_shape",
+            "make_jaxpr",
+            "make_program",
+            "show",
+        ),
+        "numpy": ("at",),
+        "lax": ("stop_gradient",),
+        "core.tree": ("Partial",),
+        "core.primitive": ("Pointwise", "Primitive", "Reduction", "Routine"),
+    },
+    modules=(
+        "errors",
+        "flatten_util",
+        "lax",
+        "numpy",
+        "test_util",
+        "testing",
+        "tree",
+        "tree_util",
+    ),
+)

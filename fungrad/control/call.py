@@ -22,7 +22,6 @@ class Settings:
 settings = Settings()
 
 
-@dataclass(frozen=True, eq=False)
 class Call(Routine):
     """The outputs of a program; compiled when it is called, one equation when it is traced."""
 

@@ -1,7 +1,5 @@
 """Functions whose intermediate values are computed again in the backward pass."""
 
-from dataclasses import dataclass
-
 from fungrad.control.programs import marks, present, spread
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
@@ -12,7 +10,6 @@ from fungrad.transforms.linearize import Split, live, partition, recompute
 from fungrad.transforms.transpose import transpose
 
 
-@dataclass(frozen=True, eq=False)
 class Checkpoint(Routine):
     """The outputs of a program; of its values only those that `policy` accepts are residuals.
 

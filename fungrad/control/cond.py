@@ -1,7 +1,5 @@
 """A choice between programs."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fungrad.control.programs import marks, present, recorded, spread
@@ -19,7 +17,6 @@ from fungrad.transforms.linearize import Split, split
 from fungrad.transforms.transpose import transpose
 
 
-@dataclass(frozen=True, eq=False)
 class Cond(Routine):
     """The outputs of one of the branches: operand 0 (int64) says which, the others go to it.
 

@@ -1,7 +1,5 @@
 """Functions with derivative rules of the user's own, as closed programs."""
 
-from dataclasses import dataclass
-
 from fungrad.control.programs import marks, present, spread
 from fungrad.core.errors import CustomRuleError, LinearityError
 from fungrad.core.primitive import Routine
@@ -12,14 +10,11 @@ from fungrad.transforms.interpret import zeros
 from fungrad.transforms.transpose import transpose
 
 
-@dataclass(frozen=True, eq=False)
 class FailedRule:
     """A rule that raised when it was recorded; the error is raised again when it is needed."""
 
-    error: Exception
-
-    def __hash__(self):
-        return id(self)
+    def __init__(self, error):
+        self.error = error
 
 
 class _Custom:
@@ -53,7 +48,6 @@ class _Custom:
         build.inline(self.program, inputs, outputs)
 
 
-@dataclass(frozen=True, eq=False)
 class CustomJvp(_Custom, Routine):
     """`program` with the rule (x, dx) -> (y, dy) as a program; x is all operands.
 
@@ -102,7 +96,6 @@ class CustomJvp(_Custom, Routine):
         return CustomJvp(program, rule, self.argument_count, self.label)(*inputs), out
 
 
-@dataclass(frozen=True, eq=False)
 class CustomVjp(_Custom, Routine):
     """`program` with a forward rule x -> (y, residuals) and a backward rule.
 
@@ -173,7 +166,6 @@ def summed_where_shared(program, batched):
     return recorded(shared, list(program.input_types), program.name)
 
 
-@dataclass(frozen=True, eq=False)
 class Pullback(Routine):
     """The linear function of tangents whose transpose is the user's backward rule.
 

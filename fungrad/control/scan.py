@@ -1,7 +1,5 @@
 """A loop of known length, or over the elements of a stack, that carries values along."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fungrad.control.programs import (
@@ -28,7 +26,6 @@ from fungrad.transforms.linearize import Split, split
 from fungrad.transforms.transpose import transpose
 
 
-@dataclass(frozen=True, eq=False)
 class Scan(Routine):
     """`carry, y = body(*constants, *carry, *x)` for each x; the last carry, and all y stacked.
 

@@ -72,7 +72,6 @@ class Stack:
         return self.elements or (zero_element(self.type.element),) * count
 
 
-@dataclass(frozen=True, eq=False)
 class EmptyStack(Routine):
     """A stack without elements: what a branch that was not taken leaves to its backward pass."""
 
@@ -103,7 +102,6 @@ class EmptyStack(Routine):
         build.empty_stack(self, inputs, outputs)
 
 
-@dataclass(frozen=True, eq=False)
 class AddStacks(Routine):
     """The elementwise sum of two stacks of one length: cotangents of a stack read twice."""
 

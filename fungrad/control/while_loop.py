@@ -1,7 +1,5 @@
 """A loop that ends when a condition says so."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fungrad.control.programs import (
@@ -32,7 +30,6 @@ from fungrad.transforms.linearize import Split, split
 COUNT = ArrayType((), np.int64)
 
 
-@dataclass(frozen=True, eq=False)
 class While(Routine):
     """While `condition(*constants, *carry)`: `carry, *saved = body(*constants, *carry)`.
 

@@ -1,4 +1,4 @@
-"""Primitives: frozen dataclasses whose fields are parameters and whose methods are rules."""
+"""Primitives: frozen classes whose fields are parameters and whose methods are rules."""
 
 from abc import abstractmethod
 
@@ -7,10 +7,19 @@ from fungrad.core.types import type_of
 
 
 class Interned(type):
-    """The metaclass of primitives: equal parameters give the same object, so identity is equality."""
+    """The metaclass of primitives.
+
+    The annotations of a class are its fields, as in a dataclass; class attributes of the same name
+    are defaults. Equal parameters give the same object, so identity is equality.
+    """
 
     _table: dict = {}
     _most = 50_000
+
+    def __new__(mcs, name, bases, namespace):
+        cls = super().__new__(mcs, name, bases, namespace)
+        cls.fields = tuple(namespace.get("__annotations__", ()))
+        return cls
 
     def __call__(cls, *args, **kwargs):
         key = (cls, args, tuple(kwargs.items())) if kwargs else (cls, args)
@@ -21,16 +30,39 @@ class Interned(type):
         missing = [n for n in dir(cls) if getattr(getattr(cls, n), "__isabstractmethod__", False)]
         if missing:
             raise TypeError(f"primitive {cls.__name__} lacks the rules {', '.join(missing)}")
+        values = cls._bound(args, kwargs)
+        whole = (cls, tuple(values.values()))
         if len(Interned._table) >= Interned._most:
             Interned._table.clear()
-        self = Interned._table[key] = super().__call__(*args, **kwargs)
+        self = Interned._table.get(whole)
+        if self is None:
+            self = Interned._table[whole] = object.__new__(cls)
+            self.__dict__.update(values)
+        Interned._table[key] = self
         return self
+
+    def _bound(cls, args, kwargs):
+        """The value of every field, in order."""
+        values = dict(zip(cls.fields, args, strict=False))
+        unknown = [name for name in kwargs if name not in cls.fields or name in values]
+        values.update(kwargs)
+        missing = [n for n in cls.fields if n not in values and not hasattr(cls, n)]
+        if len(args) > len(cls.fields) or unknown or missing:
+            raise TypeError(
+                f"{cls.__name__} has the parameters {', '.join(cls.fields) or 'none'}; got "
+                f"{len(args)} values{f' and {unknown}' if unknown else ''}"
+            )
+        return {name: values[name] if name in values else getattr(cls, name) for name in cls.fields}
 
 
 class Primitive(metaclass=Interned):
     """An operation of the language. Subclass a kind: Pointwise, Reduction or Routine.
 
-    A subclass is decorated with `@dataclass(frozen=True, eq=False)`; its fields must be hashable.
+    The annotated names of a subclass are its parameters, which must be hashable:
+
+        class Scale(Pointwise):
+            factor: float
+
     With `has_many_outputs`, `infer`, `evaluate`, `jvp` and `batch` return tuples of outputs.
     """
 
@@ -90,10 +122,22 @@ class Primitive(metaclass=Interned):
         `axis.size` is the size of the batch, `axis.name` its name or None.
         """
 
+    def replace(self, **changes):
+        """The primitive with some parameters exchanged."""
+        return type(self)(**{name: getattr(self, name) for name in self.fields} | changes)
+
+    def __setattr__(self, name, value):
+        raise AttributeError(f"primitives are frozen; {name} of {self} cannot be set")
+
+    def __reduce__(self):
+        return type(self), tuple([getattr(self, name) for name in self.fields])
+
+    def __repr__(self):
+        return str(self)
+
     def __str__(self):
-        fields = getattr(self, "__dataclass_fields__", {})
         shown = []
-        for name in fields:
+        for name in self.fields:
             value = getattr(self, name)
             if _is_shown(value):
                 shown.append(f"{name}={_format_parameter(value)}")
@@ -138,9 +182,6 @@ class Reduction(Primitive):
 
     `combine` is the name of the binary scalar function; `identity(dtype)` its neutral element.
     """
-
-    combine: str
-    axes: tuple
 
     @abstractmethod
     def identity(self, dtype):

@@ -106,7 +106,7 @@ def derived(function):
 def subprograms(primitive):
     """The programs among the fields of a primitive, as (field name, program) pairs."""
     found = []
-    for name in getattr(primitive, "__dataclass_fields__", ()):
+    for name in primitive.fields:
         value = getattr(primitive, name)
         if isinstance(value, Program):
             found.append((name, value))

@@ -16,7 +16,7 @@ import numpy as np
 
 from fungrad.core.errors import LeakedTracerError, UnknownValueError
 from fungrad.core.program import Equation, Literal, Program, Variable, check, infer_outputs
-from fungrad.core.types import ArrayType, type_of
+from fungrad.core.types import type_of
 
 INPUT = "input"  # the entry of a captured value in a structural key
 

@@ -1,6 +1,5 @@
 """What passes share: a program rebuilt equation by equation."""
 
-from dataclasses import fields
 
 from fungrad.core.program import Equation, Program, Variable
 
@@ -49,15 +48,12 @@ class Rebuilding:
 def with_subprograms(primitive, change):
     """The primitive with `change` applied to each program among its fields."""
     changed = {}
-    for field in fields(primitive) if hasattr(primitive, "__dataclass_fields__") else ():
-        value = getattr(primitive, field.name)
+    for name in primitive.fields:
+        value = getattr(primitive, name)
         if isinstance(value, Program):
-            changed[field.name] = change(value)
+            changed[name] = change(value)
         elif isinstance(value, tuple) and any(isinstance(v, Program) for v in value):
-            changed[field.name] = tuple(
+            changed[name] = tuple(
                 [change(v) if isinstance(v, Program) else v for v in value]
             )
-    if not changed:
-        return primitive
-    kept = {f.name: getattr(primitive, f.name) for f in fields(primitive) if f.init}
-    return type(primitive)(**{**kept, **changed})
+    return primitive.replace(**changed) if changed else primitive

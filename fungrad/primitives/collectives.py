@@ -1,7 +1,5 @@
 """Reductions over the batch axis of an enclosing `vmap`, by its name."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fungrad.core.errors import LinearityError, UnknownAxisNameError
@@ -29,7 +27,6 @@ class Collective:
         return self(*inputs), batched[0] if batched else False
 
 
-@dataclass(frozen=True, eq=False)
 class Combine(Collective, Pointwise):
     """The sum, maximum or minimum over a named batch axis: `function` is Sum, Max or Min."""
 
@@ -70,7 +67,6 @@ class Combine(Collective, Pointwise):
         return x * axis.size if self.function is Sum else x, False
 
 
-@dataclass(frozen=True, eq=False)
 class AllGather(Collective, Pointwise):
     """All values along a named batch axis of a known size, stacked in front."""
 
@@ -104,7 +100,6 @@ class AllGather(Collective, Pointwise):
         return Broadcast((axis.size, *np.shape(x)), tuple(range(1, np.ndim(x) + 1)))(x), False
 
 
-@dataclass(frozen=True, eq=False)
 class AxisIndex(Collective, Pointwise):
     """The position along a named batch axis, int64."""
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fungrad.core.errors import DtypeError, ShapeError
+from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
 
 
@@ -19,7 +19,6 @@ class Groups:
     contracted: tuple  # left and right
 
 
-@dataclass(frozen=True, eq=False)
 class Contract(Routine):
     """The sum over the labels missing in `out` of left times right, each axis under its label.
 
@@ -84,6 +83,8 @@ class Contract(Routine):
         return self(x, y), tangent
 
     def transpose(self, cotangents, inputs, linear):
+        if all(linear):
+            raise LinearityError("a product is linear in one operand at a time")
         (x, y), (c,) = inputs, cotangents
         if linear[0]:
             return Contract(self.out, self.right, self.left)(c, y), None

@@ -1,10 +1,8 @@
 """Cumulative operations along an axis, and the linear recurrence that differentiates products."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from fungrad.core.errors import DtypeError, ShapeError
+from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.primitives.elementwise import equal, exp, select
 from fungrad.primitives.movement import Broadcast, Iota
@@ -33,7 +31,6 @@ class _Cumulative:
         build.cumulative(self, inputs, outputs)
 
 
-@dataclass(frozen=True, eq=False)
 class CumSum(_Cumulative, Routine):
     """The running sum along an axis, from the end when `reverse`."""
 
@@ -52,7 +49,6 @@ class CumSum(_Cumulative, Routine):
         return (CumSum(self.axis, not self.reverse)(*cotangents),)
 
 
-@dataclass(frozen=True, eq=False)
 class CumProd(_Cumulative, Routine):
     """The running product along an axis, from the end when `reverse`."""
 
@@ -72,10 +68,9 @@ class CumProd(_Cumulative, Routine):
         return y, Recurrence(self.axis, self.reverse)(x, before * t)
 
     def transpose(self, cotangents, inputs, linear):
-        raise AssertionError("a running product is never linear")
+        raise LinearityError(f"{self.name} is not linear")
 
 
-@dataclass(frozen=True, eq=False)
 class Recurrence(Routine):
     """s[i] = a[i] s[i-1] + b[i] along an axis, with s[-1] = 0; from the end when `reverse`."""
 
@@ -107,6 +102,8 @@ class Recurrence(Routine):
         return s, self(a, term if db is None else term + db)
 
     def transpose(self, cotangents, inputs, linear):
+        if linear[0]:
+            raise LinearityError("recurrence is linear in its second operand only")
         (c,) = cotangents
         a, _ = inputs
         ahead = shifted(a, self.axis, 1 if self.reverse else -1, 0)
@@ -147,10 +144,9 @@ class _CumExtremum(_Cumulative):
         return y, Gather(tuple(range(x.ndim)), "clip")(t, *where)
 
     def transpose(self, cotangents, inputs, linear):
-        raise AssertionError("a running extremum is never linear")
+        raise LinearityError(f"{self.name} is not linear")
 
 
-@dataclass(frozen=True, eq=False)
 class CumMax(_CumExtremum, Routine):
     """The running maximum along an axis, from the end when `reverse`."""
 
@@ -166,7 +162,6 @@ class CumMax(_CumExtremum, Routine):
         return lowest(dtype)
 
 
-@dataclass(frozen=True, eq=False)
 class CumMin(_CumExtremum, Routine):
     """The running minimum along an axis, from the end when `reverse`."""
 
@@ -182,7 +177,6 @@ class CumMin(_CumExtremum, Routine):
         return highest(dtype)
 
 
-@dataclass(frozen=True, eq=False)
 class CumLogSumExp(_Cumulative, Routine):
     """The running log of the sum of exponentials along an axis, from the end when `reverse`."""
 
@@ -208,4 +202,4 @@ class CumLogSumExp(_Cumulative, Routine):
         return y, Recurrence(self.axis, self.reverse)(keep, enter * t)
 
     def transpose(self, cotangents, inputs, linear):
-        raise AssertionError("a running logsumexp is never linear")
+        raise LinearityError(f"{self.name} is not linear")

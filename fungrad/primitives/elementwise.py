@@ -8,11 +8,15 @@ Inputs have the shape of the output, or rank 0; all have one dtype unless a row 
 """
 
 import operator
-from dataclasses import dataclass
 
 import numpy as np
 
-from fungrad.core.errors import DtypeError, LinearityError, ShapeError
+from fungrad.core.errors import (
+    DtypeError,
+    LinearityError,
+    NotDifferentiableError,
+    ShapeError,
+)
 from fungrad.core.primitive import Pointwise
 from fungrad.core.types import ArrayType
 from fungrad.primitives.movement import Broadcast
@@ -73,7 +77,6 @@ def aligned(inputs, batched, axis):
     return result
 
 
-@dataclass(frozen=True, eq=False)
 class Elementwise(Pointwise):
     """A row of the table; see the module's docstring for the fields."""
 
@@ -85,6 +88,7 @@ class Elementwise(Pointwise):
     result: object
     selector: bool = False
     transposed: tuple = ()
+    multilinear: bool = False
 
     @property
     def name(self):
@@ -117,6 +121,8 @@ class Elementwise(Pointwise):
         return y, total
 
     def transpose(self, cotangents, inputs, linear):
+        if self.multilinear and sum(linear) > 1:
+            raise LinearityError(f"{self.word} is linear in one operand at a time")
         (cotangent,) = cotangents
         result = []
         for i, is_linear in enumerate(linear):
@@ -149,9 +155,17 @@ def unary(word, function, passes=None, linear=False, kinds="fc", result=same_dty
     )
 
 
-def binary(word, function, passes=(None, None), linear=(), kinds="iufc", result=same_dtype):
-    """A row with two inputs of one dtype."""
-    return Elementwise(word, function, passes, linear, kinds, result)
+def binary(
+    word,
+    function,
+    passes=(None, None),
+    linear=(),
+    kinds="iufc",
+    result=same_dtype,
+    multilinear=False,
+):
+    """A row with two inputs of one dtype; `multilinear` where it is linear in one at a time."""
+    return Elementwise(word, function, passes, linear, kinds, result, multilinear=multilinear)
 
 
 # ---- arithmetic
@@ -167,6 +181,7 @@ multiply = binary(
     operator.mul,
     (lambda t, x, y, z: multiply(t, y), lambda t, x, y, z: multiply(x, t)),
     (0, 1),
+    multilinear=True,
 )
 divide = binary(
     "divide",
@@ -202,6 +217,7 @@ strong_multiply = binary(
     (lambda t, x, y, z: strong_multiply(t, y), lambda t, x, y, z: strong_multiply(x, t)),
     (0, 1),
     kinds="fc",
+    multilinear=True,
 )
 strong_divide = binary(
     "strong_divide",
@@ -415,6 +431,17 @@ erfinv = unary(
     "erfinv", _special("erfinv"), lambda t, x, y: t * (exp(y * y) * (np.sqrt(np.pi) / 2)), kinds="f"
 )
 
+lgamma = unary("lgamma", _special("gammaln"), lambda t, x, y: t * digamma(x), kinds="f")
+digamma = unary(
+    "digamma", _special("digamma"), lambda t, x, y: _no_trigamma(t), kinds="f"
+)
+
+
+def _no_trigamma(t):
+    raise NotDifferentiableError(
+        "digamma has no derivative yet: it needs polygamma; write it with custom_jvp"
+    )
+
 
 # ---- complex numbers
 
@@ -505,7 +532,6 @@ select = Elementwise(
 stop_gradient = unary("stop_gradient", lambda x: x, kinds="biufc")
 
 
-@dataclass(frozen=True, eq=False)
 class IntegerPower(Pointwise):
     """x to a constant whole power, by repeated squaring."""
 
@@ -557,7 +583,6 @@ class IntegerPower(Pointwise):
         return build.call("divide", output.dtype, one, result)
 
 
-@dataclass(frozen=True, eq=False)
 class Convert(Pointwise):
     """The value in another dtype, as NumPy's `astype` converts it."""
 
@@ -577,6 +602,8 @@ class Convert(Pointwise):
         return y, self(tangents[0]) if ArrayType((), self.dtype).is_differentiable else None
 
     def transpose(self, cotangents, inputs, linear):
+        if not ArrayType((), self.dtype).is_differentiable:
+            raise LinearityError(f"conversion to {self.dtype} is not linear")
         return (Convert(inputs[0].dtype)(cotangents[0]),)
 
     def batch(self, inputs, batched, axis):
@@ -586,7 +613,6 @@ class Convert(Pointwise):
         return build.cast(read(0, index), output.dtype)
 
 
-@dataclass(frozen=True, eq=False)
 class Named(Pointwise):
     """The identity, with a name that checkpoint policies can refer to."""
 

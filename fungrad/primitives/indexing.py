@@ -5,8 +5,6 @@ Bounds modes: "raise" (NumPy's: negative indices count from the end, others rais
 "wrap" (modulo the size).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fungrad.core.errors import LinearityError, OutOfBoundsError, ShapeError
@@ -79,7 +77,6 @@ def place(shape, axes, indices):
     return tuple(where)
 
 
-@dataclass(frozen=True, eq=False)
 class Gather(Pointwise):
     """`x[i0, i1, ...]` along `axes`: shape of the index arrays, then the axes not indexed."""
 
@@ -149,6 +146,11 @@ class Gather(Pointwise):
             return value
         return build.select(valid, value, build.constant(0, output.dtype))
 
+    def failure(self):
+        return OutOfBoundsError, (
+            f"index out of bounds in {self}; mode=\"clip\" or mode=\"drop\" opt out"
+        )
+
 
 def with_batch(arrays, batched, axis):
     """Arrays that all have the batch axis in front."""
@@ -166,7 +168,6 @@ _COMBINE = {
 }
 
 
-@dataclass(frozen=True, eq=False)
 class Scatter(Routine):
     """`x` with updates written at `x[i0, i1, ...]` along `axes`, in index order.
 
@@ -276,6 +277,11 @@ class Scatter(Routine):
     def emit(self, build, inputs, outputs):
         build.scatter(self, inputs, outputs)
 
+    def failure(self):
+        return OutOfBoundsError, (
+            f"index out of bounds in {self}; mode=\"clip\" or mode=\"drop\" opt out"
+        )
+
 
 def _running_number(shape):
     """0, 1, 2, ... in row-major order of a shape."""
@@ -285,7 +291,6 @@ def _running_number(shape):
     return Reshape(shape)(Iota((size,), INT64, 0)())
 
 
-@dataclass(frozen=True, eq=False)
 class DynamicSlice(Pointwise):
     """A block of the given sizes from run-time starts, moved inside the array (as JAX clamps)."""
 
@@ -327,7 +332,6 @@ class DynamicSlice(Pointwise):
         return read(0, tuple(source))
 
 
-@dataclass(frozen=True, eq=False)
 class DynamicUpdate(Routine):
     """`x` with a block overwritten at run-time starts, moved inside the array (as JAX clamps)."""
 

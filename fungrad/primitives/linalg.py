@@ -1,10 +1,8 @@
 """Linear algebra on LAPACK: matrices in the last two axes, batches in front."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from fungrad.core.errors import ShapeError
+from fungrad.core.errors import LinearityError, ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.elementwise import conjugate, greater, greater_equal, select
@@ -49,7 +47,6 @@ def lower_triangle(x, diagonal=1.0):
     return select(greater(row, column), kept, select(row == column, x * diagonal, zero))
 
 
-@dataclass(frozen=True, eq=False)
 class Cholesky(Routine):
     """The lower triangular L with L L^H = A; reads the lower triangle of A only.
 
@@ -76,13 +73,16 @@ class Cholesky(Routine):
         return factor, matrix_product(factor, lower_triangle(inner, 0.5))
 
     def transpose(self, cotangents, inputs, linear):
-        raise AssertionError("a Cholesky factor is never linear")
+        raise LinearityError("cholesky is not linear")
 
     def batch(self, inputs, batched, axis):
         return self(*inputs), True
 
     def emit(self, build, inputs, outputs):
         build.cholesky(self, inputs, outputs)
+
+    def failure(self):
+        return np.linalg.LinAlgError, "cholesky: a matrix is not positive definite"
 
 
 def _hermitian(da):
@@ -92,7 +92,6 @@ def _hermitian(da):
     return strict + adjoint(strict) + (diagonal + conjugate(diagonal)) * 0.5
 
 
-@dataclass(frozen=True, eq=False)
 class TriangularSolve(Routine):
     """X with op(T) X = B, where T is the lower (or `upper`) triangle of the first operand.
 
@@ -143,6 +142,8 @@ class TriangularSolve(Routine):
         return x, self(t, right)
 
     def transpose(self, cotangents, inputs, linear):
+        if linear[0]:
+            raise LinearityError(f"{self.name} is linear in its second operand only")
         (c,) = cotangents
         t, _ = inputs
         if self.conjugated:
@@ -155,3 +156,6 @@ class TriangularSolve(Routine):
 
     def emit(self, build, inputs, outputs):
         build.triangular_solve(self, inputs, outputs)
+
+    def failure(self):
+        return np.linalg.LinAlgError, "triangular_solve: a matrix is singular"

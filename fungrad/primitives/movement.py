@@ -1,7 +1,5 @@
 """Movements: primitives that put elements elsewhere and compute nothing."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fungrad.core.errors import ShapeError
@@ -35,7 +33,6 @@ def unravel_index(build, position, shape):
     return (position, *reversed(index)) if shape else ()
 
 
-@dataclass(frozen=True, eq=False)
 class Reshape(Pointwise):
     """The same elements in row-major order under another shape."""
 
@@ -69,7 +66,6 @@ class Reshape(Pointwise):
         return read(0, unravel_index(build, ravel_index(build, index, target), source))
 
 
-@dataclass(frozen=True, eq=False)
 class Broadcast(Pointwise):
     """The input repeated: its axis i is axis `axes[i]` of the output; axes of size 1 stretch."""
 
@@ -122,7 +118,6 @@ class Broadcast(Pointwise):
         )
 
 
-@dataclass(frozen=True, eq=False)
 class Fill(Pointwise):
     """An array of one scalar; recorded in a trace, so that it can be written to."""
 
@@ -150,7 +145,6 @@ class Fill(Pointwise):
         return read(0, ())
 
 
-@dataclass(frozen=True, eq=False)
 class Iota(Pointwise):
     """0, 1, 2, ... along one axis of an array."""
 
@@ -182,7 +176,6 @@ class Iota(Pointwise):
         return build.cast(index[self.axis], output.dtype)
 
 
-@dataclass(frozen=True, eq=False)
 class Transpose(Pointwise):
     """Axes in another order: axis i of the output is axis `order[i]` of the input."""
 
@@ -216,7 +209,6 @@ class Transpose(Pointwise):
         return read(0, tuple(source))
 
 
-@dataclass(frozen=True, eq=False)
 class Slice(Pointwise):
     """Elements `starts[i], starts[i] + steps[i], ...` below `stops[i]` along every axis i."""
 
@@ -259,7 +251,6 @@ class Slice(Pointwise):
         return read(0, tuple(moved))
 
 
-@dataclass(frozen=True, eq=False)
 class Reverse(Pointwise):
     """Elements in reverse order along some axes."""
 
@@ -288,7 +279,6 @@ class Reverse(Pointwise):
         return read(0, tuple(moved))
 
 
-@dataclass(frozen=True, eq=False)
 class Pad(Pointwise):
     """The input surrounded by a scalar: `low` before, `high` after, `interior` between elements."""
 
@@ -386,7 +376,6 @@ def clamp(build, position, size):
     return build.call("minimum", int64, low, build.constant(size - 1, int64))
 
 
-@dataclass(frozen=True, eq=False)
 class Concatenate(Pointwise):
     """The inputs one after another along an axis."""
 

@@ -1,9 +1,8 @@
 """Sorting."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from fungrad.core.errors import LinearityError
 from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
 from fungrad.primitives.indexing import Gather
@@ -19,7 +18,6 @@ def gather_along(x, positions, axis):
     return Gather(tuple(range(x.ndim)), "clip")(x, *indices)
 
 
-@dataclass(frozen=True, eq=False)
 class Sort(Routine):
     """The elements in ascending order along an axis, nan last."""
 
@@ -37,7 +35,7 @@ class Sort(Routine):
         return gather_along(x, order, self.axis), gather_along(t, order, self.axis)
 
     def transpose(self, cotangents, inputs, linear):
-        raise AssertionError("sorting is never linear")
+        raise LinearityError(f"{self.name} is not linear")
 
     def batch(self, inputs, batched, axis):
         return Sort(self.axis + 1)(*inputs), True
@@ -46,7 +44,6 @@ class Sort(Routine):
         build.sort(self, inputs, outputs)
 
 
-@dataclass(frozen=True, eq=False)
 class Argsort(Routine):
     """The positions (int64) that sort the elements along an axis; stable, nan last.
 
@@ -69,7 +66,7 @@ class Argsort(Routine):
         return self(*inputs), None
 
     def transpose(self, cotangents, inputs, linear):
-        raise AssertionError("a position is never linear")
+        raise LinearityError(f"{self.name} is not linear")
 
     def batch(self, inputs, batched, axis):
         return Argsort(self.axis + 1, self.descending)(*inputs), True

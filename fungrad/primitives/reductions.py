@@ -1,10 +1,8 @@
 """Reductions: elements combined along axes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from fungrad.core.errors import DtypeError, ShapeError
+from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Reduction, Routine
 from fungrad.core.types import ArrayType
 
@@ -36,7 +34,6 @@ class _Along:
         return type(self)(tuple([a + 1 for a in self.axes]))(*inputs), True
 
 
-@dataclass(frozen=True, eq=False)
 class Sum(_Along, Reduction):
     """The sum along axes, in the dtype of the input."""
 
@@ -57,7 +54,6 @@ class Sum(_Along, Reduction):
         return (expand(cotangents[0], inputs[0].shape, self.axes),)
 
 
-@dataclass(frozen=True, eq=False)
 class Prod(_Along, Reduction):
     """The product along axes, in the dtype of the input."""
 
@@ -87,7 +83,7 @@ class Prod(_Along, Reduction):
         return self(*inputs), Sum((last,))(t * before * after)
 
     def transpose(self, cotangents, inputs, linear):
-        raise AssertionError("a product is never linear")
+        raise LinearityError(f"{self.name} is not linear")
 
 
 def shifted(x, axis, by, fill=1):
@@ -121,14 +117,13 @@ class _Extremum(_Along):
         return y, Sum(self.axes)(multiply(t, share))
 
     def transpose(self, cotangents, inputs, linear):
-        raise AssertionError("an extremum is never linear")
+        raise LinearityError(f"{self.name} is not linear")
 
     def _require_elements(self, x):
         if any(x.shape[a] == 0 for a in self.axes):
             raise ShapeError(f"{self.name} of shape {x.shape} along axes {self.axes} is empty")
 
 
-@dataclass(frozen=True, eq=False)
 class Max(_Extremum, Reduction):
     """The largest element along axes; nan where there is one."""
 
@@ -147,7 +142,6 @@ class Max(_Extremum, Reduction):
         return lowest(dtype)
 
 
-@dataclass(frozen=True, eq=False)
 class Min(_Extremum, Reduction):
     """The smallest element along axes; nan where there is one."""
 
@@ -187,10 +181,9 @@ class _Truth(_Along):
         return self(*inputs), None
 
     def transpose(self, cotangents, inputs, linear):
-        raise AssertionError("a truth value is never linear")
+        raise LinearityError(f"{self.name} is not linear")
 
 
-@dataclass(frozen=True, eq=False)
 class Any(_Truth, Reduction):
     """Whether some element along axes is true."""
 
@@ -205,7 +198,6 @@ class Any(_Truth, Reduction):
         return np.False_
 
 
-@dataclass(frozen=True, eq=False)
 class All(_Truth, Reduction):
     """Whether all elements along axes are true."""
 
@@ -220,7 +212,6 @@ class All(_Truth, Reduction):
         return np.True_
 
 
-@dataclass(frozen=True, eq=False)
 class ArgExtremum(Routine):
     """The first position of the largest (`largest`) or smallest element along an axis, int64."""
 
@@ -246,7 +237,7 @@ class ArgExtremum(Routine):
         return self(*inputs), None
 
     def transpose(self, cotangents, inputs, linear):
-        raise AssertionError("a position is never linear")
+        raise LinearityError(f"{self.name} is not linear")
 
     def batch(self, inputs, batched, axis):
         return ArgExtremum(self.axis + 1, self.largest)(*inputs), True
