@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from fungrad.compiler.index import LITERAL
-from fungrad.compiler.scalar import INDEX, VOCABULARY, Builder, Scalar, constant
+from fungrad.compiler.scalar import INDEX, VOCABULARY, Builder, constant
 from fungrad.compiler.source import print_function
 from fungrad.compiler.statements import Call, If, Let, Point, Return, Writer
 from fungrad.compiler.views import Buffer
@@ -115,23 +115,6 @@ class Entry(Writer):
         self.preamble.append(Let(name, result))
         return _build.symbol(name, dtype)
 
-    def resolved(self, root, build):
-        """The expression with integers in place of the size symbols of an index builder."""
-        known = {}
-
-        def resolve(node):
-            if node not in known:
-                if node in build.sizes:
-                    known[node] = self.integer(build.sizes[node])
-                elif node.operands:
-                    operands = tuple([resolve(x) for x in node.operands])
-                    known[node] = Scalar(node.op, node.dtype, operands, node.attribute)
-                else:
-                    known[node] = node
-            return known[node]
-
-        return resolve(root)
-
     # ---- buffers
 
     def workspace(self, dtype, size, name="buffer"):
@@ -216,7 +199,10 @@ class Entry(Writer):
             *[s.attribute for s in writer.scalars.values()],
             *[name for name, _ in writer.integers],
         ]
-        plain, shown = print_function(writer.hint, parameters, writer.body)
+        if writer.text:
+            plain = shown = writer.text.format(name=writer.hint)
+        else:
+            plain, shown = print_function(writer.hint, parameters, writer.body)
         key = plain, parameter_dtypes(writer)
         if key not in self.kernels:
             self.kernels[key] = (f"{writer.hint}{len(self.kernels)}", shown, writer)

@@ -9,52 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fungrad.compiler.index import LITERAL, Affine, IndexBuilder
+from fungrad.compiler.index import Affine, IndexBuilder
+from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.scalar import INDEX, Builder, Scalar, call, constant, topological_order
-from fungrad.compiler.statements import Let, Loop, Return, Set, Store, Writer, load
-from fungrad.compiler.views import row_major
+from fungrad.compiler.statements import Let, Loop, Return, Store, load
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Literal
 
 _build = Builder()
-
-
-class KernelWriter(Writer):
-    """The statements and parameters of one kernel, with what the entry passes for each."""
-
-    def __init__(self, hint):
-        super().__init__()
-        self.hint = hint
-        self.pointers = {}  # (buffer, offset) -> name
-        self.written = set()
-        self.scalars = {}  # scalar of the entry -> symbol
-        self.integers = []  # (name, value)
-        self.errors = []  # primitives, in the order of the status codes 1, 2, ...
-
-    def pointer(self, buffer, offset=0, is_written=False):
-        """The name of a pointer to an element of a buffer."""
-        key = buffer, offset
-        if key not in self.pointers:
-            self.pointers[key] = self.fresh("y" if is_written else "x")
-        if is_written:
-            self.written.add(buffer)
-        return self.pointers[key]
-
-    def scalar(self, value):
-        """The symbol of a scalar of the entry; a constant is itself."""
-        if value.is_constant:
-            return value
-        if value not in self.scalars:
-            self.scalars[value] = _build.symbol(self.fresh("s"), value.dtype)
-        return self.scalars[value]
-
-    def integer(self, value):
-        """An integer known when a program is compiled: a literal if small, else a parameter."""
-        if abs(value) <= LITERAL:
-            return constant(value, INDEX)
-        name = self.fresh("n")
-        self.integers.append((name, value))
-        return _build.symbol(name, INDEX)
 
 
 @dataclass
@@ -427,6 +389,3 @@ def _hint(group):
         if word not in words:
             words.append(word)
     return "_".join(words[:3]) + "_kernel"
-
-
-__all__ = ["KernelWriter", "LoopNest", "Set", "accumulator_dtype", "combined", "row_major"]

@@ -6,11 +6,12 @@ arrays inside loops, one variable per element), or not at all: then it is comput
 
 import numpy as np
 
+from fungrad.compiler.copy import contiguous
 from fungrad.compiler.fuse import Group, fuse
 from fungrad.compiler.index import IndexBuilder
 from fungrad.compiler.kernels import LoopNest, combined
 from fungrad.compiler.routines import RoutineBuilder
-from fungrad.compiler.scalar import INDEX, Builder, Scalar, constant
+from fungrad.compiler.scalar import INDEX, Builder, constant
 from fungrad.compiler.statements import Let
 from fungrad.compiler.views import row_major, source_of, whole
 from fungrad.core.primitive import Pointwise, Reduction
@@ -159,7 +160,7 @@ class Lowering:
         source, offset, strides = source_of(v, self._is_stored, self.schedule.maker)
         base = self.view(source)
         if not base.is_contiguous:
-            base = self.contiguous(base)
+            base = contiguous(self.entry, base)
         return type(base)(base.buffer, base.offset + offset, v.type.shape, strides)
 
     def _is_stored(self, v):
@@ -243,6 +244,3 @@ def _indices(shape):
 
 def _constants(at):
     return tuple([constant(i, INDEX) for i in at])
-
-
-__all__ = ["Lowering", "Scalar"]

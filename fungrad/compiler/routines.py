@@ -1,6 +1,16 @@
 """What a routine's `emit` method writes its statements with."""
 
-from fungrad.compiler.kernels import KernelWriter
+from contextlib import ExitStack, contextmanager
+
+from fungrad.compiler import copy as copies
+from fungrad.compiler.contraction import contract
+from fungrad.compiler.cumulative import arg_extremum, cumulative
+from fungrad.compiler.kernel_writer import KernelWriter
+from fungrad.compiler.lapack import cholesky, triangular_solve
+from fungrad.compiler.scalar import INDEX, constant
+from fungrad.compiler.sorting import argsort, sort
+from fungrad.compiler.statements import Call
+from fungrad.compiler.updates import dynamic_update, scatter
 from fungrad.compiler.views import whole
 
 
@@ -28,8 +38,7 @@ class RoutineBuilder:
 
     def contiguous(self, v):
         """The memory of an operand in row-major order."""
-        view = self.view(v)
-        return view if view.is_contiguous else self.lowering.contiguous(view)
+        return copies.contiguous(self.entry, self.view(v))
 
     def scalar(self, v):
         """The value of an operand of rank 0."""
@@ -38,6 +47,14 @@ class RoutineBuilder:
     def output(self, v):
         """The memory that an output is to be written to, in row-major order."""
         return self.lowering.output_view(v)
+
+    def begin(self, output, v):
+        """The memory of an output that holds a copy of an operand already."""
+        target = self.lowering.output_view(output)
+        source = self.view(v)
+        if source != target:
+            copies.copy(self.entry, source, target)
+        return target
 
     def temporary(self, dtype, shape):
         """Scratch memory."""
@@ -48,6 +65,25 @@ class RoutineBuilder:
 
     # ---- statements
 
+    @contextmanager
+    def batch(self, shape, views):
+        """Loops over a batch in front of row-major views; yields the pointers to its members."""
+        with ExitStack() as loops:
+            position = constant(0, INDEX)
+            for n in shape:
+                extent = self.entry.integer(n)
+                position = position * extent + loops.enter_context(self.entry.loop(extent))
+            yield [self._member(view, position, len(shape)) for view in views]
+
+    def _member(self, view, position, rank):
+        size = 1
+        for n in view.shape[rank:]:
+            size *= n
+        if position.is_constant:
+            return self.entry.pointer(view.buffer, view.offset)
+        place = position * self.entry.integer(size) + self.entry.integer(view.offset)
+        return self.entry.part(view.buffer, place, size, "member").name
+
     def kernel(self, hint):
         """A kernel to write statements into; `call` calls it."""
         return KernelWriter(hint)
@@ -55,3 +91,24 @@ class RoutineBuilder:
     def call(self, writer):
         """Call a kernel that has been written."""
         self.entry.call(writer, source=self.equation.source)
+
+    def call_routine(self, function, arguments):
+        """Call a function of the namespace whose status is always 0."""
+        self.entry.write(Call(function, arguments))
+
+    def call_checked(self, function, arguments):
+        """Call a function of the namespace; where its status is not 0, the primitive has failed."""
+        equation = self.equation
+        self.entry.call_checked(function, arguments, equation.primitive, equation.source)
+
+    # ---- the library's own routines
+
+    contract = contract
+    scatter = scatter
+    dynamic_update = dynamic_update
+    cumulative = cumulative
+    arg_extremum = arg_extremum
+    sort = sort
+    argsort = argsort
+    cholesky = cholesky
+    triangular_solve = triangular_solve

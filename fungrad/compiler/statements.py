@@ -7,7 +7,7 @@ language in which it is printed (see `source`). Names are plain strings; a point
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from fungrad.compiler.scalar import BOOL, INDEX, Builder, Scalar, constant
+from fungrad.compiler.scalar import BOOL, INDEX, Builder, Scalar, constant, substitute
 
 _build = Builder()
 
@@ -222,6 +222,22 @@ class Writer:
     def store(self, pointer, index, value, remark=""):
         """Write an element through a pointer."""
         self.write(Store(pointer, index, value, remark))
+
+    def integer(self, value):
+        """An integer known when a program is compiled, as a literal or through a parameter."""
+        raise NotImplementedError
+
+    def resolved(self, root, build):
+        """The expression with integers in place of the size symbols of an index builder."""
+
+        def resolve(node, operands):
+            if node in build.sizes:
+                return self.integer(build.sizes[node])
+            if not operands:
+                return node
+            return Scalar(node.op, node.dtype, operands, node.attribute)
+
+        return substitute([root], resolve)[0]
 
     def fail_unless(self, condition, status):
         """Return a status where the condition does not hold."""

@@ -2,11 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from fungrad.optimize.algebra import maker
 from fungrad.optimize.rewrite import Rebuilding
 from fungrad.primitives.contraction import Contract
+from fungrad.primitives.elementwise import logical_and, multiply
 from fungrad.primitives.movement import Broadcast, Reshape, Transpose
-from fungrad.primitives.reductions import Sum
+from fungrad.primitives.reductions import Any, Sum
+
+
+#: The largest sizes of a matrix product that a loop computes faster than BLAS does.
+_SMALL = 16
 
 
 def simplify_contractions(program):
@@ -21,6 +28,8 @@ def simplify_contractions(program):
         inputs = result.values(equation.inputs)
         if isinstance(equation.primitive, Contract):
             value = _contraction(equation, inputs, result)
+            if value is None and _is_better_fused(equation.primitive, inputs):
+                value = _sum_of_products(equation, inputs, result)
         elif isinstance(equation.primitive, Transpose):
             value = _transposed_result(equation, inputs, result, readers)
         else:
@@ -110,3 +119,35 @@ def _sum_lonely(i, operands, labels, out, result):
 def _rebuilt(equation, operands, labels, result):
     out = equation.primitive.out
     return result.add(Contract(*labels, out), operands, equation.source)
+
+
+def _is_better_fused(primitive, inputs):
+    """Whether a loop does it best: products and sums along vectors, small matrices, integers."""
+    sizes = dict(zip(primitive.left, inputs[0].type.shape, strict=True))
+    sizes.update(zip(primitive.right, inputs[1].type.shape, strict=True))
+    groups = primitive.groups
+    parts = (groups.left, groups.right, groups.contracted)
+    if not groups.contracted or not (groups.left or groups.right):
+        return True
+    if inputs[0].type.dtype.kind not in "fc":
+        return True
+    return all(np.prod([sizes[i] for i in part], dtype=int) <= _SMALL for part in parts)
+
+
+def _sum_of_products(equation, inputs, result):
+    """The contraction as a product of repeated arrays, summed over the contracted labels."""
+    p = equation.primitive
+    labels = (*p.out, *p.groups.contracted)
+    sizes = dict(zip(p.left, inputs[0].type.shape, strict=True))
+    sizes.update(zip(p.right, inputs[1].type.shape, strict=True))
+    shape = tuple([sizes[i] for i in labels])
+    factors = [
+        result.add(Broadcast(shape, tuple([labels.index(i) for i in own])), [x], equation.source)
+        for x, own in zip(inputs, (p.left, p.right), strict=True)
+    ]
+    is_bool = inputs[0].type.dtype.kind == "b"
+    product = result.add(logical_and if is_bool else multiply, factors, equation.source)
+    summed = tuple(range(len(p.out), len(labels)))
+    if not summed:
+        return product
+    return result.add(Any(summed) if is_bool else Sum(summed), [product], equation.source)
