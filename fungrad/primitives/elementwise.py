@@ -7,6 +7,7 @@ diagonal, the same rule serves the transpose of those inputs in which the functi
 Inputs have the shape of the output, or rank 0; all have one dtype unless a row says otherwise.
 """
 
+import math
 import operator
 
 import numpy as np
@@ -378,11 +379,11 @@ cbrt = unary(
 )
 reciprocal = unary("reciprocal", lambda x: 1 / x, lambda t, x, y: strong_multiply(t, -y * y))
 exp = unary("exp", np.exp, lambda t, x, y: multiply(t, y))
-exp2 = unary("exp2", np.exp2, lambda t, x, y: t * (y * np.log(2.0)))
+exp2 = unary("exp2", np.exp2, lambda t, x, y: t * (y * math.log(2.0)))
 expm1 = unary("expm1", np.expm1, lambda t, x, y: t * (y + 1))
 log = unary("log", np.log, lambda t, x, y: strong_divide(t, x))
-log2 = unary("log2", np.log2, lambda t, x, y: strong_divide(t, x * np.log(2.0)))
-log10 = unary("log10", np.log10, lambda t, x, y: strong_divide(t, x * np.log(10.0)))
+log2 = unary("log2", np.log2, lambda t, x, y: strong_divide(t, x * math.log(2.0)))
+log10 = unary("log10", np.log10, lambda t, x, y: strong_divide(t, x * math.log(10.0)))
 log1p = unary("log1p", np.log1p, lambda t, x, y: strong_divide(t, 1 + x))
 sin = unary("sin", np.sin, lambda t, x, y: t * cos(x))
 cos = unary("cos", np.cos, lambda t, x, y: -t * sin(x))
@@ -422,13 +423,13 @@ def _logistic(x):
 
 logistic = unary("logistic", _logistic, lambda t, x, y: t * (y * logistic(-x)))
 erf = unary(
-    "erf", _special("erf"), lambda t, x, y: t * (exp(-x * x) * (2 / np.sqrt(np.pi))), kinds="f"
+    "erf", _special("erf"), lambda t, x, y: t * (exp(-x * x) * (2 / math.sqrt(math.pi))), kinds="f"
 )
 erfc = unary(
-    "erfc", _special("erfc"), lambda t, x, y: t * (exp(-x * x) * (-2 / np.sqrt(np.pi))), kinds="f"
+    "erfc", _special("erfc"), lambda t, x, y: t * (exp(-x * x) * (-2 / math.sqrt(math.pi))), kinds="f"
 )
 erfinv = unary(
-    "erfinv", _special("erfinv"), lambda t, x, y: t * (exp(y * y) * (np.sqrt(np.pi) / 2)), kinds="f"
+    "erfinv", _special("erfinv"), lambda t, x, y: t * (exp(y * y) * (math.sqrt(math.pi) / 2)), kinds="f"
 )
 
 lgamma = unary("lgamma", _special("gammaln"), lambda t, x, y: t * digamma(x), kinds="f")
