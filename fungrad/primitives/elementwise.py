@@ -82,7 +82,7 @@ class Elementwise(Pointwise):
     """A row of the table; see the module's docstring for the fields."""
 
     word: str
-    function: object
+    evaluate: object
     passes: tuple
     linear: tuple
     kinds: str
@@ -106,9 +106,6 @@ class Elementwise(Pointwise):
         if dtypes[0].kind not in self.kinds:
             raise DtypeError(f"{self.word} is not defined for dtype {dtypes[0]}")
         return ArrayType(common_shape(self.word, types), self.result(dtypes))
-
-    def evaluate(self, *values):
-        return self.function(*values)
 
     def jvp(self, inputs, tangents):
         y = self(*inputs)
@@ -363,8 +360,18 @@ def _absolute_tangent(t, x, y):
     return select(is_zero, zero, divide(product, safe))
 
 
+sign = unary("sign", np.sign, lambda t, x, y: _sign_tangent(t, x, y), kinds="iufc")
 
-sign = unary("sign", np.sign, kinds="iufc")
+
+def _sign_tangent(t, x, y):
+    """None for real x; on the unit circle, the part of t / |x| at a right angle to y."""
+    if x.dtype.kind != "c":
+        return None
+    across = imag(multiply(conjugate(y), t))
+    turned = make_complex(across.dtype.type(0), _unless_zero(across, absolute(x)))
+    return multiply(y, turned)
+
+
 floor = unary("floor", np.floor, kinds="f")
 ceil = unary("ceil", np.ceil, kinds="f")
 trunc = unary("trunc", np.trunc, kinds="f")
