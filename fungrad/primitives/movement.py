@@ -316,9 +316,9 @@ class Pad(Pointwise):
         (c,) = cotangents
         x, _ = inputs
         place = self._inside(x.shape)
-        starts, stops, steps = zip(*[(s.start, s.stop, s.step) for s in place], strict=True) or (
-            (),
-        ) * 3
+        starts, stops, steps = (
+            tuple([getattr(s, name) for s in place]) for name in ("start", "stop", "step")
+        )
         inner = Slice(starts, stops, steps)(c)
         dvalue = None
         if linear[1]:
