@@ -28,6 +28,7 @@ class Interned(type):
         except KeyError:
             pass
         missing = [n for n in dir(cls) if getattr(getattr(cls, n), "__isabstractmethod__", False)]
+        missing = [n for n in missing if n not in cls.fields]
         if missing:
             raise TypeError(f"primitive {cls.__name__} lacks the rules {', '.join(missing)}")
         values = cls._bound(args, kwargs)
@@ -46,13 +47,18 @@ class Interned(type):
         values = dict(zip(cls.fields, args, strict=False))
         unknown = [name for name in kwargs if name not in cls.fields or name in values]
         values.update(kwargs)
-        missing = [n for n in cls.fields if n not in values and not hasattr(cls, n)]
+        missing = [n for n in cls.fields if n not in values and not _has_default(cls, n)]
         if len(args) > len(cls.fields) or unknown or missing:
             raise TypeError(
                 f"{cls.__name__} has the parameters {', '.join(cls.fields) or 'none'}; got "
                 f"{len(args)} values{f' and {unknown}' if unknown else ''}"
             )
         return {name: values[name] if name in values else getattr(cls, name) for name in cls.fields}
+
+
+def _has_default(cls, name):
+    default = getattr(cls, name, None)
+    return hasattr(cls, name) and not getattr(default, "__isabstractmethod__", False)
 
 
 class Primitive(metaclass=Interned):

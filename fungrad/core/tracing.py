@@ -10,6 +10,7 @@ equations finds the program of the first, and with it all that was derived from 
 
 import sys
 import threading
+from bisect import bisect_right
 from collections import OrderedDict
 
 import numpy as np
@@ -120,11 +121,13 @@ class Recording:
         self.takes_constants = takes_constants
         self.parent = None
         self.is_open = False
+        self.is_evaluated = True  # every value is known
         self.values = []
-        self.types = []
-        self.key = []
-        self.entries = []  # (primitive or program, input ids, first output id)
+        self.types = {}  # of slots whose value is not known
+        self.entries = []  # (primitive or program, input ids): the structural key
+        self.firsts = []  # the first output slot of each entry
         self.sources = {}
+        self.source = None  # the line of the equation that a transform is rewriting
         self.captures = []  # outer tracers and arrays, in the order of their capture slots
         self.captured = {}
         self.input_count = 0
@@ -143,10 +146,17 @@ class Recording:
 
     def add_input(self, type, value=UNKNOWN, weak=False):
         """A tracer for a new input of the program."""
-        self.types.append(type)
-        self.values.append(value)
+        slot = self.input_count
         self.input_count += 1
-        return Tracer(self, len(self.values) - 1, weak)
+        self.values.append(value)
+        if value is UNKNOWN or value is DEFERRED:
+            self._note([type], slot)
+        return Tracer(self, slot, weak)
+
+    def _note(self, types, first):
+        """Keep the types of slots without a value."""
+        self.is_evaluated = False
+        self.types.update(enumerate(types, first))
 
     def type_of(self, id):
         """The type of a slot."""
@@ -171,11 +181,15 @@ class Recording:
         if slot is None:
             slot = self.captured[key] = len(self.values)
             self.values.append(value)
-            self.types.append(kind)
+            if value is UNKNOWN:
+                self._note([kind], slot)
             self.captures.append(kept)
-            self.key.append((INPUT, kind))
-            self.entries.append((INPUT, kind, slot))
+            self._enter((INPUT, kind), slot)
         return slot
+
+    def _enter(self, entry, first):
+        self.entries.append(entry)
+        self.firsts.append(first)
 
     def id_of(self, x):
         """The slot or literal that stands for an operand of a primitive."""
@@ -198,38 +212,40 @@ class Recording:
 
     def record(self, primitive, inputs):
         """Record `primitive(*inputs)`; return the tracer of its output, or a tuple of them."""
-        ids = tuple([self.id_of(x) for x in inputs])
         values = self.values
-        operands = [i.value if type(i) is Literal else values[i] for i in ids]
+        ids, operands = [], []
+        for x in inputs:
+            if type(x) is Tracer and x.recording is self:
+                ids.append(x.id)
+                operands.append(values[x.id])
+            else:
+                i = self.id_of(x)
+                ids.append(i)
+                operands.append(i.value if type(i) is Literal else values[i])
+        entry = (primitive, tuple(ids))
         first = len(values)
-        entry = (primitive, ids)
-        for v in operands:
-            if v is UNKNOWN or v is DEFERRED:
+        if primitive.is_deferred or not self.is_evaluated:
+            if primitive.is_deferred or any(v is UNKNOWN or v is DEFERRED for v in operands):
                 return self._record_unevaluated(entry, first, operands)
-        if primitive.is_deferred:
-            return self._record_unevaluated(entry, first, operands)
         result = primitive.evaluate(*operands)
-        self.key.append(entry)
-        self.entries.append((primitive, ids, first))
+        self.entries.append(entry)
+        self.firsts.append(first)
         if not primitive.has_many_outputs:
             values.append(result)
-            self.types.append(None)
             return Tracer(self, first)
         values.extend(result)
-        self.types.extend([None] * len(result))
         return tuple([Tracer(self, i) for i in range(first, len(values))])
 
     def _record_unevaluated(self, entry, first, operands):
         primitive, ids = entry
         types = [i.type if type(i) is Literal else self.type_of(i) for i in ids]
         outputs = infer_outputs(primitive, types)
-        self.key.append(entry)
-        self.entries.append((primitive, ids, first))
-        self.types.extend(outputs)
         unknown = any(v is UNKNOWN for v in operands)
+        self._enter(entry, first)
+        self._note(outputs, first)
         self.values.extend([UNKNOWN if unknown else DEFERRED] * len(outputs))
         if unknown:
-            self.sources[first] = user_line()
+            self.sources[first] = self.source if self.takes_constants else user_line()
         tracers = tuple([Tracer(self, first + i) for i in range(len(outputs))])
         return tracers if primitive.has_many_outputs else tracers[0]
 
@@ -237,10 +253,8 @@ class Recording:
         """Record a primitive with many outputs whose values are known already."""
         ids = tuple([self.id_of(x) for x in inputs])
         first = len(self.values)
-        self.key.append((primitive, ids))
-        self.entries.append((primitive, ids, first))
+        self._enter((primitive, ids), first)
         self.values.extend(outputs)
-        self.types.extend([type_of(v) for v in outputs])
         return tuple([Tracer(self, i) for i in range(first, len(self.values))])
 
     def inline(self, program, inputs, values=None):
@@ -259,10 +273,10 @@ class Recording:
                 values = [DEFERRED] * len(types)
             else:
                 values = evaluator(program, True)(*operands)
-        self.key.append((program, ids))
-        self.entries.append((program, ids, first))
+        self._enter((program, ids), first)
+        if any(v is UNKNOWN or v is DEFERRED for v in values):
+            self._note(types, first)
         self.values.extend(values)
-        self.types.extend(types)
         return [
             Tracer(self, first + i - len(ids)) if i >= len(ids) else self.tracer(ids[i])
             for i in range(len(ids) + len(types))
@@ -274,9 +288,8 @@ class Recording:
 
     def force(self, id):
         """Compute a deferred value, and those that it needs."""
-        for what, ids, first in reversed(self.entries):
-            if first <= id:
-                break
+        k = bisect_right(self.firsts, id) - 1
+        (what, ids), first = self.entries[k], self.firsts[k]
         operands = []
         for i in ids:
             value = i.value if type(i) is Literal else self.values[i]
@@ -298,7 +311,8 @@ class Recording:
         """
         ids = tuple([self.id_of(x) for x in outputs])
         types = tuple([self.type_of(i) for i in range(self.input_count)])
-        key = (types, tuple(self.key), ids)
+        lines = (name, *self.sources.values()) if self.hides_values else None
+        key = (types, tuple(self.entries), ids, lines)
         program = _programs.get(key)
         if program is None:
             program = _remember(key, self._build(types, ids, name))
@@ -308,7 +322,7 @@ class Recording:
         variables = [Variable(t) for t in types]
         inputs = list(variables)
         equations = []
-        for what, operands, first in self.entries:
+        for (what, operands), first in zip(self.entries, self.firsts, strict=True):
             if what is INPUT:
                 variables.append(Variable(operands))
                 inputs.append(variables[-1])
@@ -515,10 +529,11 @@ def user_line():
 def describe_slot(recording, id):
     """What made a slot, for error texts: "f64[3] made by exp at file:line in f"."""
     made = "an argument"
-    for what, _, first in recording.entries:
-        if first <= id:
-            made = "a captured value" if what is INPUT else f"made by {getattr(what, 'name', what)}"
-            line = recording.sources.get(first)
+    k = bisect_right(recording.firsts, id) - 1
+    if k >= 0:
+        what = recording.entries[k][0]
+        made = "a captured value" if what is INPUT else f"made by {what.name}"
+        line = recording.sources.get(recording.firsts[k])
     if id < recording.input_count:
         made, line = f"argument {id}", None
     return f"the traced value {recording.type_of(id)}, {made}{f' at {line}' if line else ''},"

@@ -37,6 +37,7 @@ def batch(program, batched, axis, forced=None):
             if is_batched:
                 wide.add(v)
         for e in program.equations:
+            recording.source = e.source
             inputs = [values.read(v) for v in e.inputs]
             marks = [v in wide for v in e.inputs]
             outputs, has_axis = batch_equation(recording, e.primitive, inputs, marks, axis)

@@ -32,7 +32,7 @@ def record_jvp(program, active, forced=None):
             if is_active:
                 tangents[v] = recording.add_input(v.type)
         for equation in program.equations:
-            primitive = equation.primitive
+            primitive, recording.source = equation.primitive, equation.source
             inputs = [primals.read(v) for v in equation.inputs]
             moving = [tangents.get(v) for v in equation.inputs]
             if all(t is None for t in moving):

@@ -34,6 +34,7 @@ def transpose(program, linear, given, forced=False):
         ]
         linear_equations = []
         for e in program.equations:
+            recording.source = e.source
             if moving.intersection(e.inputs):
                 moving.update(e.outputs)
                 linear_equations.append(e)
@@ -44,6 +45,7 @@ def transpose(program, linear, given, forced=False):
             if v in moving:
                 accumulate(cotangents, v, seed)
         for e in reversed(linear_equations):
+            recording.source = e.source
             pull_back(e, moving, values, cotangents)
         found = [cotangents.get(v) for v in program.inputs if v in moving]
         if forced:

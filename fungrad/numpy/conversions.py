@@ -1,0 +1,189 @@
+"""From traced values to Python's: bool, int, float, iteration, printing, plain arrays.
+
+A conversion works where the value is known and loses no derivative; otherwise it raises and names
+the way out.
+"""
+
+from bisect import bisect_right
+
+import numpy as np
+
+from fungrad.core.errors import LostDerivativeError, UnknownValueError, ViewWriteError
+from fungrad.core.tracing import INPUT, Tracer, describe_slot
+from fungrad.numpy.indexing import getitem
+from fungrad.primitives.elementwise import stop_gradient
+
+
+def known(x, what, instead):
+    """The NumPy value; UnknownValueError says for what it was needed and what to do instead."""
+    if x.is_known:
+        return x.value
+    recording = x.recording
+    recording.require_open(x)
+    raise UnknownValueError(
+        f"{what} needs a value that does not exist while {recording.title} is traced: "
+        f"{describe_slot(recording, x.id)} is known only when the program runs; {instead}"
+    )
+
+
+def carries_derivative(x):
+    """Whether a traced value may depend on an input of its trace by a chain of derivatives."""
+    recording = x.recording
+    entries, firsts = recording.entries, recording.firsts
+    wanted, seen = [x.id], set()
+    while wanted:
+        slot = wanted.pop()
+        if slot in seen or not recording.type_of(slot).is_differentiable:
+            continue
+        seen.add(slot)
+        if slot < recording.input_count:
+            return True
+        what, operands = entries[bisect_right(firsts, slot) - 1]
+        if what is INPUT:
+            outer = recording.captures[list(recording.captured.values()).index(slot)]
+            if type(outer) is Tracer and carries_derivative(outer):
+                return True
+        elif what is not stop_gradient:
+            wanted += [i for i in operands if type(i) is int]
+    return False
+
+
+def converted(x, what, instead):
+    """The value for a conversion that drops derivatives; LostDerivativeError where there is one."""
+    if x.dtype.kind in "fc" and x.is_known and carries_derivative(x):
+        recording = x.recording
+        raise LostDerivativeError(
+            f"{what} would drop the derivative of {describe_slot(recording, x.id)} inside "
+            f"{recording.title}; {instead}, or convert stop_gradient(x) where no derivative is "
+            "wanted"
+        )
+    return known(x, what, f"{instead}, or pass the argument as static (static_argnums)")
+
+
+_FUNCTIONS = (
+    "use the functions of numpy or fungrad.numpy instead of those of math (np.sin(x) for "
+    "math.sin(x))"
+)
+_ARRAYS = (
+    "use fungrad.numpy.asarray, and numpy functions on the traced value itself; an array that is "
+    "to be written to is made with fungrad.numpy.zeros, array or zeros_like"
+)
+_BRANCHES = (
+    "use fungrad.numpy.where(condition, x, y), lax.cond or lax.while_loop, or pass the argument "
+    "as static (static_argnums)"
+)
+_SIZES = (
+    "use lax.fori_loop or an index array, or pass the argument as static (static_argnums); a "
+    "plain array is indexed as fungrad.numpy.asarray(a)[i]"
+)
+
+
+def as_bool(self):
+    """`bool(x)`."""
+    return bool(known(self, "bool(x), which `if`, `while`, `and` and `not` ask for,", _BRANCHES))
+
+
+def as_int(self):
+    """`int(x)`, also of a known float: whole numbers have no derivative."""
+    return int(known(self, "int(x)", _SIZES))
+
+
+def as_index(self):
+    """`x` as an index or a count."""
+    if self.dtype.kind not in "iu" or self.shape:
+        raise TypeError("only integer scalar arrays can be converted to a scalar index")
+    return known(self, "an index or a count, as in range(n) or a[i],", _SIZES).__index__()
+
+
+def as_float(self):
+    """`float(x)`."""
+    return float(converted(self, "float(x)", _FUNCTIONS))
+
+
+def as_complex(self):
+    """`complex(x)`."""
+    return complex(converted(self, "complex(x)", _FUNCTIONS))
+
+
+def item(self, *index):
+    """`x.item()`: one element as a Python number."""
+    return converted(self, "x.item()", _FUNCTIONS).item(*index)
+
+
+def tolist(self):
+    """`x.tolist()`: Python numbers in nested lists."""
+    return converted(self, "x.tolist()", _FUNCTIONS).tolist()
+
+
+def as_array(self, dtype=None, copy=None):
+    """`numpy.asarray(x)`."""
+    value = converted(self, "a conversion to a plain NumPy array", _ARRAYS)
+    if copy is False:
+        raise ValueError("a traced value cannot be converted to a plain array without a copy")
+    return np.array(value, dtype)
+
+
+def length(self):
+    """`len(x)`."""
+    if not self.shape:
+        raise TypeError("len() of unsized object")
+    return self.shape[0]
+
+
+def rows(self):
+    """`for row in x`."""
+    if not self.shape:
+        raise TypeError("iteration over a 0-d array")
+    return iter([getitem(self, i) for i in range(self.shape[0])])
+
+
+def contains(self, value):
+    """`value in x`."""
+    return bool((self == value).any())
+
+
+def text(self):
+    """`str(x)`: the value where it is known."""
+    try:
+        return str(self.value) if self.is_known else repr(self)
+    except ViewWriteError:
+        return repr(self)
+
+
+def representation(self):
+    """`repr(x)`: the value where it is known, else the type."""
+    try:
+        if self.is_known:
+            return f"Traced({self.value!r})"
+        return f"Traced({self.type!r})"
+    except ViewWriteError:
+        return "Traced(a view that was lost)"
+
+
+def formatted(self, spec):
+    """`format(x, spec)`, as f-strings use it."""
+    if not spec:
+        return text(self)
+    instead = "print the type with f'{x}', or the value with fungrad.debug.print"
+    return format(known(self, f"the format {spec!r}", instead), spec)
+
+
+def install():
+    """Attach the conversions to the tracer class."""
+    for name, function in {
+        "__bool__": as_bool,
+        "__int__": as_int,
+        "__index__": as_index,
+        "__float__": as_float,
+        "__complex__": as_complex,
+        "__array__": as_array,
+        "__len__": length,
+        "__iter__": rows,
+        "__contains__": contains,
+        "__str__": text,
+        "__repr__": representation,
+        "__format__": formatted,
+        "item": item,
+        "tolist": tolist,
+    }.items():
+        setattr(Tracer, name, function)
