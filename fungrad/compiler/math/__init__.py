@@ -5,16 +5,29 @@ machine instructions or calls of libm. No expansion needs fast-math flags, and e
 whether or not products and sums are contracted to fma.
 """
 
-from fungrad.compiler.math import arithmetic, exponential, logarithm, trigonometric
+from fungrad.compiler.math import (
+    arithmetic,
+    error_function,
+    exponential,
+    inverse_trigonometric,
+    logarithm,
+    power,
+    trigonometric,
+)
 from fungrad.compiler.math.tables import TABLES
 
 __all__ = ["TABLES", "expand"]
 
+_FAMILIES = {
+    exponential: "exp exp2 expm1 logistic tanh sinh cosh",
+    logarithm: "log log2 log10 log1p arcsinh arccosh arctanh",
+    trigonometric: "sin cos tan",
+    inverse_trigonometric: "arcsin arccos arctan arctan2",
+    error_function: "erf erfc erfinv",
+    power: "power cbrt hypot",
+}
 _OF_FLOAT = {
-    **{name: getattr(exponential, name) for name in "exp exp2 expm1 logistic tanh sinh cosh".split()},
-    **{name: getattr(logarithm, name) for name in "log log2 log10 log1p".split()},
-    **{name: getattr(logarithm, name) for name in "arcsinh arccosh arctanh".split()},
-    **{name: getattr(trigonometric, name) for name in "sin cos tan".split()},
+    name: getattr(family, name) for family, names in _FAMILIES.items() for name in names.split()
 }
 _EXPANSIONS = {
     **arithmetic.EXPANSIONS,

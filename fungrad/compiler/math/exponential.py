@@ -9,7 +9,15 @@ import math
 
 import numpy as np
 
-from fungrad.compiler.math.polynomial import FORMATS, bits, clamp, polynomial, power_of_two
+from fungrad.compiler.math.floating_point import (
+    FORMATS,
+    bits,
+    clamp,
+    polynomial,
+    power_of_two,
+    scaled,
+    sum_in_two_parts,
+)
 
 _QUOTIENT = {
     np.float32: (
@@ -81,16 +89,17 @@ def _expm1_of_reduced(r, lost):
     return r + (r * r * polynomial(r, _QUOTIENT[r.dtype.type]) + lost)
 
 
-def _scaled(build, x, k):
-    """x * 2**k in two exact steps and one rounding, so that subnormal results are right."""
-    half = k >> 1
-    return x * power_of_two(build, half, x.dtype) * power_of_two(build, k - half, x.dtype)
+def exp_of_sum(build, x, small):
+    """e**(x + small) as a value and an integer whose lowest bits are its power of two."""
+    r, lost, k = _reduced(build, x)
+    r, more = sum_in_two_parts(r, small)
+    return 1.0 + _expm1_of_reduced(r, lost + more), k
 
 
 def exp(build, x):
     """e**x, subnormal results included."""
     r, lost, k = _reduced(build, clamp(build, x, *_RANGE[x.dtype.type]))
-    return _scaled(build, 1.0 + _expm1_of_reduced(r, lost), k)
+    return scaled(build, 1.0 + _expm1_of_reduced(r, lost), k)
 
 
 def exp2(build, x):
@@ -100,7 +109,7 @@ def exp2(build, x):
     shifted = x + rounder
     f = x - (shifted - rounder)
     value = 1.0 + f * polynomial(f, _EXP2_QUOTIENT[x.dtype.type])
-    return _scaled(build, value, bits(build, shifted))
+    return scaled(build, value, bits(build, shifted))
 
 
 def _expm1_over(build, x, divisor):

@@ -1,5 +1,6 @@
-"""Polynomials, and the bit layout of the floating-point formats that range reductions use."""
+"""What range reductions are made of: the bits of numbers, exact sums and products, polynomials."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,15 +60,38 @@ def power_of_two(build, exponent_bits, dtype):
     return build.bitcast(shifted, dtype)
 
 
+def split(build, x):
+    """k and m, where x = 2**k m is positive and normal and m lies between sqrt(1/2) and sqrt(2)."""
+    layout = FORMATS[x.dtype]
+    root_half = int(np.asarray(math.sqrt(0.5), x.dtype).view(layout.integer))
+    one = layout.bias << layout.mantissa
+    shifted = bits(build, x) + (one - root_half)  # so that the exponent steps at sqrt(1/2)
+    mantissa = (shifted & ((1 << layout.mantissa) - 1)) + root_half
+    unit = 2.0**layout.mantissa
+    unit_bits = (layout.bias + layout.mantissa) << layout.mantissa
+    k = build.bitcast((shifted >> layout.mantissa) | unit_bits, x.dtype) - (unit + layout.bias)
+    return k, build.bitcast(mantissa, x.dtype)
+
+
+def split_subnormal(build, x):
+    """k and m as by `split`, of a positive number that may be subnormal."""
+    layout = FORMATS[x.dtype]
+    shift = float(layout.mantissa + 2)
+    is_subnormal = x < layout.smallest_normal
+    k, m = split(build, build.select(is_subnormal, x * 2.0**shift, x))
+    return k - build.select(is_subnormal, build.constant(shift, x.dtype), 0.0), m
+
+
+def scaled(build, x, k):
+    """x * 2**k in an exact step and a rounding one, so that subnormal results are right."""
+    half = k >> 1
+    return x * power_of_two(build, half, x.dtype) * power_of_two(build, k - half, x.dtype)
+
+
 def clamp(build, x, low, high):
     """x restricted to an interval; NaN stays."""
     x = build.select(x > high, high, x)
     return build.select(x < low, low, x)
-
-
-def with_sign(build, magnitude, x):
-    """A value that is not negative, with the sign of x."""
-    return build("copysign", magnitude, x)
 
 
 def upper_half(build, x):
@@ -76,6 +100,18 @@ def upper_half(build, x):
     The cut also keeps a product apart from sums: no code generator fuses it to an fma.
     """
     layout = FORMATS[x.dtype]
-    cut = (layout.mantissa + 1 + 1) // 2
+    cut = (layout.mantissa + 2) // 2
     mask = (1 << 8 * layout.dtype.itemsize) - (1 << cut)
     return build.bitcast(bits(build, x) & mask, x.dtype)
+
+
+def product_in_two_parts(build, x, y):
+    """x * y as a sum: a first part of half a mantissa, and the rest."""
+    first = upper_half(build, x * y)
+    return first, build.fma(x, y, -first)
+
+
+def sum_in_two_parts(x, y):
+    """x + y as the rounded sum and what it lost, where |x| >= |y| or x is 0."""
+    total = x + y
+    return total, (x - total) + y

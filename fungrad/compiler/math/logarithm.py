@@ -9,7 +9,14 @@ import math
 
 import numpy as np
 
-from fungrad.compiler.math.polynomial import FORMATS, bits, polynomial, upper_half
+from fungrad.compiler.math.floating_point import (
+    FORMATS,
+    bits,
+    polynomial,
+    split,
+    split_subnormal,
+    upper_half,
+)
 
 #: P; the error relative to log(1 + f) is 2**-59 in float64, 2**-27 in float32.
 _TAIL = {
@@ -52,28 +59,6 @@ _BASES = {
 }
 
 
-def _split(build, x):
-    """k and 1 + f of a positive normal number."""
-    layout = FORMATS[x.dtype]
-    root_half = int(np.asarray(math.sqrt(0.5), x.dtype).view(layout.integer))
-    one = layout.bias << layout.mantissa
-    shifted = bits(build, x) + (one - root_half)  # so that the exponent steps at sqrt(1/2)
-    mantissa = (shifted & ((1 << layout.mantissa) - 1)) + root_half
-    unit = 2.0**layout.mantissa
-    unit_bits = (layout.bias + layout.mantissa) << layout.mantissa
-    k = build.bitcast((shifted >> layout.mantissa) | unit_bits, x.dtype) - (unit + layout.bias)
-    return k, build.bitcast(mantissa, x.dtype)
-
-
-def _split_any(build, x):
-    """k and 1 + f of a positive number, subnormal or not."""
-    layout = FORMATS[x.dtype]
-    shift = float(layout.mantissa + 2)
-    is_subnormal = x < layout.smallest_normal
-    k, m = _split(build, build.select(is_subnormal, x * 2.0**shift, x))
-    return k - build.select(is_subnormal, build.constant(shift, x.dtype), 0.0), m
-
-
 def _tail(f):
     if f.dtype == np.float32:
         return f * f * f * polynomial(f, _TAIL[np.float32])
@@ -96,7 +81,7 @@ def _log_of_parts(k, f):
 
 def log(build, x):
     """The natural logarithm, of subnormal numbers too."""
-    k, m = _split_any(build, x)
+    k, m = split_subnormal(build, x)
     return _with_poles(build, x, _log_of_parts(k, m - 1.0))
 
 
@@ -104,7 +89,7 @@ def log1p(build, x):
     """log(1 + x); what 1 + x loses by rounding is added to f."""
     u = 1.0 + x
     lost = build.select(x > 1, 1.0 - (u - x), x - (u - 1.0))
-    k, m = _split(build, u)
+    k, m = split(build, u)
     layout = FORMATS[x.dtype]
     one = layout.bias << layout.mantissa
     inverse = build.bitcast(bits(build, m) - bits(build, u) + one, x.dtype)  # 2**-k
@@ -121,7 +106,7 @@ def _log_in_base(base):
 
     def logarithm(build, x):
         first, second, first_of_two, second_of_two = _BASES[base, x.dtype.type]
-        k, m = _split_any(build, x)
+        k, m = split_subnormal(build, x)
         f = m - 1.0
         square = 0.5 * f * f
         high = upper_half(build, f - square)

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from fungrad.compiler.math.polynomial import FORMATS, bits, polynomial, upper_half
+from fungrad.compiler.math.floating_point import FORMATS, bits, polynomial, upper_half
 
 _HALF_PI = {
     np.float32: (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
