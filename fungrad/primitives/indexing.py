@@ -218,12 +218,21 @@ class Scatter(Routine):
         return y, self._extremum_tangent(x, updates, y, dx, du, indices)
 
     def _product_tangent(self, x, updates, dx, du, indices):
-        """Updates multiply one after another; exact for unique indices and nonzero repeats."""
+        """Each tangent times the other factors of its place; exact where updates are 0.
+
+        The second derivative in two updates of one place, one of which is 0, is taken for 0.
+        """
+        from fungrad.primitives.elementwise import Convert, equal, select
+
         gather, add = Gather(self.axes, self.mode), Scatter(self.axes, "add", self.mode)
-        whole = self(x, updates, *indices)
-        through = self(dx, updates, *indices)
-        others = gather(whole, *indices) / updates
-        return add(through, du * others, *indices)
+        zero, one = x.dtype.type(0), x.dtype.type(1)
+        is_zero = equal(updates, zero)
+        factors = select(is_zero, one, updates)
+        others = gather(self(x, factors, *indices), *indices) / factors
+        own = Convert(x.dtype)(is_zero)
+        zeros = gather(add(Fill(tuple(x.shape))(zero), own, *indices), *indices)
+        others = select(equal(zeros, own), others, zero)
+        return add(self(dx, updates, *indices), du * others, *indices)
 
     def _extremum_tangent(self, x, updates, y, dx, du, indices):
         """The tangents of the elements that equal the extremum, averaged over the ties."""
@@ -237,10 +246,12 @@ class Scatter(Routine):
         return add(dx * stays, du * wins, *indices) / ties
 
     def transpose(self, cotangents, inputs, linear):
-        if self.combine not in ("set", "add"):
-            raise LinearityError(f"scatter with combine={self.combine!r} is not linear")
         (c,) = cotangents
         _, updates, *indices = inputs
+        if self.combine == "multiply" and not linear[1]:
+            return (self(c, updates, *indices), None, *(None for _ in indices))
+        if self.combine not in ("set", "add"):
+            raise LinearityError(f"scatter with combine={self.combine!r} is not linear")
         gather = Gather(self.axes, "drop" if self.mode == "drop" else self.mode)
         dx = c
         if self.combine == "set":
