@@ -5,7 +5,14 @@ from functools import wraps
 import numpy as np
 
 from fungrad.api.arguments import Selected, select_arguments
-from fungrad.api.recorded import Recorded, function_name, operand_of, owned
+from fungrad.api.recorded import (
+    Recorded,
+    float0,
+    function_name,
+    operand_of,
+    owned,
+    zeros_like,
+)
 from fungrad.core.errors import (
     ComplexError,
     IntegerInputError,
@@ -18,16 +25,6 @@ from fungrad.core.tracing import Tracer, run, trace
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.core.types import ArrayType, short_name, type_of
 from fungrad.transforms.transpose import transpose
-
-float0 = np.dtype([("float0", np.void, 0)])
-
-
-def zeros_like(type):
-    """The zero tangent or cotangent of a type; float0 for integers and booleans."""
-    if not type.is_differentiable:
-        return np.zeros(type.shape, float0)
-    return np.zeros(type.shape, type.dtype)[()]
-
 
 # ---- grad
 
@@ -83,29 +80,22 @@ def value_and_grad(
         chosen = select_arguments(fun, args, kwargs, argnums, argnames, title)
         operands, weak = differentiable(chosen, holomorphic, allow_int, title)
         recorded = Recorded(fun, operands, weak, chosen.call, title)
-        aux = None
         if has_aux:
             aux_tree, scalar_count = _split_aux(recorded, title)
         else:
             scalar_count = len(recorded.leaves)
-        _require_scalar(recorded, scalar_count, holomorphic, title)
-        active = recorded.active(len(operands))
-        wanted = tuple([i == 0 for i in range(len(recorded.program.outputs))])
-        outputs, pull_back = recorded.reverse(active, wanted)
-        seed = recorded.output_type(0).dtype.type(1)
-        pulled = pull_back([seed] + [None] * (len(outputs) - 1))
-        types = recorded.program.input_types
-        leaves = [
-            zeros_like(types[i]) if pulled[i] is None else pulled[i] for i in range(len(operands))
-        ]
-        if not recorded.is_nested():
-            leaves = owned(leaves, recorded.operands)
+        if scalar_count != 1 or recorded.positions[0] is None:
+            raise NonScalarOutputError(
+                f"{title}: the function must return one scalar, it returned {recorded.tree} with "
+                f"{scalar_count} leaves; use has_aux=True for extra outputs, or jacrev"
+            )
+        _require_scalar(recorded.output_type(0), holomorphic, title)
+        outputs, leaves = recorded.gradient()
         result = chosen.rebuild(leaves)
-        value = outputs[0]
         if has_aux:
             aux = aux_tree.unflatten(recorded.outputs(outputs)[1:])
-            return (value, aux), result
-        return value, result
+            return (outputs[0], aux), result
+        return outputs[0], result
 
     return both
 
@@ -148,13 +138,9 @@ def _split_aux(recorded, title):
     return children[1], children[0].num_leaves
 
 
-def _require_scalar(recorded, count, holomorphic, title):
-    if count != 1 or recorded.positions[0] is None:
-        raise NonScalarOutputError(
-            f"{title}: the function must return one scalar, it returned {recorded.tree} with "
-            f"{count} leaves; use has_aux=True for extra outputs, or jacrev"
-        )
-    out = recorded.output_type(0)
+def _require_scalar(out, holomorphic, title):
+    if not out.shape and out.dtype.kind == ("c" if holomorphic else "f"):
+        return
     if out.shape:
         raise NonScalarOutputError(
             f"{title}: the function must return a scalar, it returned shape {out.shape}; "
@@ -210,7 +196,7 @@ def jvp(fun, primals, tangents, has_aux=False):
 def _with_tangents(recorded, outputs, pushed, has_aux, title):
     types = recorded.program.output_types
     tangents = [zeros_like(t) if p is None else p for t, p in zip(types, pushed, strict=True)]
-    if not recorded.is_nested():
+    if not recorded.is_nested:
         outputs, tangents = owned(outputs, recorded.operands), owned(tangents, recorded.operands)
     y = recorded.outputs(outputs)
     dy = [None if k is None else tangents[k] for k in recorded.positions]

@@ -68,7 +68,7 @@ def _jacobian(fun, argnums, has_aux, holomorphic, allow_int, mode, name):
         forward = mode == "fwd" or (mode == "auto" and _is_wide(recorded, active, main))
         columns = _forward_columns if forward else _reverse_rows
         outputs, blocks = columns(recorded, active, main)
-        if not recorded.is_nested():
+        if not recorded.is_nested:
             blocks = [owned(row) for row in blocks]
         out_tree = recorded.tree.children()[0] if has_aux else recorded.tree
         result = out_tree.unflatten([chosen.rebuild(row) for row in blocks])

@@ -2,13 +2,23 @@
 
 import numpy as np
 
-from fungrad.core.program import Literal
-from fungrad.core.tracing import DEFERRED, Recording, Tracer, evaluate, run, slots, state
+from fungrad.core.program import Literal, derived
+from fungrad.core.tracing import DEFERRED, Recording, Tracer, evaluate, evaluator, run, slots, state
 from fungrad.core.tree import flatten
 from fungrad.core.types import ArrayType
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import linearize
 from fungrad.transforms.vjp import vjp
+
+
+float0 = np.dtype([("float0", np.void, 0)])
+
+
+def zeros_like(type):
+    """The zero tangent or cotangent of a type; float0 for integers and booleans."""
+    if not type.is_differentiable:
+        return np.zeros(type.shape, float0)
+    return np.zeros(type.shape, type.dtype)[()]
 
 
 def function_name(function):
@@ -57,7 +67,7 @@ class Recorded:
     the place of each among the program's outputs (None for what is not numeric).
     """
 
-    __slots__ = ("leaves", "operands", "positions", "program", "recording", "tree")
+    __slots__ = ("is_nested", "leaves", "operands", "positions", "program", "recording", "tree")
 
     def __init__(self, function, operands, weak, call, title):
         recording = self.recording = Recording(title)
@@ -80,19 +90,16 @@ class Recorded:
                 else:
                     self.positions.append(None)
             self.program = recording.finish(numeric)
-            self.operands = [*operands, *recording.captures]
+        self.operands = [*operands, *recording.captures]
+        self.is_nested = False
+        if state.recording is not None:
+            self.is_nested = any(type(x) is Tracer for x in self.operands)
 
     # ---- what the program computed
 
     def output_type(self, k):
         """The type of output leaf k of the program."""
         return self.program.outputs[k].type
-
-    def is_nested(self):
-        """Whether the call happened inside an enclosing trace that it depends on."""
-        if state.recording is None:
-            return False
-        return any(type(x) is Tracer for x in self.operands)
 
     def outputs(self, values):
         """The flat outputs for the user: program outputs in their places, the rest as it was."""
@@ -103,7 +110,7 @@ class Recorded:
 
     def values(self):
         """The outputs of the program, without evaluating anything twice."""
-        if self.is_nested():
+        if self.is_nested:
             return self._inline()[0]
         known = [self._known(v) for v in self.program.outputs]
         if any(v is DEFERRED for v in known):
@@ -143,10 +150,28 @@ class Recorded:
 
     # ---- derivatives
 
+    def gradient(self):
+        """The outputs, and the derivative of the first in the leaves that were traced."""
+        recording, program = self.recording, self.program
+        plan = gradient_plan(program, recording.input_count)
+        slots_of, values = plan.halves.slots, recording.values
+        is_plain = recording.is_evaluated and not recording.captures and plan.is_direct
+        if is_plain and not self.is_nested:
+            pulled = plan.backward(*[values[s] for s in slots_of], plan.seed)
+            outputs = owned([values[k] for k in plan.outputs], self.operands)
+        else:
+            outputs, residuals = self.split(plan.halves)
+            seeds = [plan.seed] if any(plan.halves.given) else []
+            pulled = run(plan.halves.backward, [*residuals, *seeds])
+            if self.is_nested:
+                return outputs, plan.complete(pulled)
+            outputs = owned(outputs, self.operands)
+        return outputs, owned(plan.complete(pulled), self.operands)
+
     def split(self, halves):
         """The program's outputs and the residuals of a derivative in two halves."""
         if halves.slots is not None:
-            if self.is_nested():
+            if self.is_nested:
                 outputs, variables = self._inline()
                 return outputs, [variables[s] for s in halves.slots]
             values = self._slot_values()
@@ -165,7 +190,7 @@ class Recorded:
         """
         halves = vjp(self.program, active, wanted)
         outputs, residuals = self.split(halves)
-        if not self.is_nested():
+        if not self.is_nested:
             outputs = owned(outputs, self.operands)
 
         def pull_back(cotangents):
@@ -182,7 +207,7 @@ class Recorded:
         """
         halves = linearize(self.program, active)
         outputs, residuals = self.split(halves)
-        if not self.is_nested():
+        if not self.is_nested:
             outputs = owned(outputs, self.operands)
 
         def push_forward(tangents):
@@ -198,6 +223,41 @@ class Recorded:
         n = len(self.program.outputs)
         pushed = iter(results[n:])
         return results[:n], [next(pushed) if has else None for has in out_active]
+
+
+class Gradient:
+    """How the gradient of a program's first output in its first inputs is computed."""
+
+    def __init__(self, program, count):
+        inputs = program.inputs
+        active = tuple([i < count and v.type.is_differentiable for i, v in enumerate(inputs)])
+        wanted = tuple([k == 0 for k in range(len(program.outputs))])
+        self.halves = vjp(program, active, wanted)
+        if any(self.halves.given):
+            self.backward = evaluator(self.halves.backward, False)
+        self.seed = program.outputs[0].type.dtype.type(1)
+        self.types = [v.type for v in inputs[:count]]
+        self.is_complete = all(self.halves.has_cotangent[:count])
+        where = slots(program)
+        self.outputs = [where.get(v) for v in program.outputs]
+        has_literal = None in self.outputs
+        self.is_direct = self.halves.slots is not None and not has_literal and any(self.halves.given)
+
+    def complete(self, pulled):
+        """The cotangents of all traced leaves, zeros among them."""
+        if self.is_complete:
+            return pulled
+        pulled = iter(pulled)
+        return [
+            next(pulled) if has else zeros_like(t)
+            for has, t in zip(self.halves.has_cotangent, self.types, strict=False)
+        ]
+
+
+@derived
+def gradient_plan(program, count):
+    """The `Gradient` of a program, made once."""
+    return Gradient(program, count)
 
 
 def is_numeric(leaf):
