@@ -73,13 +73,15 @@ def routine(name):
     from fungrad.compiler.build import kernel
 
     called, dtype = name.rsplit("_", 1)
+    effort = 0
     if called == "dot":
+        effort = 3
         arguments = ["n", "x", "incx", "y", "incy", "result"]
         text = _complex_dot(name, dtype) if dtype.startswith("complex") else _dot(name, dtype)
     else:
         arguments = _CALLS[called][0].split()
         text = _text(name, called, dtype)
-    return kernel(text, name, [_argument(a, dtype) for a in arguments], language="llvm")
+    return kernel(text, name, [_argument(a, dtype) for a in arguments], None, "llvm", effort)
 
 
 def _argument(name, dtype):

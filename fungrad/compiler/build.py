@@ -21,16 +21,22 @@ from pathlib import Path
 from fungrad.compiler import blas, python_call
 from fungrad.compiler import cache as disk
 from fungrad.compiler.arguments import Argument, Array, Pointer, Result, Scalar
+from fungrad.compiler.python_call import Given, Kept, Made, Workspace
 from fungrad.core.errors import CompilationError
 
 __all__ = [
     "Argument",
     "Array",
+    "Given",
+    "Kept",
     "Kernel",
+    "Made",
     "Pointer",
     "Result",
     "Scalar",
+    "Workspace",
     "assembly",
+    "checked_entry",
     "clear",
     "entry",
     "kernel",
@@ -40,7 +46,7 @@ __all__ = [
 _MAXIMUM_IN_MEMORY = 4096
 
 # Files of this folder that determine what a given source compiles to.
-_CODE_FILES = """arguments.py build.py machine.py pointers.py python_call.py translate.py
+_CODE_FILES = """arguments.py build.py low_level.py machine.py pointers.py python_call.py translate.py
     intrinsics.py llvm_scalar.py scalar.py math/*.py"""
 
 _lock = threading.RLock()
@@ -58,17 +64,18 @@ class Kernel:
         self.symbol = symbol
         self.arguments = arguments
         self.address = loaded.addresses[symbol]
-        self._python_address = loaded.addresses.get(python_call.wrapper_symbol(symbol))
+        self.slots_address = loaded.addresses.get(python_call.slots_symbol(symbol))
         self._kept = loaded, needs
 
     def __repr__(self):
         return f"{self.symbol}({', '.join(map(repr, self.arguments))})"
 
 
-def kernel(source, name, arguments, kernels=None, language="python"):
+def kernel(source, name, arguments, kernels=None, language="python", effort=3):
     """The kernel `name` of a source, which may call other kernels: {name in source: kernel}.
 
-    The language is "python" (for Numba) or "llvm". Equal sources give the same kernel.
+    The language is "python" (for Numba) or "llvm". Effort 0 compiles faster, for code without
+    loops. Equal sources give the same kernel.
 
     >>> scale = kernel('''
     ... def scale(n, factor, x):
@@ -79,12 +86,10 @@ def kernel(source, name, arguments, kernels=None, language="python"):
     >>> scale.arguments
     (Scalar(int64), Scalar(float64), Pointer(float64))
     """
-    return _build("kernel", source, name, tuple(arguments), kernels or {}, language)
+    return _built_from(_Request("kernel", source, name, arguments, kernels, language, effort))
 
 
-def entry(
-    source, name, arguments, kernels=None, on_error=None, release_gil=True, language="python"
-):
+def entry(source, name, arguments, kernels=None, on_error=None, release_gil=True):
     """The function `name` of a source as a builtin that Python can call.
 
     It takes the arguments that are not results, in order, and returns None, a NumPy scalar or a
@@ -102,17 +107,69 @@ def entry(
     >>> total(np.array([3]), np.ones(3))
     np.float64(3.0)
     """
-    kind = "entry" if release_gil else "entry that holds the lock"
-    built = _build(kind, source, name, tuple(arguments), kernels or {}, language)
-    return python_call.builtin(name, built._python_address, on_error or _raise_status, built)
+    plan = python_call.plain_plan(tuple(arguments), release_gil)
+    return _builtin(source, name, arguments, kernels, plan, on_error)
 
 
-def assembly(source, name, arguments, kernels=None, language="python"):
+def checked_entry(
+    source,
+    name,
+    arguments,
+    origins,
+    returned,
+    container=list,
+    kernels=None,
+    on_error=None,
+    release_gil=True,
+):
+    """An entry as a builtin that checks what it is given, and makes its outputs and workspace.
+
+    It returns NotImplemented, and does nothing, if a number of arguments, type, dtype, shape or
+    layout is not the expected one.
+
+    Parameters
+    ----------
+    origins : per argument, where it comes from: `Given`, `Made`, `Kept`, `Workspace`, or None for
+        a result.
+    returned : pairs ("argument", i): the array or result that argument i is; ("copy", i): a copy
+        of that array; ("object", x): the object x.
+    container : `list` or `tuple`, or None to return the only output itself.
+
+    >>> import numpy as np
+    >>> double = checked_entry('''
+    ... def double(n, x, y):
+    ...     for i in range(n[0]):
+    ...         y[i] = 2.0 * x[i]
+    ...     return 0
+    ... ''', "double", (Array("int64"), Array("float64"), Array("float64")),
+    ...     (Kept(np.array([3])), Given((3,)), Made((3,))), [("argument", 2)], container=None)
+    >>> double(np.ones(3)), double(np.ones(4))
+    (array([2., 2., 2.]), NotImplemented)
+    """
+    plan = python_call.Plan(tuple(arguments), origins, returned, container, release_gil)
+    return _builtin(source, name, arguments, kernels, plan, on_error)
+
+
+def _builtin(source, name, arguments, kernels, plan, on_error):
+    has_loops = re.search(r"\b(for|while)\b", source) is not None
+    effort = 3 if has_loops else 0
+    code = _built_from(_Request("entry", source, name, arguments, kernels, "python", effort))
+    return python_call.builtin(name, code, plan, on_error or _raise_status, _call())
+
+
+@cache
+def _call():
+    """The machine code behind every builtin."""
+    text = python_call.call_text()
+    return _built_from(_Request("call", text, "call", (Scalar("int64"),) * 3, None, "llvm", 0))
+
+
+def assembly(source, name, arguments, kernels=None, language="python", effort=3):
     """The assembly of a kernel, to look at; compiled anew for it."""
     from fungrad.compiler import machine
 
-    arguments, kernels = tuple(arguments), {**_routines(source, language), **(kernels or {})}
-    return machine.assembly(_texts(source, name, arguments, name, kernels, language), (name,))
+    request = _Request("kernel", source, name, arguments, kernels, language, effort)
+    return machine.assembly(request.texts(), request.exports, effort)
 
 
 def statistics():
@@ -121,8 +178,12 @@ def statistics():
     >>> sorted(statistics())
     ['compiled_entries', 'compiled_kernels', 'loaded_entries', 'loaded_kernels']
     """
-    names = ("compiled_entries", "compiled_kernels", "loaded_entries", "loaded_kernels")
-    return {name: _statistics[name] for name in names}
+    return {
+        "compiled_kernels": _statistics["compiled", "kernel"],
+        "compiled_entries": _statistics["compiled", "entry"],
+        "loaded_kernels": _statistics["loaded", "kernel"],
+        "loaded_entries": _statistics["loaded", "entry"],
+    }
 
 
 def clear(on_disk=False):
@@ -134,88 +195,100 @@ def clear(on_disk=False):
         disk.clear()
 
 
-def _build(kind, source, name, arguments, kernels, language):
-    """The function under its key: from memory, else from disk, else compiled."""
-    kernels = {**_routines(source, language), **kernels}
-    needs = {k.symbol: k for k in kernels.values()}
-    calls = sorted((called, k.symbol) for called, k in kernels.items())
-    text = repr((_environment(), kind, name, arguments, language, calls, source))
-    key = blake2b(text.encode(), digest_size=16).hexdigest()
+class _Request:
+    """What is to be built, and its key: the digest of all that the machine code depends on."""
+
+    def __init__(self, kind, source, name, arguments, kernels, language, effort):
+        self.kind = kind
+        self.source, self.name, self.language, self.effort = source, name, language, effort
+        self.arguments = tuple(arguments)
+        self.kernels = {**_routines(source, language), **(kernels or {})}
+        self.needs = {k.symbol: k for k in self.kernels.values()}
+        calls = sorted((called, k.symbol) for called, k in self.kernels.items())
+        text = repr((_environment(), kind, name, self.arguments, language, effort, calls, source))
+        self.key = blake2b(text.encode(), digest_size=16).hexdigest()
+        self.symbol = f"{name}.{self.key}"
+
+    @property
+    def exports(self):
+        names = (self.symbol,)
+        if self.kind == "entry":
+            names += (python_call.slots_symbol(self.symbol),)
+        return names
+
+    def texts(self):
+        """The LLVM texts, in which the function has the name `symbol`."""
+        if self.language == "llvm":
+            return [self.source.replace(f"@{self.name}(", f"@{self.symbol}(")]
+        from fungrad.compiler.translate import translate  # imports Numba: 300 ms
+
+        functions = {called: (k.symbol, k.arguments) for called, k in self.kernels.items()}
+        texts = translate(self.source, self.name, self.arguments, self.symbol, functions)
+        if self.kind == "entry":
+            texts.append(python_call.slots_text(self.symbol, self.arguments))
+        return texts
+
+    def count(self, how):
+        _statistics[how, self.kind] += 1
+
+
+def _built_from(request):
+    """What a request asks for: from memory, else from disk, else compiled."""
     with _lock:
-        if key in _built:
-            _built.move_to_end(key)
-            return _built[key]
-        symbol = f"{name}.{key}"
-        built = _from_disk(key, kind, symbol, arguments, needs)
-        if built is None:
-            built = _compile(key, kind, symbol, source, name, arguments, kernels, needs, language)
-        _built[key] = built
+        if request.key in _built:
+            _built.move_to_end(request.key)
+            return _built[request.key]
+        built = _from_disk(request) or _compile(request)
+        _built[request.key] = built
         if len(_built) > _MAXIMUM_IN_MEMORY:
             _built.popitem(last=False)
         return built
 
 
-def _from_disk(key, kind, symbol, arguments, needs):
-    found = disk.load(key)
+def _from_disk(request):
+    found = disk.load(request.key)
     if found is None:
         return None
     code, details = found
     try:
-        built = _load(symbol, kind, arguments, code, details["imports"], needs)
+        built = _load(request, code, details["imports"])
     except (KeyError, LookupError, RuntimeError):
         return None  # it was linked with something that this process does not have
-    _statistics["loaded_kernels" if kind == "kernel" else "loaded_entries"] += 1
+    request.count("loaded")
     return built
 
 
-def _compile(key, kind, symbol, source, name, arguments, kernels, needs, language):
+def _compile(request):
     from fungrad.compiler import machine
 
     try:
-        texts = _texts(source, name, arguments, symbol, kernels, language)
-        if kind != "kernel":
-            texts.append(python_call.wrapper(symbol, arguments, kind == "entry"))
-        code, imports = machine.object_code(texts, _exports(symbol, kind))
-        built = _load(symbol, kind, arguments, code, imports, needs)
+        code, imports = machine.object_code(request.texts(), request.exports, request.effort)
+        built = _load(request, code, imports)
     except Exception as error:
-        raise CompilationError(f"cannot compile {name}{arguments}: {error}\n{source}") from error
-    disk.save(key, code, {"imports": imports})
-    _statistics["compiled_kernels" if kind == "kernel" else "compiled_entries"] += 1
+        what = f"{request.name}({', '.join(map(repr, request.arguments))})"
+        raise CompilationError(f"cannot compile {what}: {error}\n{request.source}") from error
+    disk.save(request.key, code, {"imports": imports})
+    request.count("compiled")
     return built
 
 
-def _texts(source, name, arguments, symbol, kernels, language):
-    """The LLVM texts of the function `name`, called `symbol` in them."""
-    if language == "llvm":
-        return [source.replace(f"@{name}(", f"@{symbol}(")]
-    from fungrad.compiler.translate import translate  # imports Numba: 300 ms
-
-    functions = {called: (k.symbol, k.arguments) for called, k in kernels.items()}
-    return translate(source, name, arguments, symbol, functions)
-
-
-def _load(symbol, kind, arguments, code, imports, needs):
+def _load(request, code, imports):
     from fungrad.compiler import machine  # imports LLVM: 40 to 80 ms
 
-    addresses = {name: _address(name, needs) for name in imports}
-    loaded = machine.Loaded(code, _exports(symbol, kind), addresses)
-    return Kernel(symbol, arguments, loaded, needs)
-
-
-def _exports(symbol, kind):
-    return (symbol,) if kind == "kernel" else (symbol, python_call.wrapper_symbol(symbol))
+    addresses = {name: _address(name, request.needs) for name in imports}
+    loaded = machine.Loaded(code, request.exports, addresses)
+    return Kernel(request.symbol, request.arguments, loaded, request.needs)
 
 
 def _address(name, needs):
     """The address of a name that machine code takes from elsewhere."""
-    if name in needs:
-        return needs[name].address
-    if name.startswith("fungrad.numpy."):
-        return python_call.numpy_address(name.removeprefix("fungrad.numpy."))
-    if name.startswith("fungrad.scipy."):
-        return blas.address(name.removeprefix("fungrad.scipy."))
     from fungrad.compiler import machine
 
+    if name in needs:
+        return needs[name].address
+    for prefix, address in (("numpy", python_call.numpy_address), ("scipy", blas.address)):
+        if name.startswith(f"fungrad.{prefix}."):
+            return address(name.removeprefix(f"fungrad.{prefix}."))
     address = machine.address_in_process(name)
     if address is None:
         raise LookupError(f"no symbol named {name}")

@@ -20,7 +20,9 @@ def _processor():
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
-def _target_machine():
+@cache
+def _target_machine(effort):
+    """The target machine whose code generator makes that effort, from 0 to 3."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     name, features = _processor()
@@ -29,7 +31,7 @@ def _target_machine():
     return target.create_target_machine(
         cpu=name,
         features=features,
-        opt=3,
+        opt=effort,
         reloc="static" if is_x86 else "default",
         codemodel="jitdefault",
         jit=True,
@@ -37,22 +39,30 @@ def _target_machine():
 
 
 @cache
-def _emitting():
-    """The target machine that emits object code, and the options of the optimiser."""
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = True
-    options.slp_vectorization = True
-    return _target_machine(), options
-
-
-@cache
 def _linker():
-    return llvm.create_lljit_compiler(_target_machine())
+    return llvm.create_lljit_compiler(_target_machine(2))
 
 
-def optimised(texts, exports):
+def _optimise(module, machine, effort):
+    """Run LLVM's passes over a module, in place."""
+    options = llvm.create_pipeline_tuning_options(speed_level=effort)
+    options.loop_vectorization = options.slp_vectorization = True
+    builder = llvm.create_pass_builder(machine, options)
+    if effort > 0:
+        builder.getModulePassManager().run(module, builder)
+        return
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_always_inliner_pass()
+    passes.add_sroa_pass()
+    passes.add_instruction_combine_pass()
+    passes.add_simplify_cfg_pass()
+    passes.add_global_dead_code_eliminate_pass()
+    passes.run(module, builder)
+
+
+def optimised(texts, exports, effort=3):
     """The module of these LLVM texts, optimised, in which only `exports` are visible."""
-    machine, options = _emitting()
+    machine = _target_machine(effort)
     module, *others = map(llvm.parse_assembly, texts)
     for other in others:
         module.link_in(other)
@@ -61,25 +71,27 @@ def optimised(texts, exports):
     for value in (*module.functions, *module.global_variables):
         if not value.is_declaration and value.name not in exports:
             value.linkage = "internal"
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    _optimise(module, machine, effort)
     return module
 
 
-def object_code(texts, exports):
-    """The object code of LLVM texts, and the names that it takes from elsewhere."""
-    module = optimised(texts, exports)
+def object_code(texts, exports, effort=3):
+    """The object code of LLVM texts, and the names that it takes from elsewhere.
+
+    Effort 3 is for loops. Effort 0 takes a seventh of the time, for code that runs once per call.
+    """
+    module = optimised(texts, exports, effort)
     imports = [
         value.name
         for value in (*module.functions, *module.global_variables)
         if value.is_declaration and not value.name.startswith("llvm.")
     ]
-    return _emitting()[0].emit_object(module), imports
+    return _target_machine(effort).emit_object(module), imports
 
 
-def assembly(texts, exports):
+def assembly(texts, exports, effort=3):
     """The assembly of LLVM texts, to look at."""
-    return _emitting()[0].emit_assembly(optimised(texts, exports))
+    return _target_machine(effort).emit_assembly(optimised(texts, exports, effort))
 
 
 class Loaded:

@@ -14,7 +14,15 @@ from numba.extending import intrinsic
 
 OUT_OF_MEMORY = -1
 
-__all__ = ["OUT_OF_MEMORY", "is_null", "memory", "offset", "release", "reserve", "view"]
+__all__ = [
+    "OUT_OF_MEMORY",
+    "is_null",
+    "memory",
+    "offset",
+    "release",
+    "reserve",
+    "view",
+]
 
 _BYTES = ir.IntType(8).as_pointer()
 _WORD = ir.IntType(64)
