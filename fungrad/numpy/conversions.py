@@ -117,7 +117,9 @@ def tolist(self):
 
 def as_array(self, dtype=None, copy=None):
     """`numpy.asarray(x)`."""
-    value = converted(self, "a conversion to a plain NumPy array", _ARRAYS)
+    is_index = not self.shape and self.dtype.kind in "iu"
+    instead = _SIZES if is_index else _ARRAYS
+    value = converted(self, "a conversion to a plain NumPy array", instead)
     if copy is False:
         raise ValueError("a traced value cannot be converted to a plain array without a copy")
     return np.array(value, dtype)

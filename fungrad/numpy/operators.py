@@ -6,6 +6,8 @@ The result is weak where NumPy's would be a Python number: both operands stand f
 from fungrad.core.tracing import Tracer
 from fungrad.core.types import WEAK_DTYPES
 from fungrad.numpy import ufuncs
+from fungrad.numpy.products import matmul
+from fungrad.numpy.writing import in_place
 
 _BINARY = {
     "add": ufuncs.add,
@@ -20,6 +22,7 @@ _BINARY = {
     "xor": ufuncs.bitwise_xor,
     "lshift": ufuncs.left_shift,
     "rshift": ufuncs.right_shift,
+    "matmul": matmul,
 }
 _COMPARISONS = {
     "eq": ufuncs.equal,
@@ -72,7 +75,7 @@ def _binary_operator(function):
 def _from_sequence(other):
     if not isinstance(other, list | tuple):
         return NotImplemented
-    from fungrad.numpy import array
+    from fungrad.numpy.creation import array
 
     return array(other)
 
@@ -104,6 +107,7 @@ def install():
         operator, reflected = _binary_operator(function)
         setattr(Tracer, f"__{name}__", operator)
         setattr(Tracer, f"__r{name}__", reflected)
+        setattr(Tracer, f"__i{name}__", in_place(operator))
     for name, function in _COMPARISONS.items():
         setattr(Tracer, f"__{name}__", _comparison(function))
     for name, function in _UNARY.items():

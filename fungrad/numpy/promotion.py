@@ -57,7 +57,7 @@ def convert(x, dtype):
     if type(x) is Tracer:
         return x if x.dtype == dtype else Convert(dtype)(x)
     if type(x) in WEAK_DTYPES:
-        return scalar(dtype, x)
+        return dtype.type(x)
     x = np.asarray(x)
     if x.dtype.kind == "O":
         raise_for_objects(x)
@@ -78,14 +78,34 @@ def promote(*operands):
     return [convert(x, dtype) for x in operands]
 
 
+def promote_to_float(*operands):
+    """The operands in their common dtype, a float or complex one."""
+    dtype = result_dtype(*operands, 0.0)
+    return [convert(x, dtype) for x in operands]
+
+
 def as_float(dtype):
-    """The dtype in which NumPy computes a float function of this dtype."""
-    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
+    """The dtype in which NumPy computes an elementary function: float16 for 8-bit integers."""
+    return dtype if dtype.kind in "fc" else _FLOATS.get(dtype.itemsize, FLOAT64)
+
+
+FLOAT64 = np.dtype(np.float64)
+_FLOATS = {1: np.dtype(np.float16), 2: np.dtype(np.float32)}
+
+
+def as_quotient(dtype):
+    """The dtype in which NumPy divides: float64 for all integers."""
+    return dtype if dtype.kind in "fc" else FLOAT64
+
+
+def shape_of(x):
+    """The shape of an operand; () for Python numbers and literals."""
+    return getattr(x, "shape", ())
 
 
 def broadcast_to(x, shape):
     """`x` with a shape that NumPy broadcasts it to."""
-    own = np.shape(x)
+    own = shape_of(x)
     if own == shape:
         return x
     if not own:
@@ -101,7 +121,7 @@ def broadcast_to(x, shape):
 
 def common_shape(name, *operands):
     """The shape to which NumPy broadcasts the operands; ShapeError names the axis."""
-    shapes = [np.shape(x) for x in operands]
+    shapes = [shape_of(x) for x in operands]
     result = []
     for position in range(1, max(map(len, shapes)) + 1):
         sizes = {s[-position] for s in shapes if len(s) >= position} - {1}
@@ -117,8 +137,8 @@ def common_shape(name, *operands):
 
 def align(name, operands):
     """Operands of one shape, scalars left as they are."""
-    shapes = {s for x in operands if (s := np.shape(x))}
+    shapes = {s for x in operands if (s := shape_of(x))}
     if len(shapes) < 2:
         return operands
     shape = common_shape(name, *operands)
-    return [x if not np.shape(x) else broadcast_to(x, shape) for x in operands]
+    return [x if not shape_of(x) else broadcast_to(x, shape) for x in operands]

@@ -4,7 +4,16 @@ import numpy as np
 
 from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
-from fungrad.numpy.promotion import align, as_float, convert, promote, result_dtype, scalar
+from fungrad.numpy.dispatch import TRACED
+from fungrad.numpy.promotion import (
+    align,
+    as_float,
+    as_quotient,
+    convert,
+    promote,
+    result_dtype,
+    scalar,
+)
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.elementwise import IntegerPower
 
@@ -40,7 +49,7 @@ def binary(primitive, function, dtype_of=None):
             dtype = result_dtype(x, y)
             dtype = dtype if dtype_of is None else dtype_of(dtype)
             x, y = convert(x, dtype), convert(y, dtype)
-        shape, other = np.shape(x), np.shape(y)
+        shape, other = getattr(x, "shape", ()), getattr(y, "shape", ())
         if shape and other and shape != other:
             x, y = align(name, (x, y))
         return primitive(x, y)
@@ -125,7 +134,7 @@ def _on_bools(function, on_bools, x, y):
 
 
 subtract = binary(e.subtract, np.subtract, as_number)
-divide = true_divide = binary(e.divide, np.divide, as_float)
+divide = true_divide = binary(e.divide, np.divide, as_quotient)
 floor_divide = binary(e.floor_divide, np.floor_divide, as_int_if_bool)
 remainder = mod = binary(e.remainder, np.remainder, as_int_if_bool)
 fmod = binary(e.fmod, np.fmod, as_int_if_bool)
@@ -210,7 +219,7 @@ def _rounding(primitive, function):
 floor = _rounding(e.floor, np.floor)
 ceil = _rounding(e.ceil, np.ceil)
 trunc = _rounding(e.trunc, np.trunc)
-rint = _rounding(e.rint, np.rint)
+rint = unary(e.rint, np.rint, as_float)
 
 
 def reciprocal(x):
@@ -266,5 +275,15 @@ def float_power(x, y):
     if type(x) is not Tracer and type(y) is not Tracer:
         return np.float_power(x, y)
     dtype = np.dtype(np.complex128 if result_dtype(x, y).kind == "c" else np.float64)
-    return power(convert(x, dtype), convert(y, dtype))
+    y = y if isinstance(y, int | float) else convert(y, dtype)
+    return power(convert(x, dtype), y)
 
+
+for _name in """add subtract multiply divide floor_divide remainder fmod maximum minimum arctan2
+    hypot logaddexp copysign nextafter equal not_equal less less_equal greater greater_equal
+    logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not
+    left_shift right_shift negative positive absolute sign sqrt cbrt square reciprocal exp exp2
+    expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh
+    arctanh isnan isinf isfinite signbit floor ceil trunc rint conjugate power
+    float_power""".split():
+    TRACED[getattr(np, _name)] = globals()[_name]

@@ -1,0 +1,332 @@
+"""Arrays from nothing. Inside a trace the result is traced, so that it can be written to."""
+
+import numpy as np
+
+from fungrad.core.errors import DtypeError
+from fungrad.core.tracing import Tracer, state
+from fungrad.numpy.dispatch import has_tracer, traced
+from fungrad.numpy.promotion import broadcast_to, common_shape, convert, promote_to_float, result_dtype
+from fungrad.numpy.writing import copied
+from fungrad.primitives import elementwise as e
+from fungrad.primitives.movement import Concatenate, Fill, Iota, Reshape, Transpose
+
+INT64 = np.dtype(np.int64)
+
+
+def operand(x):
+    """An array-like argument as a primitive takes it: a tracer, an array or a NumPy scalar."""
+    if type(x) is Tracer or type(x) is np.ndarray:
+        return x
+    if isinstance(x, list | tuple):
+        return array(x) if has_tracer(x) else np.asarray(x)
+    return np.asarray(x)[()]
+
+
+def constant(x):
+    """A plain array as a traced value that may be written to; `x` must not change afterwards."""
+    recording = state.recording
+    x = np.asarray(x)
+    if x.dtype.kind not in "biufc":
+        return x
+    value = x[()] if not x.ndim else x
+    return copied(Tracer(recording, recording.capture(value)))
+
+
+def shape_of(shape):
+    """A shape argument as a tuple of ints."""
+    if isinstance(shape, list | tuple):
+        return tuple([n.__index__() for n in shape])
+    if isinstance(shape, np.ndarray) and shape.ndim:
+        return tuple(shape.tolist())
+    return (shape.__index__(),)
+
+
+@traced(np.array, creates=True)
+def array(object, dtype=None, *, copy=True, order=None, subok=False, ndmin=0, ndmax=0, like=None):
+    """`numpy.array`; lists may contain traced values."""
+    if type(object) is Tracer:
+        result = object if dtype is None else convert(object, np.dtype(dtype))
+        result = copied(result) if copy and result.id == object.id else result
+    elif has_tracer([object]):
+        result = _from_sequence(object, dtype)
+    else:
+        return constant(np.array(object, dtype, order=order, ndmin=ndmin))
+    if result.ndim < ndmin:
+        result = Reshape((1,) * (ndmin - result.ndim) + result.shape)(result)
+    return result
+
+
+def _from_sequence(sequence, dtype):
+    """A nested list with traced values in it as one array."""
+    parts = [
+        _from_sequence(x, None) if isinstance(x, list | tuple) else x for x in sequence
+    ]
+    dtype = np.dtype(dtype) if dtype is not None else result_dtype(*parts)
+    parts = [convert(x, dtype) for x in parts]
+    shapes = {tuple(np.shape(x)) for x in parts}
+    if len(shapes) > 1:
+        raise ValueError(
+            "setting an array element with a sequence: the elements have shapes "
+            f"{', '.join(map(str, sorted(shapes)))}"
+        )
+    return stacked(parts)
+
+
+def stacked(parts):
+    """Operands of one shape and dtype along a new first axis."""
+    shape = (1, *np.shape(parts[0]))
+    return Concatenate(0)(*[Reshape(shape)(x) for x in parts])
+
+
+@traced(np.asarray, np.asanyarray, np.ascontiguousarray, creates=True)
+def asarray(a, dtype=None, order=None, *, device=None, copy=None, like=None):
+    """`numpy.asarray`; a traced value stays as it is, and an array becomes traced."""
+    if type(a) is Tracer:
+        if copy:
+            return array(a, dtype)
+        return a if dtype is None else convert(a, np.dtype(dtype))
+    if isinstance(a, np.ndarray | np.generic) and not copy:
+        value = np.asarray(a, dtype)[()]
+        if value.dtype.kind in "biufc":
+            return Tracer(state.recording, state.recording.capture(value))
+    return array(a, dtype)
+
+
+def filled(shape, value, dtype):
+    """An array of one value."""
+    return Fill(shape_of(shape))(convert(value, np.dtype(dtype)))
+
+
+@traced(np.zeros, creates=True)
+def zeros(shape, dtype=float, order="C", *, device=None, like=None):
+    """`numpy.zeros`."""
+    return filled(shape, 0, dtype or float)
+
+
+@traced(np.ones, creates=True)
+def ones(shape, dtype=None, order="C", *, device=None, like=None):
+    """`numpy.ones`."""
+    return filled(shape, 1, dtype or float)
+
+
+@traced(np.empty, creates=True)
+def empty(shape, dtype=float, order="C", *, device=None, like=None):
+    """`numpy.empty`: inside a trace the elements are 0."""
+    return filled(shape, 0, dtype or float)
+
+
+@traced(np.full, creates=True)
+def full(shape, fill_value, dtype=None, order="C", *, device=None, like=None):
+    """`numpy.full`; the value may be traced."""
+    fill_value = operand(fill_value)
+    dtype = np.dtype(dtype) if dtype is not None else fill_value.dtype
+    value = convert(fill_value, dtype)
+    if np.ndim(value):
+        return copied(broadcast_to(traced_value(value), shape_of(shape)))
+    return Fill(shape_of(shape))(value)
+
+
+def traced_value(x):
+    """The operand as a tracer of the innermost trace."""
+    return x if type(x) is Tracer else constant(x)
+
+
+def _like(a, shape, dtype):
+    a = operand(a)
+    return a.shape if shape is None else shape, a.dtype if dtype is None else dtype
+
+
+@traced(np.zeros_like, creates=True)
+def zeros_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    """`numpy.zeros_like`."""
+    shape, dtype = _like(a, shape, dtype)
+    return filled(shape, 0, dtype)
+
+
+@traced(np.ones_like, creates=True)
+def ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    """`numpy.ones_like`."""
+    shape, dtype = _like(a, shape, dtype)
+    return filled(shape, 1, dtype)
+
+
+@traced(np.empty_like, creates=True)
+def empty_like(prototype, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    """`numpy.empty_like`: inside a trace the elements are 0."""
+    shape, dtype = _like(prototype, shape, dtype)
+    return filled(shape, 0, dtype)
+
+
+@traced(np.full_like, creates=True)
+def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    """`numpy.full_like`; the value may be traced."""
+    shape, dtype = _like(a, shape, dtype)
+    return full(shape, fill_value, dtype)
+
+
+def iota(size, dtype=INT64):
+    """0, 1, ..., size - 1."""
+    return Iota((size,), np.dtype(dtype), 0)()
+
+
+@traced(np.arange, creates=True)
+def arange(start, stop=None, step=None, dtype=None, *, device=None, like=None):
+    """`numpy.arange`; bounds must be known, since they determine the size."""
+    bounds = [b.value if type(b) is Tracer else b for b in (start, stop, step) if b is not None]
+    if stop is None and step is not None:
+        bounds = [0, bounds[0], bounds[1]]
+    values = np.arange(*bounds, dtype=dtype)
+    if values.dtype.kind == "i" and (len(bounds) == 1):
+        return Iota(values.shape, values.dtype, 0)()
+    return constant(values)
+
+
+@traced(np.linspace)
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
+    """`numpy.linspace` between traced ends."""
+    start, stop = promote_to_float(operand(start), operand(stop))
+    start, stop = broadcast_together("linspace", start, stop)
+    parts = num - 1 if endpoint else num
+    step = (stop - start) / parts if parts > 0 else start * np.nan
+    places = np.arange(num, dtype=start.dtype).reshape(-1, *[1] * np.ndim(start))
+    result = places * step + start if parts > 0 else places * 0 + start
+    if endpoint and num > 1:
+        result = _with_last(result, stop)
+    if axis not in (0, -result.ndim):
+        from fungrad.numpy.shapes import moveaxis
+
+        result = moveaxis(result, 0, axis)
+    if dtype is not None:
+        target = np.dtype(dtype)
+        result = convert(e.floor(result) if target.kind in "iu" else result, target)
+    return (result, step) if retstep else result
+
+
+def _with_last(result, stop):
+    """The last row exactly as given."""
+    n = result.shape[0]
+    is_last = (np.arange(n) == n - 1).reshape(-1, *[1] * (result.ndim - 1))
+    return e.select(broadcast_to(is_last, result.shape), broadcast_to(stop, result.shape), result)
+
+
+def broadcast_together(name, *operands):
+    """Operands broadcast to one shape, scalars too."""
+    shape = common_shape(name, *operands)
+    return [broadcast_to(x, shape) for x in operands]
+
+
+@traced(np.logspace)
+def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
+    """`numpy.logspace` between traced ends."""
+    from fungrad.numpy.ufuncs import power
+
+    result = power(operand(base), linspace(start, stop, num, endpoint, axis=axis))
+    return result if dtype is None else convert(result, np.dtype(dtype))
+
+
+@traced(np.geomspace)
+def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+    """`numpy.geomspace` between traced ends of one sign."""
+    from fungrad.numpy.ufuncs import absolute, log10, power, sign
+
+    start, stop = operand(start), operand(stop)
+    exponents = linspace(log10(absolute(start)), log10(absolute(stop)), num, endpoint, axis=axis)
+    result = sign(start) * power(10.0, exponents)
+    return result if dtype is None else convert(result, np.dtype(dtype))
+
+
+def compare_indices(shape, k, compare):
+    """Where row + k compares with column, over the last two axes of a shape."""
+    n = len(shape)
+    row = Iota(shape, INT64, n - 2)()
+    column = Iota(shape, INT64, n - 1)()
+    return compare(column, row + np.int64(k) if k else row)
+
+
+@traced(np.eye, creates=True)
+def eye(N, M=None, k=0, dtype=float, order="C", *, device=None, like=None):
+    """`numpy.eye`."""
+    shape = (N.__index__(), (N if M is None else M).__index__())
+    return convert(compare_indices(shape, k, e.equal), np.dtype(dtype))
+
+
+@traced(np.identity, creates=True)
+def identity(n, dtype=None, *, like=None):
+    """`numpy.identity`."""
+    return eye(n, dtype=dtype or float)
+
+
+@traced(np.tri, creates=True)
+def tri(N, M=None, k=0, dtype=float, *, like=None):
+    """`numpy.tri`."""
+    shape = (N.__index__(), (N if M is None else M).__index__())
+    return convert(compare_indices(shape, k, e.less_equal), np.dtype(dtype))
+
+
+def _triangle(m, k, compare):
+    m = operand(m)
+    if m.ndim == 1:
+        m = broadcast_to(m, (m.shape[0], m.shape[0]))
+    if m.ndim < 2:
+        raise ValueError("a triangle needs an array with at least 1 axis")
+    return e.select(compare_indices(tuple(m.shape), k, compare), m, m.dtype.type(0))
+
+
+@traced(np.tril)
+def tril(m, k=0):
+    """`numpy.tril`."""
+    return _triangle(m, k, e.less_equal)
+
+
+@traced(np.triu)
+def triu(m, k=0):
+    """`numpy.triu`."""
+    return _triangle(m, k, e.greater_equal)
+
+
+@traced(np.diagflat)
+def diagflat(v, k=0):
+    """`numpy.diagflat`."""
+    from fungrad.numpy.shapes import ravel
+
+    return diag(ravel(operand(v)), k)
+
+
+@traced(np.diag)
+def diag(v, k=0):
+    """`numpy.diag`: a diagonal matrix of a vector, or the diagonal of a matrix."""
+    from fungrad.numpy.shapes import diagonal
+
+    v = operand(v)
+    if v.ndim == 2:
+        return diagonal(v, k)
+    if v.ndim != 1:
+        raise ValueError("Input must be 1- or 2-d.")
+    n = v.shape[0] + abs(k)
+    from fungrad.primitives.movement import Pad
+
+    padded = Pad((max(-k, 0),), (max(k, 0),), (0,))(v, v.dtype.type(0))
+    rows = Transpose((1, 0))(broadcast_to(padded, (n, n))) if n else broadcast_to(padded, (0, 0))
+    return e.select(compare_indices((n, n), k, e.equal), rows, v.dtype.type(0))
+
+
+@traced(np.vander)
+def vander(x, N=None, increasing=False):
+    """`numpy.vander`."""
+    from fungrad.numpy.ufuncs import multiply
+
+    x = operand(x)
+    if x.ndim != 1:
+        raise ValueError("x must be a one-dimensional array or sequence.")
+    if x.dtype.kind == "b":
+        raise DtypeError("vander is not defined for booleans")
+    n = x.shape[0] if N is None else N
+    x = convert(x, np.result_type(x.dtype, int))
+    columns = [ones_like(x)]
+    for _ in range(1, n):
+        columns.append(multiply(columns[-1], x))
+    columns = columns[:n]
+    if not columns:
+        return zeros((x.shape[0], 0), x.dtype)
+    table = Transpose((1, 0))(stacked(columns if increasing else columns[::-1]))
+    return table

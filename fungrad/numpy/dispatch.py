@@ -1,0 +1,79 @@
+"""One table: what each NumPy function becomes on traced values."""
+
+from functools import update_wrapper
+
+import numpy as np
+
+from fungrad.core.tracing import Tracer, state
+
+TRACED: dict = {}  # NumPy function or ufunc -> its form on traced values
+
+
+def has_tracer(values):
+    """Whether a traced value is among the values, or in a list or tuple among them."""
+    for x in values:
+        if type(x) is Tracer or (isinstance(x, list | tuple) and has_tracer(x)):
+            return True
+    return False
+
+
+def traced(*functions, creates=False, extras=()):
+    """Decorate the form of a NumPy function on traced values; plain values go to NumPy's own.
+
+    `creates`: inside a trace the result is traced although no argument is. `extras`: keywords that
+    NumPy does not have, with which the decorated form is called on plain values too.
+    """
+    function = functions[0]
+
+    def decorate(rule):
+        for f in functions:
+            TRACED[f] = rule
+
+        def apply(*args, **kwargs):
+            if state.recording is None:
+                is_traced = False
+            else:
+                is_traced = creates or has_tracer(args) or has_tracer(kwargs.values())
+            if is_traced or (extras and any(k in kwargs for k in extras)):
+                return rule(*args, **kwargs)
+            return function(*args, **kwargs)
+
+        update_wrapper(apply, rule)
+        apply.__name__ = apply.__qualname__ = function.__name__
+        if not rule.__doc__:
+            apply.__doc__ = f"`numpy.{function.__name__}`, differentiable on traced values."
+        return apply
+
+    return decorate
+
+
+def refuse_out(name, out):
+    """TypeError where an `out` array is given: a traced result is a new value."""
+    if out is not None and not (type(out) is tuple and all(o is None for o in out)):
+        raise TypeError(
+            f"{name}: out= is not supported on traced values; write y[...] = {name}(...) on an "
+            "array made inside the trace"
+        )
+
+
+def normalize_axis(axis, ndim):
+    """A non-negative axis; numpy.exceptions.AxisError where there is none."""
+    try:
+        axis = axis.__index__()
+    except AttributeError:
+        raise TypeError(f"an axis is an integer, not {type(axis).__name__}") from None
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim)
+    return axis + ndim if axis < 0 else axis
+
+
+def normalize_axes(axis, ndim):
+    """Non-negative axes as a tuple: all for None; ValueError where one occurs twice."""
+    if axis is None:
+        return tuple(range(ndim))
+    if not isinstance(axis, tuple | list):
+        return (normalize_axis(axis, ndim),)
+    axes = tuple([normalize_axis(a, ndim) for a in axis])
+    if len(set(axes)) != len(axes):
+        raise ValueError("duplicate value in 'axis'")
+    return axes

@@ -1,0 +1,161 @@
+"""`x[index]` and `y[index] = value` on traced arrays."""
+
+import numpy as np
+
+from fungrad.core.errors import DtypeError, ShapeError
+from fungrad.core.tracing import Tracer
+from fungrad.numpy.index_plan import Plan, plan, raise_out_of_bounds
+from fungrad.numpy.promotion import broadcast_to, convert
+from fungrad.numpy.writing import Awaiting, as_view, overwrite, require_writeable
+from fungrad.primitives import elementwise as e
+from fungrad.primitives.indexing import DynamicUpdate
+from fungrad.primitives.movement import Fill, Pad, Reshape, Reverse, Slice
+
+
+def getitem(x, index):
+    """`x[index]` of a traced array: NumPy's basic and advanced indexing.
+
+    Raises OutOfBoundsError, BooleanIndexError (a mask whose values are not known), IndexError.
+    """
+    if type(index) is int:
+        return _row(x, index)
+    how = plan(x.shape, index)
+    result = how.read(x)
+    return as_view(result, x, index) if how.is_view and how.result else result
+
+
+def _row(x, i):
+    """`x[i]` for a Python int, the most frequent index."""
+    shape = x.shape
+    if not shape:
+        raise IndexError("too many indices for array: array is 0-dimensional, but 1 were indexed")
+    n, rest = shape[0], shape[1:]
+    if not -n <= i < n:
+        raise_out_of_bounds(i, 0, n)
+    start = i + n if i < 0 else i
+    row = Slice((start, *[0] * len(rest)), (start + 1, *rest), (1,) * len(shape))(x)
+    row = Reshape(rest)(row)
+    return as_view(row, x, i) if rest else row
+
+
+def setitem(y, index, value):
+    """`y[index] = value` on an array made in the trace: `y` denotes the updated value.
+
+    Raises ViewWriteError for arguments, views and arrays from outside the trace; OutOfBoundsError,
+    BooleanIndexError, ShapeError.
+    """
+    if type(y.recording) is Awaiting and type(value) is Tracer:
+        awaiting = y.recording
+        if awaiting.completed_by(y, index, value):
+            y.recording = value.recording = awaiting.recording
+    require_writeable(y)
+    overwrite(y, updated(y, index, value))
+
+
+def updated(y, index, value):
+    """A copy of `y` (traced or not) in which `y[index]` is `value`."""
+    value = fitting(value, y.dtype)
+    mask = _mask(index)
+    if mask is not None and np.ndim(value) <= max(y.ndim - mask.ndim, 0):
+        return _where(y, mask, value)
+    how = plan(tuple(y.shape), index)
+    return write(y, how, spread(value, how.result))
+
+
+def fitting(value, dtype):
+    """A value to be written into an array of the dtype, cast as NumPy casts it.
+
+    Raises DtypeError where the cast would drop a derivative.
+    """
+    if isinstance(value, list | tuple):
+        from fungrad.numpy.creation import array
+
+        value = array(value)
+    if type(value) is Tracer:
+        if value.dtype.kind in "fc" and not np.can_cast(value.dtype, dtype, "same_kind"):
+            raise DtypeError(
+                f"a traced {value.dtype} value is written into an array of dtype {dtype}, which "
+                f"would drop its derivative; make the array with dtype={value.dtype}, or write "
+                f"value.astype({dtype})"
+            )
+        return convert(value, dtype)
+    return np.asarray(value).astype(dtype)[()]
+
+
+def spread(value, shape):
+    """The value in the shape of what it is written to; leading axes of size 1 are dropped."""
+    own = np.shape(value)
+    if own == shape:
+        return value
+    extra = len(own) - len(shape)
+    if extra > 0 and own[:extra] == (1,) * extra:
+        value = Reshape(own[extra:])(value)
+    try:
+        return broadcast_to(value, shape)
+    except ShapeError:
+        raise ShapeError(
+            f"could not broadcast a value of shape {own} into an indexed array of shape {shape}"
+        ) from None
+
+
+def _mask(index):
+    """The mask, where the whole index is one boolean array (traced or not)."""
+    if type(index) is Tracer or type(index) is np.ndarray:
+        return index if index.dtype.kind == "b" and index.ndim else None
+    return None
+
+
+def _where(y, mask, value):
+    """`y[mask] = value` by selection, for which the mask need not be known."""
+    shape = tuple(y.shape)
+    if mask.shape != shape[: mask.ndim]:
+        raise IndexError(
+            f"boolean index did not match indexed array: the mask has shape {mask.shape}, the "
+            f"array has shape {shape}"
+        )
+    if mask.shape != shape:
+        mask = Reshape((*mask.shape, *[1] * (len(shape) - mask.ndim)))(mask)
+        mask = broadcast_to(mask, shape)
+    return e.select(mask, broadcast_to(value, shape) if np.ndim(value) else value, y)
+
+
+def write(y, how: Plan, value, combine="set"):
+    """`y` with a value of the shape of the result written (or combined) where the plan reads."""
+    if how.axes:
+        value = how.scatter(how.read_block(y), value, combine)
+    elif combine != "set":
+        value = COMBINE[combine](how.read_block(y), value)
+    return write_block(y, how, value)
+
+
+COMBINE = {
+    "add": e.add,
+    "multiply": e.multiply,
+    "minimum": e.minimum,
+    "maximum": e.maximum,
+}
+
+
+def write_block(y, how: Plan, block):
+    """`y` with its block (the elements that the slices select) exchanged."""
+    shape = how.sliced
+    block = block if how.block == shape else Reshape(shape)(block)
+    block = Reverse(how.reversed)(block) if how.reversed else block
+    if shape == how.shape:
+        return block
+    if 0 in shape:
+        return y
+    if all(s == 1 for s in how.steps):
+        return DynamicUpdate()(y, block, *[np.int64(a) for a in how.starts])
+    low, interior = tuple(how.starts), tuple([s - 1 for s in how.steps])
+    covered = [1 + (n - 1) * s for n, s in zip(shape, how.steps, strict=True)]
+    high = tuple([n - a - c for n, a, c in zip(how.shape, low, covered, strict=True)])
+    pad = Pad(low, high, interior)
+    inside = pad(Fill(shape)(np.True_), np.False_)
+    return e.select(inside, pad(block, y.dtype.type(0)), y)
+
+
+def install():
+    """Attach indexing to the tracer class."""
+    Tracer.__getitem__ = getitem
+    Tracer.__setitem__ = setitem

@@ -1,0 +1,463 @@
+"""Arrays put together and taken apart: concatenate, stack, split, tile, repeat, pad, roll."""
+
+import numpy as np
+
+from fungrad.core.errors import ShapeError
+from fungrad.core.tracing import Tracer
+from fungrad.numpy.creation import iota, operand
+from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
+from fungrad.numpy.indexing import getitem
+from fungrad.numpy.promotion import convert, result_dtype
+from fungrad.numpy.reductions import maximum_of, mean, minimum_of
+from fungrad.numpy.shapes import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    expand_dims,
+    moveaxis,
+    ravel,
+    reshape,
+)
+from fungrad.numpy.shapes import broadcast_to as broadcast
+from fungrad.primitives.indexing import Gather
+from fungrad.primitives.movement import Concatenate, Pad, Reshape, Reverse
+
+
+def parts_of(arrays):
+    """The arrays of a sequence, or the rows of an array, as operands."""
+    if type(arrays) is Tracer or isinstance(arrays, np.ndarray):
+        return [operand(arrays)[i] for i in range(arrays.shape[0])]
+    return [operand(x) for x in arrays]
+
+
+@traced(np.concatenate, np.concat)
+def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind"):
+    """`numpy.concatenate`."""
+    refuse_out("concatenate", out)
+    parts = parts_of(arrays)
+    if not parts:
+        raise ValueError("need at least one array to concatenate")
+    if axis is None:
+        parts, axis = [ravel(x) for x in parts], 0
+    if not parts[0].ndim:
+        raise ShapeError("zero-dimensional arrays cannot be concatenated: use stack")
+    axis = normalize_axis(axis, parts[0].ndim)
+    target = np.dtype(dtype) if dtype is not None else result_dtype(*parts)
+    parts = [convert(x, target) for x in parts]
+    first = tuple(parts[0].shape)
+    for number, x in enumerate(parts):
+        shape = tuple(x.shape)
+        if len(shape) != len(first):
+            raise ShapeError(
+                "all the input array dimensions must match, but the array at index 0 has "
+                f"{len(first)} dimension(s) and the array at index {number} has {len(shape)}"
+            )
+        for a, (n, m) in enumerate(zip(first, shape, strict=True)):
+            if n != m and a != axis:
+                raise ShapeError(
+                    "all the input array dimensions except for the concatenation axis must match "
+                    f"exactly, but along dimension {a}, the array at index 0 has size {n} and the "
+                    f"array at index {number} has size {m}"
+                )
+    return Concatenate(axis)(*parts)
+
+
+concat = concatenate
+
+
+@traced(np.stack)
+def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
+    """`numpy.stack`."""
+    refuse_out("stack", out)
+    parts = parts_of(arrays)
+    if not parts:
+        raise ValueError("need at least one array to stack")
+    shapes = sorted({tuple(x.shape) for x in parts})
+    if len(shapes) > 1:
+        raise ShapeError(
+            f"all input arrays must have the same shape, not {' and '.join(map(str, shapes))}"
+        )
+    axis = normalize_axis(axis, len(shapes[0]) + 1)
+    wide = (*shapes[0][:axis], 1, *shapes[0][axis:])
+    return concatenate([Reshape(wide)(x) for x in parts], axis, dtype=dtype)
+
+
+@traced(np.vstack)
+def vstack(tup, *, dtype=None, casting="same_kind"):
+    """`numpy.vstack`."""
+    return concatenate([atleast_2d(x) for x in parts_of(tup)], 0, dtype=dtype)
+
+
+@traced(np.hstack)
+def hstack(tup, *, dtype=None, casting="same_kind"):
+    """`numpy.hstack`."""
+    parts = [atleast_1d(x) for x in parts_of(tup)]
+    return concatenate(parts, 0 if parts and parts[0].ndim == 1 else 1, dtype=dtype)
+
+
+@traced(np.dstack)
+def dstack(tup):
+    """`numpy.dstack`."""
+    return concatenate([atleast_3d(x) for x in parts_of(tup)], 2)
+
+
+@traced(np.column_stack)
+def column_stack(tup):
+    """`numpy.column_stack`."""
+    parts = [reshape(x, (-1, 1)) if x.ndim < 2 else x for x in parts_of(tup)]
+    return concatenate(parts, 1)
+
+
+@traced(np.block)
+def block(arrays):
+    """`numpy.block`: nested lists of blocks, the innermost along the last axis."""
+    rank = max(_depth(arrays), _rank(arrays))
+    return _blocks(arrays, rank, _depth(arrays))
+
+
+def _depth(arrays):
+    return 1 + _depth(arrays[0]) if isinstance(arrays, list) else 0
+
+
+def _rank(arrays):
+    return max(map(_rank, arrays)) if isinstance(arrays, list) else operand(arrays).ndim
+
+
+def _blocks(arrays, rank, depth):
+    if not isinstance(arrays, list):
+        x = operand(arrays)
+        return reshape(x, (1,) * (rank - x.ndim) + tuple(x.shape))
+    return concatenate([_blocks(x, rank, depth - 1) for x in arrays], -depth)
+
+
+@traced(np.append)
+def append(arr, values, axis=None):
+    """`numpy.append`."""
+    arr, values = operand(arr), operand(values)
+    if axis is None:
+        return concatenate([ravel(arr), ravel(values)])
+    return concatenate([arr, values], axis)
+
+
+# ---- taken apart
+
+
+def part(x, axis, start, stop):
+    """Elements start to stop along an axis, as a view."""
+    return getitem_any(x, (slice(None),) * axis + (slice(start, stop),))
+
+
+def getitem_any(x, index):
+    """`x[index]` of a traced or plain array."""
+    return getitem(x, index) if type(x) is Tracer else x[index]
+
+
+@traced(np.array_split)
+def array_split(ary, indices_or_sections, axis=0):
+    """`numpy.array_split`."""
+    ary = operand(ary)
+    axis = normalize_axis(axis, ary.ndim)
+    n = ary.shape[axis]
+    if isinstance(indices_or_sections, int | np.integer):
+        count = int(indices_or_sections)
+        if count <= 0:
+            raise ValueError("number sections must be larger than 0.")
+        each, extra = divmod(n, count)
+        sizes = [each + 1] * extra + [each] * (count - extra)
+        ends = np.cumsum(sizes).tolist()
+    else:
+        ends = [*[i.__index__() for i in indices_or_sections], n]
+    starts = [0, *ends[:-1]]
+    return [part(ary, axis, a, b) for a, b in zip(starts, ends, strict=True)]
+
+
+@traced(np.split)
+def split(ary, indices_or_sections, axis=0):
+    """`numpy.split`; ValueError when the parts cannot be equal."""
+    ary = operand(ary)
+    if isinstance(indices_or_sections, int | np.integer):
+        n = ary.shape[normalize_axis(axis, ary.ndim)]
+        if n % indices_or_sections:
+            raise ValueError(
+                f"array split does not result in an equal division: axis {axis} has size {n}, "
+                f"the number of parts is {indices_or_sections}"
+            )
+    return array_split(ary, indices_or_sections, axis)
+
+
+@traced(np.vsplit)
+def vsplit(ary, indices_or_sections):
+    """`numpy.vsplit`."""
+    return split(ary, indices_or_sections, 0)
+
+
+@traced(np.hsplit)
+def hsplit(ary, indices_or_sections):
+    """`numpy.hsplit`."""
+    ary = operand(ary)
+    return split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1)
+
+
+@traced(np.dsplit)
+def dsplit(ary, indices_or_sections):
+    """`numpy.dsplit`."""
+    return split(ary, indices_or_sections, 2)
+
+
+@traced(np.unstack)
+def unstack(x, /, *, axis=0):
+    """`numpy.unstack`: the slices along an axis, as a tuple."""
+    x = moveaxis(operand(x), axis, 0)
+    return tuple([getitem_any(x, i) for i in range(x.shape[0])])
+
+
+# ---- repeated, moved, surrounded
+
+
+@traced(np.tile)
+def tile(A, reps):
+    """`numpy.tile`."""
+    x = operand(A)
+    reps = tuple(reps) if isinstance(reps, tuple | list | np.ndarray) else (reps,)
+    reps = (1,) * (x.ndim - len(reps)) + tuple([r.__index__() for r in reps])
+    shape = (1,) * (len(reps) - x.ndim) + tuple(x.shape)
+    mixed = [n for r, n in zip(reps, shape, strict=True) for n in (1, n)]
+    wide = [m for r, n in zip(reps, shape, strict=True) for m in (r, n)]
+    result = broadcast(reshape(x, tuple(mixed)), tuple(wide))
+    return Reshape(tuple([r * n for r, n in zip(reps, shape, strict=True)]))(result)
+
+
+@traced(np.repeat)
+def repeat(a, repeats, axis=None):
+    """`numpy.repeat`; the numbers of repeats must be known, since they determine the shape."""
+    a = operand(a)
+    if axis is None:
+        a, axis = ravel(a), 0
+    axis = normalize_axis(axis, a.ndim)
+    n = a.shape[axis]
+    counts = repeats.value if type(repeats) is Tracer else np.asarray(repeats)
+    if counts.ndim == 0 or counts.size == 1:
+        r = int(counts.reshape(())[()]) if counts.ndim else int(counts)
+        shape = tuple(a.shape)
+        wide = broadcast(expand_dims(a, axis + 1), (*shape[: axis + 1], r, *shape[axis + 1 :]))
+        return Reshape((*shape[:axis], n * r, *shape[axis + 1 :]))(wide)
+    if counts.shape != (n,):
+        raise ShapeError(f"repeats of shape {counts.shape} do not fit axis {axis} of size {n}")
+    return take_static(a, np.repeat(np.arange(n), counts), axis)
+
+
+def take_static(a, positions, axis):
+    """Elements at known positions (within bounds) along an axis."""
+    result = Gather((axis,), "clip")(a, positions)
+    return moveaxis(result, tuple(range(positions.ndim)), tuple(range(axis, axis + positions.ndim)))
+
+
+@traced(np.roll)
+def roll(a, shift, axis=None):
+    """`numpy.roll`; a traced shift is taken modulo the size."""
+    a = operand(a)
+    if axis is None:
+        return reshape(roll(ravel(a), shift, 0), a.shape)
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    shifts = shift if isinstance(shift, tuple | list) else (shift,) * len(axes)
+    axes = axes * len(shifts) if len(axes) == 1 else axes
+    if len(shifts) != len(axes):
+        raise ValueError("'shift' and 'axis' should be scalars or 1D sequences of one length")
+    for s, i in zip(shifts, axes, strict=True):
+        a = _rolled(a, s, normalize_axis(i, a.ndim))
+    return a
+
+
+def _rolled(a, shift, axis):
+    n = a.shape[axis]
+    if not n:
+        return a
+    if type(shift) is Tracer:
+        positions = (iota(n) - shift) % n
+        return moveaxis(Gather((axis,), "wrap")(a, positions), 0, axis)
+    shift = int(shift) % n
+    if not shift:
+        return a
+    return concatenate([part(a, axis, n - shift, n), part(a, axis, 0, n - shift)], axis)
+
+
+@traced(np.resize)
+def resize(a, new_shape):
+    """`numpy.resize`: the elements repeated to fill a shape."""
+    a = ravel(operand(a))
+    shape = tuple(new_shape) if isinstance(new_shape, tuple | list) else (new_shape,)
+    size = int(np.prod(shape))
+    if not a.size:
+        return broadcast(a.dtype.type(0), shape)
+    return reshape(take_static(a, np.arange(size) % a.size, 0), shape)
+
+
+@traced(np.pad)
+def pad(array, pad_width, mode="constant", **kwargs):
+    """`numpy.pad` in the modes constant, edge, reflect, symmetric, wrap, linear_ramp, maximum,
+    mean, minimum, empty; also with a function."""
+    array = operand(array)
+    widths = _widths(pad_width, array.ndim)
+    if callable(mode):
+        raise TypeError("pad: mode=function is not supported on traced values; use a named mode")
+    if mode in ("constant", "empty"):
+        return _pad_constant(array, widths, kwargs.get("constant_values", 0))
+    for axis, (low, high) in enumerate(widths):
+        if low or high:
+            array = _pad_axis(array, axis, low, high, mode, kwargs)
+    return array
+
+
+def _widths(pad_width, ndim):
+    if isinstance(pad_width, dict):
+        given = [(0, 0)] * ndim
+        for axis, width in pad_width.items():
+            given[axis] = width if isinstance(width, tuple) else (width, width)
+        pad_width = given
+    pairs = np.broadcast_to(np.asarray(pad_width), (ndim, 2)).tolist() if ndim else []
+    for a, b in pairs:
+        if a < 0 or b < 0:
+            raise ValueError("index can't contain negative values")
+    return [(int(a), int(b)) for a, b in pairs]
+
+
+def _pad_constant(x, widths, values):
+    none = (0,) * x.ndim
+    if not np.ndim(values):
+        low, high = zip(*widths, strict=True) if widths else ((), ())
+        return Pad(tuple(low), tuple(high), none)(x, convert(operand(values), x.dtype))
+    values = np.broadcast_to(np.asarray(values), (x.ndim, 2))
+    for a, (low, high) in enumerate(widths):
+        for width, value, is_low in ((low, values[a, 0], True), (high, values[a, 1], False)):
+            here = tuple([width if i == a else 0 for i in range(x.ndim)])
+            pads = (here, none) if is_low else (none, here)
+            x = Pad(*pads, none)(x, x.dtype.type(value)) if width else x
+    return x
+
+
+def _pad_axis(x, axis, low, high, mode, options):
+    """One axis padded by elements of the array, or by what is computed from them."""
+    n = x.shape[axis]
+    positions = np.arange(-low, n + high)
+    if mode in ("edge", "reflect", "symmetric", "wrap") and not n:
+        raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant'")
+    if mode == "edge":
+        return take_static(x, np.clip(positions, 0, n - 1), axis)
+    if mode == "wrap":
+        return take_static(x, positions % n, axis)
+    if mode in ("reflect", "symmetric"):
+        return _pad_mirror(x, axis, low, high, mode, options.get("reflect_type", "even"))
+    if mode == "linear_ramp":
+        return _pad_ramp(x, axis, low, high, options.get("end_values", 0))
+    statistic = {"maximum": maximum_of, "mean": mean, "minimum": minimum_of}.get(mode)
+    if statistic is None:
+        raise ValueError(f"mode '{mode}' is not supported")
+    lengths = options.get("stat_length")
+    if lengths is None:
+        ends = (n, n)
+    else:
+        ends = np.broadcast_to(np.asarray(lengths), (x.ndim, 2))[axis]
+    left = statistic(part(x, axis, 0, min(int(ends[0]), n)), axis=axis, keepdims=True)
+    right = statistic(part(x, axis, max(n - int(ends[1]), 0), n), axis=axis, keepdims=True)
+    if x.dtype.kind in "iu" and mode == "mean":
+        from fungrad.numpy.ufuncs import rint
+
+        left, right = (convert(rint(v), x.dtype) for v in (left, right))
+    return _between(x, axis, repeat(left, low, axis), repeat(right, high, axis))
+
+
+def _between(x, axis, left, right):
+    pieces = [v for v in (left, x, right) if v.shape[axis]]
+    return concatenate(pieces, axis) if len(pieces) > 1 else x
+
+
+def _pad_mirror(x, axis, low, high, mode, kind):
+    n = x.shape[axis]
+    skip = 1 if mode == "reflect" else 0
+    period = max(2 * (n - skip), 1) if n > 1 or not skip else 1
+    if kind == "odd":
+        return _pad_odd(x, axis, low, high, skip)
+    places = np.arange(-low, n + high) % period
+    return take_static(x, np.where(places < n, places, period - places - 1 + skip), axis)
+
+
+def _pad_odd(x, axis, low, high, skip):
+    """Mirrored through the edge value, at most one length at a time."""
+    while low or high:
+        n = x.shape[axis]
+        left, right = min(low, n - skip), min(high, n - skip)
+        if n - skip <= 0:
+            return _pad_axis(x, axis, low, high, "edge", {})
+        first, last = part(x, axis, 0, 1), part(x, axis, n - 1, n)
+        flip = Reverse((axis,))
+        before = 2 * first - flip(part(x, axis, skip, left + skip))
+        after = 2 * last - flip(part(x, axis, n - skip - right, n - skip))
+        x = _between(x, axis, before, after)
+        low, high = low - left, high - right
+    return x
+
+
+def _pad_ramp(x, axis, low, high, ends):
+    from fungrad.numpy.creation import linspace
+
+    ends = np.broadcast_to(np.asarray(ends), (x.ndim, 2))[axis]
+    n = x.shape[axis]
+    first, last = getitem_any(x, (slice(None),) * axis + (0,)), None
+    last = getitem_any(x, (slice(None),) * axis + (n - 1,))
+    left = linspace(x.dtype.type(ends[0]), first, low, endpoint=False, axis=axis, dtype=x.dtype)
+    right = linspace(x.dtype.type(ends[1]), last, high, endpoint=False, axis=axis, dtype=x.dtype)
+    return _between(x, axis, left, Reverse((axis,))(right))
+
+
+@traced(np.insert)
+def insert(arr, obj, values, axis=None):
+    """`numpy.insert` at known positions."""
+    arr, values = operand(arr), operand(values)
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    axis = normalize_axis(axis, arr.ndim)
+    n = arr.shape[axis]
+    places = obj if isinstance(obj, slice) else np.asarray(obj)
+    is_single = not isinstance(obj, slice) and places.ndim == 0
+    numbers = np.insert(np.arange(n), places, -1)
+    inserted = np.flatnonzero(numbers < 0)
+    values = convert(values, arr.dtype)
+    if is_single and values.ndim:
+        values = moveaxis(_lifted(values, arr.ndim), 0, axis)
+        count = values.shape[axis]
+        if count != 1:
+            at = int(inserted[0])
+            return concatenate([part(arr, axis, 0, at), values, part(arr, axis, at, n)], axis)
+    shape = [*arr.shape[:axis], len(inserted), *arr.shape[axis + 1 :]]
+    both = concatenate([arr, broadcast(values, tuple(shape))], axis)
+    numbers[inserted] = n + np.argsort(np.argsort(inserted, kind="stable"), kind="stable")
+    if not isinstance(obj, slice) and places.ndim and places.dtype.kind != "b":
+        order = np.argsort(np.where(places < 0, places + n, places), kind="stable")
+        numbers[inserted] = n + order
+    return take_static(both, numbers, axis)
+
+
+def _lifted(x, ndim):
+    return reshape(x, (1,) * (ndim - x.ndim) + tuple(x.shape))
+
+
+@traced(np.delete)
+def delete(arr, obj, axis=None):
+    """`numpy.delete` at known positions."""
+    arr = operand(arr)
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    axis = normalize_axis(axis, arr.ndim)
+    obj = obj.value if type(obj) is Tracer else obj
+    return take_static(arr, np.delete(np.arange(arr.shape[axis]), obj), axis)
+
+
+@traced(np.trim_zeros)
+def trim_zeros(filt, trim="fb", axis=None):
+    """`numpy.trim_zeros` of one axis, where the values are known."""
+    filt = operand(filt)
+    value = filt.value if type(filt) is Tracer else filt
+    keep = np.flatnonzero(value)
+    start = int(keep[0]) if "f" in trim.lower() and len(keep) else 0
+    stop = int(keep[-1]) + 1 if "b" in trim.lower() and len(keep) else len(value)
+    return part(filt, 0, start, stop) if len(keep) else part(filt, 0, 0, 0)

@@ -1,0 +1,182 @@
+"""The methods and attributes of `numpy.ndarray` on traced values."""
+
+import math
+
+import numpy as np
+
+from fungrad.core.tracing import Tracer
+from fungrad.numpy import products, reductions, selection, shapes, sorting, taking, ufuncs
+from fungrad.numpy import elementary
+from fungrad.numpy.at import At
+from fungrad.numpy.conversions import as_int
+from fungrad.numpy.joining import repeat
+from fungrad.numpy.writing import as_view, copied
+from fungrad.primitives import elementwise as e
+
+
+def _shape_arguments(shape):
+    if len(shape) == 1 and isinstance(shape[0], tuple | list | np.ndarray):
+        return shape[0]
+    return shape
+
+
+def reshape(self, *shape, order="C", copy=None):
+    """`x.reshape(2, 3)` or `x.reshape((2, 3))`."""
+    return shapes.reshape(self, _shape_arguments(shape), order, copy=copy)
+
+
+def transpose(self, *axes):
+    """`x.transpose()`, `x.transpose(1, 0)` or `x.transpose((1, 0))`."""
+    if not axes or axes == (None,):
+        return shapes.transpose(self)
+    return shapes.transpose(self, _shape_arguments(axes))
+
+
+def flatten(self, order="C"):
+    """`x.flatten()`: one axis; a copy."""
+    return copied(shapes.ravel(self, order))
+
+
+def copy(self, order="C"):
+    """`x.copy()`: may be written to."""
+    return copied(self)
+
+
+def astype(self, dtype, order="K", casting="unsafe", subok=True, copy=True):
+    """`x.astype(dtype)`."""
+    return shapes.astype(self, dtype, copy=copy)
+
+
+def dot(self, b, out=None):
+    """`x.dot(b)`."""
+    return products.dot(self, b, out)
+
+
+def fill(self, value):
+    """`x.fill(value)`: writes in place."""
+    self[...] = value
+
+
+def sort(self, axis=-1, kind=None, order=None, *, stable=None):
+    """`x.sort()`: writes in place."""
+    self[...] = sorting.sort(self, axis, kind, order, stable=stable)
+
+
+def view(self, dtype=None, type=None):
+    """`x.view()`: the same values; another dtype cannot be traced."""
+    if dtype is not None and np.dtype(dtype) != self.dtype:
+        raise TypeError("x.view(dtype) reinterprets bits, which is not supported: use astype")
+    return as_view(Tracer(self.recording, self.id, self.weak), self)
+
+
+def rounded(self, ndigits=None):
+    """`round(x)`: an int where the value is known; `round(x, n)`."""
+    if ndigits is None and self.is_known and not self.shape and self.dtype.kind in "iuf":
+        return round(self.value.item())
+    return elementary.round(self, ndigits or 0)
+
+
+def _real(self):
+    return as_view(ufuncs_real(self), self) if self.dtype.kind == "c" else self
+
+
+def ufuncs_real(x):
+    """The real part."""
+    return e.real(x)
+
+
+def _imag(self):
+    return e.imag(self) if self.dtype.kind == "c" else shapes_zeros(self)
+
+
+def shapes_zeros(x):
+    """Zeros of the shape and dtype of x."""
+    from fungrad.numpy.creation import zeros_like
+
+    return zeros_like(x)
+
+
+def _matmul(self, other):
+    return products.matmul(self, other) if _is_array(other) else NotImplemented
+
+
+def _reflected_matmul(self, other):
+    return products.matmul(other, self) if _is_array(other) else NotImplemented
+
+
+def _is_array(x):
+    return type(x) is Tracer or isinstance(x, list | tuple) or hasattr(x, "dtype")
+
+
+def _take(self, indices, axis=None, out=None, mode="raise"):
+    return taking.take(self, indices, axis, out, mode)
+
+
+def _clip(self, min=None, max=None, out=None, **kwargs):
+    return selection.clip(self, min, max, out)
+
+
+def _choose(self, choices, out=None, mode="raise"):
+    return selection.choose(self, choices, out, mode)
+
+
+_METHODS = {
+    "reshape": reshape,
+    "transpose": transpose,
+    "flatten": flatten,
+    "copy": copy,
+    "__copy__": copied,
+    "__deepcopy__": lambda self, memo: copied(self),
+    "astype": astype,
+    "dot": dot,
+    "fill": fill,
+    "sort": sort,
+    "view": view,
+    "take": _take,
+    "clip": _clip,
+    "choose": _choose,
+    "__matmul__": _matmul,
+    "__rmatmul__": _reflected_matmul,
+    "__round__": rounded,
+    "__floor__": lambda self: math.floor(as_int(ufuncs.floor(self))),
+    "__ceil__": lambda self: math.ceil(as_int(ufuncs.ceil(self))),
+    "__trunc__": as_int,
+    "__divmod__": elementary.divmod,
+    "__rdivmod__": lambda self, other: elementary.divmod(other, self),
+    "__pos__": ufuncs.positive,
+    "ravel": shapes.ravel,
+    "squeeze": shapes.squeeze,
+    "swapaxes": shapes.swapaxes,
+    "diagonal": shapes.diagonal,
+    "trace": products.trace,
+    "repeat": repeat,
+    "round": elementary.round,
+    "conj": ufuncs.conjugate,
+    "conjugate": ufuncs.conjugate,
+    "argsort": sorting.argsort,
+    "argpartition": sorting.argpartition,
+    "searchsorted": sorting.searchsorted,
+    "nonzero": selection.nonzero,
+    **{
+        name: getattr(reductions, name)
+        for name in "sum prod max min ptp any all argmax argmin mean var std cumsum cumprod".split()
+    },
+}
+_PROPERTIES = {
+    "T": shapes.transpose,
+    "mT": shapes.matrix_transpose,
+    "real": _real,
+    "imag": _imag,
+    "at": At,
+    "flat": lambda self: iter(shapes.ravel(self)),
+    "itemsize": lambda self: self.dtype.itemsize,
+    "nbytes": lambda self: self.dtype.itemsize * self.size,
+}
+
+
+def install():
+    """Attach the methods to the tracer class."""
+    for name, function in _METHODS.items():
+        setattr(Tracer, name, function)
+    for name, function in _PROPERTIES.items():
+        setattr(Tracer, name, property(function, doc=function.__doc__))

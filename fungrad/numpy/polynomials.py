@@ -1,0 +1,82 @@
+"""Polynomials by their coefficients, the highest power first."""
+
+import numpy as np
+
+from fungrad.numpy import ufuncs
+from fungrad.numpy.calculus import convolve
+from fungrad.numpy.creation import operand, stacked
+from fungrad.numpy.dispatch import traced
+from fungrad.numpy.joining import concatenate, getitem_any
+from fungrad.numpy.promotion import convert, promote
+from fungrad.numpy.shapes import atleast_1d
+
+
+@traced(np.polyval)
+def polyval(p, x):
+    """`numpy.polyval`, by Horner's rule."""
+    p, x = operand(p), operand(x)
+    y = ufuncs.multiply(x, 0)
+    for i in range(len(p)):
+        y = ufuncs.add(ufuncs.multiply(y, x), getitem_any(p, i))
+    return y
+
+
+def _added(a1, a2, combine):
+    a, b = promote(atleast_1d(operand(a1)), atleast_1d(operand(a2)))
+    n = max(len(a), len(b))
+    a, b = (
+        concatenate([np.zeros(n - len(v), v.dtype), v]) if len(v) < n else v for v in (a, b)
+    )
+    return combine(a, b)
+
+
+@traced(np.polyadd)
+def polyadd(a1, a2):
+    """`numpy.polyadd`."""
+    return _added(a1, a2, ufuncs.add)
+
+
+@traced(np.polysub)
+def polysub(a1, a2):
+    """`numpy.polysub`."""
+    return _added(a1, a2, ufuncs.subtract)
+
+
+@traced(np.polymul)
+def polymul(a1, a2):
+    """`numpy.polymul`."""
+    return convolve(operand(a1), operand(a2))
+
+
+@traced(np.polyder)
+def polyder(p, m=1):
+    """`numpy.polyder`."""
+    p = operand(p)
+    for _ in range(m):
+        n = len(p) - 1
+        p = ufuncs.multiply(getitem_any(p, slice(None, -1)), np.arange(n, 0, -1))
+    return p
+
+
+@traced(np.polyint)
+def polyint(p, m=1, k=None):
+    """`numpy.polyint`."""
+    p = operand(p)
+    constants = [0] * m if k is None else [k] * m if np.ndim(k) == 0 else list(k)
+    for i in range(m):
+        scaled = ufuncs.divide(p, np.arange(len(p), 0, -1))
+        p = concatenate([scaled, atleast_1d(convert(operand(constants[i]), scaled.dtype))])
+    return p
+
+
+@traced(np.poly)
+def poly(seq_of_zeros):
+    """`numpy.poly` of known degree: the coefficients with the given roots."""
+    roots = atleast_1d(operand(seq_of_zeros))
+    if roots.ndim != 1:
+        raise ValueError("poly of a matrix is not supported on traced values: give its eigenvalues")
+    p = np.ones(1, np.result_type(roots.dtype, 1.0))
+    for i in range(len(roots)):
+        root = getitem_any(roots, i)
+        p = convolve(p, stacked(promote(np.ones((), p.dtype)[()], ufuncs.negative(root))))
+    return p

@@ -1,0 +1,212 @@
+"""Products of arrays: every one is a contraction of two operands over labelled axes."""
+
+import numpy as np
+
+from fungrad.core.errors import ShapeError
+from fungrad.numpy import ufuncs
+from fungrad.numpy.creation import operand
+from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
+from fungrad.numpy.promotion import promote
+from fungrad.numpy.shapes import diagonal_of_last_axes, moveaxis, ravel, reshape
+from fungrad.primitives.contraction import Contract
+from fungrad.primitives.movement import Reshape, Transpose
+
+
+def require_equal(name, x, i, y, j):
+    """ShapeError unless axis i of x and axis j of y have one size."""
+    if x.shape[i] != y.shape[j]:
+        raise ShapeError(
+            f"{name}: axis {i % x.ndim} of shape {x.shape} has size {x.shape[i]}, but axis "
+            f"{j % y.ndim} of shape {y.shape} has size {y.shape[j]}"
+        )
+
+
+@traced(np.dot)
+def dot(a, b, out=None):
+    """`numpy.dot`."""
+    refuse_out("dot", out)
+    a, b = promote(operand(a), operand(b))
+    if not np.ndim(a) or not np.ndim(b):
+        return ufuncs.multiply(a, b)
+    require_equal("dot", a, -1, b, -2 if b.ndim > 1 else -1)
+    n, m = a.ndim, b.ndim
+    left = tuple(range(n))
+    rest = tuple(range(n, n + m - 1))
+    right = (n - 1,) if m == 1 else (*rest[:-1], n - 1, rest[-1])
+    return Contract(left, right, left[:-1] + rest)(a, b)
+
+
+@traced(np.matmul)
+def matmul(x1, x2, /, out=None, **options):
+    """`numpy.matmul`: batches in front broadcast."""
+    refuse_out("matmul", out)
+    a, b = promote(operand(x1), operand(x2))
+    if not np.ndim(a) or not np.ndim(b):
+        raise ShapeError(
+            "matmul: input operand does not have enough dimensions; multiply by a scalar with *"
+        )
+    require_equal("matmul", a, -1, b, -2 if b.ndim > 1 else -1)
+    if a.ndim == 2 and b.ndim == 2:
+        return Contract((0, 1), (1, 2), (0, 2))(a, b)
+    inner = 0
+    row, column = (1,) if a.ndim > 1 else (), (2,) if b.ndim > 1 else ()
+    left, right = a.shape[:-2], b.shape[:-2]
+    return _batched("matmul", a, b, left, right, (*row, inner), (inner, *column), (*row, *column))
+
+
+def _batched(name, a, b, left, right, left_core, right_core, out_core):
+    """A contraction whose leading axes broadcast: an axis of size 1 is dropped, not repeated."""
+    try:
+        shape = np.broadcast_shapes(left, right)
+    except ValueError:
+        raise ShapeError(
+            f"{name}: the leading axes {left} of shape {a.shape} and {right} of shape {b.shape} "
+            "do not broadcast"
+        ) from None
+    labels = tuple(range(10, 10 + len(shape)))
+    a, left_labels = _without_ones(a, left, shape, labels)
+    b, right_labels = _without_ones(b, right, shape, labels)
+    present = set(left_labels) | set(right_labels)
+    kept = tuple([i for i in labels if i in present])
+    left_labels, right_labels = left_labels + left_core, right_labels + right_core
+    y = Contract(left_labels, right_labels, kept + out_core)(a, b)
+    full = (*shape, *y.shape[len(kept) :])
+    return y if y.shape == full else Reshape(full)(y)
+
+
+def _without_ones(x, batch, shape, labels):
+    """The operand without those leading axes that have size 1, and the labels of the others."""
+    lead = len(shape) - len(batch)
+    keep = [i for i, n in enumerate(batch) if n != 1]
+    if len(keep) != len(batch):
+        x = Reshape((*[batch[i] for i in keep], *x.shape[len(batch) :]))(x)
+    return x, tuple([labels[lead + i] for i in keep])
+
+
+@traced(np.vecdot)
+def vecdot(x1, x2, /, out=None, *, axis=-1, **options):
+    """`numpy.vecdot`: conjugates the first operand."""
+    refuse_out("vecdot", out)
+    a, b = promote(operand(x1), operand(x2))
+    a, b = moveaxis(ufuncs.conjugate(a), axis, -1), moveaxis(b, axis, -1)
+    require_equal("vecdot", a, -1, b, -1)
+    return _batched("vecdot", a, b, a.shape[:-1], b.shape[:-1], (0,), (0,), ())
+
+
+@traced(np.matvec)
+def matvec(x1, x2, /, out=None, **options):
+    """`numpy.matvec`."""
+    refuse_out("matvec", out)
+    a, b = promote(operand(x1), operand(x2))
+    require_equal("matvec", a, -1, b, -1)
+    return _batched("matvec", a, b, a.shape[:-2], b.shape[:-1], (1, 0), (0,), (1,))
+
+
+@traced(np.vecmat)
+def vecmat(x1, x2, /, out=None, **options):
+    """`numpy.vecmat`: conjugates the vector."""
+    refuse_out("vecmat", out)
+    a, b = promote(operand(x1), operand(x2))
+    require_equal("vecmat", a, -1, b, -2)
+    a = ufuncs.conjugate(a)
+    return _batched("vecmat", a, b, a.shape[:-1], b.shape[:-2], (0,), (0, 1), (1,))
+
+
+@traced(np.vdot)
+def vdot(a, b, /):
+    """`numpy.vdot`: conjugates the first operand, flattens both."""
+    a, b = ravel(operand(a)), ravel(operand(b))
+    return dot(ufuncs.conjugate(a), b)
+
+
+@traced(np.inner)
+def inner(a, b, /):
+    """`numpy.inner`."""
+    a, b = promote(operand(a), operand(b))
+    if not np.ndim(a) or not np.ndim(b):
+        return ufuncs.multiply(a, b)
+    require_equal("inner", a, -1, b, -1)
+    n, m = a.ndim, b.ndim
+    left, rest = tuple(range(n)), tuple(range(n, n + m - 1))
+    return Contract(left, (*rest, n - 1), left[:-1] + rest)(a, b)
+
+
+@traced(np.outer)
+def outer(a, b, out=None):
+    """`numpy.outer` of flattened operands."""
+    refuse_out("outer", out)
+    a, b = ravel(operand(a)), ravel(operand(b))
+    return ufuncs.multiply(Reshape((a.size, 1))(a), Reshape((1, b.size))(b))
+
+
+@traced(np.tensordot)
+def tensordot(a, b, axes=2):
+    """`numpy.tensordot`."""
+    a, b = promote(operand(a), operand(b))
+    if isinstance(axes, int | np.integer):
+        first, second = list(range(a.ndim - axes, a.ndim)), list(range(axes))
+    else:
+        first, second = [
+            list(i) if isinstance(i, tuple | list | np.ndarray) else [i] for i in axes
+        ]
+    if len(first) != len(second):
+        raise ShapeError(f"tensordot: axes {first} and {second} differ in number")
+    first = [normalize_axis(i, a.ndim) for i in first]
+    second = [normalize_axis(j, b.ndim) for j in second]
+    for i, j in zip(first, second, strict=True):
+        require_equal("tensordot", a, i, b, j)
+    left = tuple(range(a.ndim))
+    right = list(range(a.ndim, a.ndim + b.ndim))
+    for i, j in zip(first, second, strict=True):
+        right[j] = i
+    out = [i for i in left if i not in first]
+    out += [label for j, label in enumerate(right) if j not in second]
+    if not left or not right:
+        return ufuncs.multiply(a, b)
+    return Contract(left, tuple(right), tuple(out))(a, b)
+
+
+@traced(np.kron)
+def kron(a, b):
+    """`numpy.kron`."""
+    a, b = operand(a), operand(b)
+    rank = max(np.ndim(a), np.ndim(b))
+    left = (1,) * (rank - np.ndim(a)) + tuple(np.shape(a))
+    right = (1,) * (rank - np.ndim(b)) + tuple(np.shape(b))
+    a = reshape(a, tuple([m for n in left for m in (n, 1)]))
+    b = reshape(b, tuple([m for n in right for m in (1, n)]))
+    return reshape(ufuncs.multiply(a, b), tuple([n * m for n, m in zip(left, right, strict=True)]))
+
+
+@traced(np.trace)
+def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
+    """`numpy.trace`."""
+    from fungrad.numpy.reductions import sum
+
+    refuse_out("trace", out)
+    a = operand(a)
+    i, j = normalize_axis(axis1, a.ndim), normalize_axis(axis2, a.ndim)
+    order = (*[k for k in range(a.ndim) if k not in (i, j)], i, j)
+    return sum(diagonal_of_last_axes(Transpose(order)(a), offset), -1, dtype=dtype)
+
+
+@traced(np.cross)
+def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
+    """`numpy.cross` of vectors with 3 (or 2) components."""
+    from fungrad.numpy.joining import getitem_any, stack
+
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = moveaxis(operand(a), axisa, -1), moveaxis(operand(b), axisb, -1)
+    if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
+        raise ShapeError(
+            f"cross: vectors have 2 or 3 components, not {a.shape[-1]} and {b.shape[-1]}"
+        )
+    x, y = ([getitem_any(v, (..., k)) for k in range(v.shape[-1])] for v in (a, b))
+    last = x[0] * y[1] - x[1] * y[0]
+    if len(x) == 2 and len(y) == 2:
+        return last
+    zero = last * 0
+    x, y = (v if len(v) == 3 else [*v, zero] for v in (x, y))
+    parts = [x[1] * y[2] - x[2] * y[1], x[2] * y[0] - x[0] * y[2], last]
+    return moveaxis(stack(parts, -1), -1, axisc)

@@ -1,0 +1,64 @@
+"""Plain `numpy` on traced values: NumPy's two protocols look functions up in one table."""
+
+import sys
+
+import numpy as np
+
+from fungrad.core.tracing import Tracer
+from fungrad.numpy import special
+from fungrad.numpy.dispatch import TRACED
+from fungrad.numpy.ufunc_methods import METHODS, call
+
+
+def array_ufunc(self, ufunc, method, *inputs, **keywords):
+    """NumPy calls this for `ufunc(*inputs)` and its methods when an input is traced."""
+    if method == "__call__" and not keywords:
+        try:
+            function = TRACED[ufunc]
+        except KeyError:
+            function = find(ufunc)
+        return function(*inputs)
+    function = TRACED.get(ufunc) or find(ufunc)
+    if method == "__call__":
+        return call(function, ufunc, inputs, keywords)
+    return METHODS[method](function, ufunc, *inputs, **keywords)
+
+
+def array_function(self, function, types, args, kwargs):
+    """NumPy calls this for its other functions when an array argument is traced."""
+    try:
+        rule = TRACED[function]
+    except KeyError:
+        rule = find(function)
+    return rule(*args, **kwargs)
+
+
+def find(function):
+    """The traced form of a function that is not in the table yet, or a TypeError that says so."""
+    name = getattr(function, "__name__", str(function))
+    module = sys.modules.get("scipy.special")
+    if module is not None and getattr(module, name, None) is function and name in special.NAMES:
+        TRACED[function] = rule = getattr(special, special.NAMES[name])
+        return rule
+    raise TypeError(no_rule(function, name))
+
+
+def no_rule(function, name):
+    """The text for a function without a rule."""
+    from fungrad.numpy import nearest_names
+
+    home = getattr(function, "__module__", None) or "numpy"
+    if isinstance(function, np.ufunc) and getattr(np, name, None) is not function:
+        home = "scipy.special"
+    near = nearest_names(name)
+    hint = f"; the nearest names that are: {', '.join(near)}" if near else ""
+    return (
+        f"{home}.{name} is not supported on traced values{hint}. Give it a derivative with "
+        "fungrad.custom_jvp, or apply it to stop_gradient(x) where no derivative is wanted"
+    )
+
+
+def install():
+    """Attach NumPy's protocols to the tracer class."""
+    Tracer.__array_ufunc__ = array_ufunc
+    Tracer.__array_function__ = array_function

@@ -1,0 +1,337 @@
+"""Sums, products, extrema, truth and positions along axes, with NumPy's keywords."""
+
+import numpy as np
+
+from fungrad.core.errors import DtypeError
+from fungrad.core.tracing import Tracer
+from fungrad.numpy import ufuncs
+from fungrad.numpy.creation import operand
+from fungrad.numpy.dispatch import normalize_axes, normalize_axis, refuse_out, traced
+from fungrad.numpy.promotion import broadcast_to, convert
+from fungrad.primitives import cumulative
+from fungrad.primitives import elementwise as e
+from fungrad.primitives import reductions as r
+from fungrad.primitives.movement import Reshape
+
+KEEP = np._NoValue
+INT64, UINT64 = np.dtype(np.int64), np.dtype(np.uint64)
+
+
+def is_set(value):
+    """Whether a keyword whose default is NumPy's "no value" was given."""
+    return value is not KEEP and value is not None
+
+
+def total_dtype(dtype):
+    """The dtype in which NumPy sums: at least 64 bits for integers."""
+    if dtype.kind in "bi" and dtype.itemsize < 8:
+        return INT64
+    return UINT64 if dtype.kind == "u" and dtype.itemsize < 8 else dtype
+
+
+def kept(y, shape, axes, keepdims):
+    """A reduced value, with axes of size 1 in place of the reduced ones when `keepdims`."""
+    if keepdims is KEEP or not keepdims:
+        return y
+    return Reshape(tuple([1 if a in axes else n for a, n in enumerate(shape)]))(y)
+
+
+def masked(x, where, neutral):
+    """`x` with a neutral element where the mask is false."""
+    if where is KEEP or where is True or where is None:
+        return x
+    where = ufuncs.truth(operand(where))
+    shape = np.broadcast_shapes(tuple(x.shape), tuple(np.shape(where)))
+    return e.select(broadcast_to(where, shape), broadcast_to(x, shape), neutral)
+
+
+def reduced(primitive, x, axis, keepdims, where, neutral):
+    """A reduction of elements where a mask is true."""
+    x = masked(x, where, neutral)
+    axes = normalize_axes(axis, x.ndim)
+    y = primitive(axes)(x) if axes else x
+    return kept(y, x.shape, axes, keepdims)
+
+
+@traced(np.sum)
+def sum(a, axis=None, dtype=None, out=None, keepdims=KEEP, initial=KEEP, where=KEEP):
+    """`numpy.sum`."""
+    refuse_out("sum", out)
+    a = operand(a)
+    a = convert(a, np.dtype(dtype) if dtype is not None else total_dtype(a.dtype))
+    if a.dtype.kind == "b":
+        return any(a, axis, keepdims=keepdims, where=where)
+    y = reduced(r.Sum, a, axis, keepdims, where, a.dtype.type(0))
+    return ufuncs.add(y, convert(operand(initial), y.dtype)) if is_set(initial) else y
+
+
+@traced(np.prod)
+def prod(a, axis=None, dtype=None, out=None, keepdims=KEEP, initial=KEEP, where=KEEP):
+    """`numpy.prod`; the derivative is exact where elements are 0."""
+    refuse_out("prod", out)
+    a = operand(a)
+    a = convert(a, np.dtype(dtype) if dtype is not None else total_dtype(a.dtype))
+    if a.dtype.kind == "b":
+        return all(a, axis, keepdims=keepdims, where=where)
+    y = reduced(r.Prod, a, axis, keepdims, where, a.dtype.type(1))
+    return ufuncs.multiply(y, convert(operand(initial), y.dtype)) if is_set(initial) else y
+
+
+def _extremum(name, primitive, combine, outermost, a, axis, out, keepdims, initial, where):
+    refuse_out(name, out)
+    a = operand(a)
+    if a.dtype.kind == "c":
+        raise DtypeError(f"{name} of complex numbers is not supported: compare abs(z) or z.real")
+    if is_set(where) and not is_set(initial) and where is not True:
+        raise ValueError(
+            f"reduction operation '{name}' does not have an identity, so to use a where mask one "
+            "has to specify 'initial'"
+        )
+    axes = normalize_axes(axis, a.ndim)
+    empty = [i for i in axes if not a.shape[i]]
+    if empty and not is_set(initial):
+        raise ValueError(
+            f"zero-size array to reduction operation {name} which has no identity: axis "
+            f"{empty[0]} of shape {a.shape}"
+        )
+    if empty:
+        shape = tuple([n for i, n in enumerate(a.shape) if i not in axes])
+        y = kept(broadcast_to(convert(operand(initial), a.dtype), shape), a.shape, axes, keepdims)
+        return y
+    y = reduced(primitive, a, axis, keepdims, where, outermost(a.dtype))
+    return combine(y, convert(operand(initial), y.dtype)) if is_set(initial) else y
+
+
+@traced(np.max, np.amax)
+def max(a, axis=None, out=None, keepdims=KEEP, initial=KEEP, where=KEEP):
+    """`numpy.max`; tied elements share the derivative equally."""
+    return _extremum(
+        "maximum", r.Max, ufuncs.maximum, r.lowest, a, axis, out, keepdims, initial, where
+    )
+
+
+@traced(np.min, np.amin)
+def min(a, axis=None, out=None, keepdims=KEEP, initial=KEEP, where=KEEP):
+    """`numpy.min`; tied elements share the derivative equally."""
+    return _extremum(
+        "minimum", r.Min, ufuncs.minimum, r.highest, a, axis, out, keepdims, initial, where
+    )
+
+
+amax, amin = max, min
+maximum_of, minimum_of = max, min
+
+
+@traced(np.ptp)
+def ptp(a, axis=None, out=None, keepdims=KEEP):
+    """`numpy.ptp`: the largest minus the smallest element."""
+    refuse_out("ptp", out)
+    a = operand(a)
+    return ufuncs.subtract(max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims))
+
+
+@traced(np.any)
+def any(a, axis=None, out=None, keepdims=KEEP, *, where=KEEP):
+    """`numpy.any`."""
+    refuse_out("any", out)
+    return reduced(r.Any, ufuncs.truth(operand(a)), axis, keepdims, where, np.False_)
+
+
+@traced(np.all)
+def all(a, axis=None, out=None, keepdims=KEEP, *, where=KEEP):
+    """`numpy.all`."""
+    refuse_out("all", out)
+    return reduced(r.All, ufuncs.truth(operand(a)), axis, keepdims, where, np.True_)
+
+
+@traced(np.count_nonzero)
+def count_nonzero(a, axis=None, *, keepdims=False):
+    """`numpy.count_nonzero`."""
+    return sum(ufuncs.truth(operand(a)), axis, dtype=np.int64, keepdims=keepdims)
+
+
+def _position(largest, a, axis, out, keepdims):
+    name = "argmax" if largest else "argmin"
+    refuse_out(name, out)
+    a = operand(a)
+    if axis is None:
+        flat = Reshape((a.size,))(a) if a.ndim != 1 else a
+        axes, along = tuple(range(a.ndim)), 0
+    else:
+        flat, along = a, normalize_axis(axis, a.ndim)
+        axes = (along,)
+    if not flat.shape[along]:
+        raise ValueError(f"attempt to get {name} of an empty sequence")
+    return kept(r.ArgExtremum(along, largest)(flat), a.shape, axes, keepdims)
+
+
+@traced(np.argmax)
+def argmax(a, axis=None, out=None, *, keepdims=KEEP):
+    """`numpy.argmax`: positions, which have no derivative."""
+    return _position(True, a, axis, out, keepdims)
+
+
+@traced(np.argmin)
+def argmin(a, axis=None, out=None, *, keepdims=KEEP):
+    """`numpy.argmin`: positions, which have no derivative."""
+    return _position(False, a, axis, out, keepdims)
+
+
+# ---- means and moments
+
+
+def _size(a, axes, where, dtype):
+    """The number of elements that are reduced: an int, or an array where a mask is given."""
+    if where is KEEP or where is True or where is None:
+        count = 1
+        for i in axes:
+            count *= a.shape[i]
+        return count
+    mask = broadcast_to(ufuncs.truth(operand(where)), tuple(a.shape))
+    return convert(sum(mask, axes, dtype=np.int64), dtype)
+
+
+def inexact(dtype):
+    """The dtype in which NumPy takes means: float64 for integers."""
+    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
+
+
+@traced(np.mean)
+def mean(a, axis=None, dtype=None, out=None, keepdims=KEEP, *, where=KEEP):
+    """`numpy.mean`."""
+    refuse_out("mean", out)
+    a = operand(a)
+    target = np.dtype(dtype) if dtype is not None else inexact(a.dtype)
+    wide = np.dtype(np.float32) if target == np.float16 and dtype is None else target
+    axes = normalize_axes(axis, a.ndim)
+    total = sum(convert(a, wide), axes, where=where)
+    count = _size(a, axes, where, wide)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return kept(convert(ufuncs.divide(total, count), target), a.shape, axes, keepdims)
+
+
+def _ddof(ddof, correction):
+    return ddof if correction is KEEP else correction
+
+
+@traced(np.var)
+def var(
+    a,
+    axis=None,
+    dtype=None,
+    out=None,
+    ddof=0,
+    keepdims=KEEP,
+    *,
+    where=KEEP,
+    mean=KEEP,
+    correction=KEEP,
+):
+    """`numpy.var`."""
+    refuse_out("var", out)
+    a = operand(a)
+    target = np.dtype(dtype) if dtype is not None else inexact(a.dtype)
+    wide = np.dtype(np.float32) if target == np.float16 and dtype is None else target
+    a = convert(a, wide)
+    axes = normalize_axes(axis, a.ndim)
+    count = _size(a, axes, where, real_part(wide))
+    center = _mean(a, axes, where) if mean is KEEP else convert(operand(mean), wide)
+    deviation = ufuncs.subtract(a, center)
+    if wide.kind == "c":
+        square = e.square(e.real(deviation)) + e.square(e.imag(deviation))
+    else:
+        square = e.square(deviation)
+    count = ufuncs.maximum(count - _ddof(ddof, correction), 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = ufuncs.divide(sum(square, axes, where=where), count)
+    return kept(convert(y, real_part(target)), a.shape, axes, keepdims)
+
+
+def _mean(a, axes, where):
+    return mean(a, axes, keepdims=True, where=where)
+
+
+def real_part(dtype):
+    """The dtype of the real part."""
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+
+
+@traced(np.std)
+def std(
+    a,
+    axis=None,
+    dtype=None,
+    out=None,
+    ddof=0,
+    keepdims=KEEP,
+    *,
+    where=KEEP,
+    mean=KEEP,
+    correction=KEEP,
+):
+    """`numpy.std`; the derivative at a constant array is 0."""
+    refuse_out("std", out)
+    return root(
+        var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
+    )
+
+
+def root(x):
+    """The square root of sums of squares: the derivative at 0 is 0, a subgradient."""
+    if type(x) is not Tracer:
+        return np.sqrt(x)
+    zero, one = x.dtype.type(0), x.dtype.type(1)
+    is_zero = e.equal(x, zero)
+    return e.select(is_zero, zero, e.sqrt(e.select(is_zero, one, x)))
+
+
+# ---- running totals
+
+
+def _running(primitive, name, a, axis, dtype, out):
+    refuse_out(name, out)
+    a = operand(a)
+    a = convert(a, np.dtype(dtype) if dtype is not None else total_dtype(a.dtype))
+    if axis is None:
+        a, axis = Reshape((a.size,))(a) if a.ndim != 1 else a, 0
+    return primitive(normalize_axis(axis, a.ndim), False)(a)
+
+
+@traced(np.cumsum)
+def cumsum(a, axis=None, dtype=None, out=None):
+    """`numpy.cumsum`."""
+    return _running(cumulative.CumSum, "cumsum", a, axis, dtype, out)
+
+
+@traced(np.cumprod)
+def cumprod(a, axis=None, dtype=None, out=None):
+    """`numpy.cumprod`; the derivative is exact where elements are 0."""
+    return _running(cumulative.CumProd, "cumprod", a, axis, dtype, out)
+
+
+def _with_initial(running, first, x, axis, dtype, out, include_initial):
+    x = operand(x)
+    if axis is None:
+        if x.ndim != 1:
+            raise ValueError("For arrays which have more than one dimension ``axis`` is required.")
+        axis = 0
+    y = running(x, axis, dtype, out)
+    if not include_initial:
+        return y
+    from fungrad.primitives.movement import Pad
+
+    axis = normalize_axis(axis, y.ndim)
+    low = tuple([1 if i == axis else 0 for i in range(y.ndim)])
+    return Pad(low, (0,) * y.ndim, (0,) * y.ndim)(y, y.dtype.type(first))
+
+
+@traced(np.cumulative_sum)
+def cumulative_sum(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+    """`numpy.cumulative_sum`."""
+    return _with_initial(cumsum, 0, x, axis, dtype, out, include_initial)
+
+
+@traced(np.cumulative_prod)
+def cumulative_prod(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
+    """`numpy.cumulative_prod`."""
+    return _with_initial(cumprod, 1, x, axis, dtype, out, include_initial)

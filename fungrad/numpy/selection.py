@@ -1,0 +1,189 @@
+"""Choices between values, and elements where a condition holds: where, select, clip, nonzero."""
+
+import numpy as np
+
+from fungrad.core.errors import BooleanIndexError
+from fungrad.core.tracing import Tracer
+from fungrad.numpy import ufuncs
+from fungrad.numpy.creation import iota, operand, stacked
+from fungrad.numpy.dispatch import refuse_out, traced
+from fungrad.numpy.promotion import align, common_shape, convert, promote, result_dtype
+from fungrad.numpy.promotion import broadcast_to as broadcast
+from fungrad.numpy.shapes import ravel
+from fungrad.primitives import elementwise as e
+from fungrad.primitives.indexing import Gather
+from fungrad.primitives.movement import Iota
+from fungrad.primitives.ordering import Argsort
+
+KEEP = np._NoValue
+
+
+@traced(np.where, extras=("size", "fill_value"))
+def where(condition, /, x=KEEP, y=KEEP, *, size=None, fill_value=None):
+    """`numpy.where`; what is not chosen has derivative 0, also where its derivative is infinite.
+
+    With one argument it is `nonzero`.
+    """
+    if x is KEEP and y is KEEP:
+        return nonzero(condition, size=size, fill_value=fill_value)
+    if x is KEEP or y is KEEP:
+        raise ValueError("either both or neither of x and y should be given")
+    condition = ufuncs.truth(operand(condition))
+    x, y = (v if isinstance(v, bool | int | float | complex) else operand(v) for v in (x, y))
+    x, y = promote(x, y)
+    condition, x, y = align("where", (condition, x, y))
+    return e.select(condition, x, y)
+
+
+@traced(np.select)
+def select(condlist, choicelist, default=0):
+    """`numpy.select`: the first choice whose condition holds."""
+    if len(condlist) != len(choicelist):
+        raise ValueError("list of cases must be same length as list of conditions")
+    if not condlist:
+        raise ValueError("select with an empty condition list is not possible")
+    result = default
+    dtype = result_dtype(*[operand(c) for c in choicelist], default)
+    choices = [convert(operand(c), dtype) for c in choicelist]
+    result = convert(default if isinstance(default, int | float) else operand(default), dtype)
+    for condition, choice in zip(reversed(condlist), reversed(choices), strict=True):
+        condition = operand(condition)
+        if condition.dtype.kind != "b":
+            raise TypeError("invalid entry in condlist: should be boolean ndarray")
+        result = where(condition, choice, result)
+    return result
+
+
+@traced(np.choose)
+def choose(a, choices, out=None, mode="raise"):
+    """`numpy.choose`."""
+    refuse_out("choose", out)
+    from fungrad.numpy.joining import parts_of
+
+    a = convert(operand(a), np.dtype(np.int64))
+    choices = promote(*parts_of(choices))
+    shape = common_shape("choose", a, *choices)
+    table = stacked([broadcast(c, shape) for c in choices])
+    rest = [Iota(shape, np.dtype(np.int64), axis)() for axis in range(len(shape))]
+    return Gather(tuple(range(len(shape) + 1)), mode)(table, broadcast(a, shape), *rest)
+
+
+@traced(np.clip)
+def clip(a, a_min=KEEP, a_max=KEEP, out=None, *, min=KEEP, max=KEEP, **options):
+    """`numpy.clip`; at the bounds the derivative is split equally."""
+    refuse_out("clip", out)
+    low = a_min if min is KEEP else min
+    high = a_max if max is KEEP else max
+    a = a if isinstance(a, int | float) else operand(a)
+    if low is not KEEP and low is not None:
+        a = ufuncs.maximum(a, _bound(low))
+    if high is not KEEP and high is not None:
+        a = ufuncs.minimum(a, _bound(high))
+    return a
+
+
+def _bound(x):
+    return x if isinstance(x, int | float) else operand(x)
+
+
+@traced(np.piecewise)
+def piecewise(x, condlist, funclist, *args, **kw):
+    """`numpy.piecewise`: every function is applied to the whole of x."""
+    x = operand(x)
+    if isinstance(condlist, list | tuple) and condlist and np.ndim(condlist[0]) == 0 != x.ndim:
+        condlist = [condlist]
+    if type(condlist) is Tracer and condlist.shape == x.shape:
+        condlist = [condlist]
+    conditions = [ufuncs.truth(operand(c)) for c in condlist]
+    functions = list(funclist)
+    result = np.zeros((), x.dtype)[()]
+    if len(functions) == len(conditions) + 1:
+        result = _piece(functions.pop(), x, args, kw)
+    elif len(functions) != len(conditions):
+        n = len(conditions)
+        raise ValueError(f"with {n} condition(s), either {n} or {n + 1} functions are expected")
+    for condition, function in zip(conditions, functions, strict=True):
+        result = where(condition, _piece(function, x, args, kw), result)
+    return broadcast(result, x.shape)
+
+
+def _piece(function, x, args, kw):
+    value = function(x, *args, **kw) if callable(function) else operand(function)
+    return convert(value, x.dtype)
+
+
+# ---- positions where a condition holds
+
+
+def known_mask(name, x):
+    """The values of an array whose nonzero elements determine a shape; BooleanIndexError else."""
+    if type(x) is not Tracer:
+        return x
+    if not x.is_known:
+        raise BooleanIndexError(
+            f"{name}: the shape of the result depends on values that do not exist while "
+            f"{x.recording.title} is traced; give size=, or use where(condition, x, y)"
+        )
+    return np.asarray(x.value)
+
+
+@traced(np.nonzero, extras=("size", "fill_value"))
+def nonzero(a, *, size=None, fill_value=None):
+    """`numpy.nonzero`. Under jit `size` gives the number of positions, `fill_value` the rest."""
+    a = operand(a)
+    if not np.ndim(a):
+        raise ValueError("Calling nonzero on 0d arrays is not allowed. Use atleast_1d(scalar).")
+    if size is None:
+        return np.nonzero(known_mask("nonzero", a))
+    flat = ufuncs.truth(ravel(a))
+    from fungrad.numpy.reductions import sum
+
+    order = Argsort(0, False)(e.logical_not(flat))
+    n = flat.shape[0]
+    take = Gather((0,), "clip")(order, np.minimum(np.arange(size), max(n - 1, 0))) if n else None
+    valid = e.less(iota(size), broadcast(sum(flat), (size,)))
+    fills = fill_value if isinstance(fill_value, tuple) else (fill_value or 0,) * a.ndim
+    result, stride = [], n
+    for m, fill in zip(a.shape, fills, strict=True):
+        stride //= max(m, 1)
+        place = ufuncs.remainder(ufuncs.floor_divide(take, stride), m) if n else np.zeros(size, int)
+        result.append(e.select(valid, place, np.int64(fill)))
+    return tuple(result)
+
+
+@traced(np.flatnonzero, extras=("size", "fill_value"))
+def flatnonzero(a, *, size=None, fill_value=None):
+    """`numpy.flatnonzero`; `size` as in `nonzero`."""
+    return nonzero(ravel(operand(a)), size=size, fill_value=fill_value)[0]
+
+
+@traced(np.argwhere, extras=("size", "fill_value"))
+def argwhere(a, *, size=None, fill_value=None):
+    """`numpy.argwhere`; `size` as in `nonzero`."""
+    from fungrad.numpy.joining import stack
+
+    a = operand(a)
+    if not np.ndim(a):
+        return np.argwhere(known_mask("argwhere", a))
+    places = nonzero(a, size=size, fill_value=fill_value)
+    return stack(places, -1)
+
+
+@traced(np.extract)
+def extract(condition, arr):
+    """`numpy.extract` where the condition is known."""
+    mask = known_mask("extract", operand(condition))
+    arr = ravel(operand(arr))
+    return Gather((0,), "clip")(arr, np.flatnonzero(mask))
+
+
+@traced(np.compress)
+def compress(condition, a, axis=None, out=None):
+    """`numpy.compress` where the condition is known."""
+    refuse_out("compress", out)
+    mask = known_mask("compress", operand(condition))
+    a = operand(a)
+    a, axis = (ravel(a), 0) if axis is None else (a, axis)
+    from fungrad.numpy.taking import take
+
+    return take(a, np.flatnonzero(mask), axis)

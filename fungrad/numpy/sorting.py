@@ -1,0 +1,171 @@
+"""Order: sort, argsort, searchsorted, partition, and sets of values."""
+
+import numpy as np
+
+from fungrad.core.tracing import Tracer
+from fungrad.numpy import ufuncs
+from fungrad.numpy.creation import operand, zeros
+from fungrad.numpy.dispatch import normalize_axis, traced
+from fungrad.numpy.joining import concatenate, getitem_any, parts_of
+from fungrad.numpy.promotion import promote
+from fungrad.numpy.reductions import any
+from fungrad.numpy.selection import known_mask, where
+from fungrad.numpy.shapes import expand_dims, flip, ravel
+from fungrad.primitives.indexing import Gather
+from fungrad.primitives.ordering import Argsort, Sort
+
+
+def _line(a, axis, order):
+    """The operand and a non-negative axis: flattened for None."""
+    if order is not None:
+        raise ValueError("Cannot specify order when the array has no fields.")
+    a = operand(a)
+    return (ravel(a), 0) if axis is None else (a, normalize_axis(axis, a.ndim))
+
+
+@traced(np.sort, extras=("descending",))
+def sort(a, axis=-1, kind=None, order=None, *, stable=None, descending=False):
+    """`numpy.sort`; nan last."""
+    a, axis = _line(a, axis, order)
+    result = Sort(axis)(a)
+    return flip(result, axis) if descending else result
+
+
+@traced(np.argsort, extras=("descending",))
+def argsort(a, axis=-1, kind=None, order=None, *, stable=None, descending=False):
+    """`numpy.argsort`; on traced values it is stable."""
+    a, axis = _line(a, axis, order)
+    return Argsort(axis, descending)(a)
+
+
+@traced(np.partition)
+def partition(a, kth, axis=-1, kind="introselect", order=None):
+    """`numpy.partition`: on traced values everything is sorted."""
+    return sort(a, axis, order=order)
+
+
+@traced(np.argpartition)
+def argpartition(a, kth, axis=-1, kind="introselect", order=None):
+    """`numpy.argpartition`: on traced values everything is sorted."""
+    return argsort(a, axis, order=order)
+
+
+@traced(np.lexsort)
+def lexsort(keys, axis=-1):
+    """`numpy.lexsort`: by the last key first."""
+    from fungrad.numpy.taking import take_along_axis
+
+    order = None
+    for key in parts_of(keys):
+        if order is None:
+            order = argsort(key, axis)
+        else:
+            order = take_along_axis(order, argsort(take_along_axis(key, order, axis), axis), axis)
+    return order
+
+
+@traced(np.searchsorted)
+def searchsorted(a, v, side="left", sorter=None):
+    """`numpy.searchsorted` by bisection; positions have no derivative."""
+    if side not in ("left", "right"):
+        raise ValueError(f"'{side}' is an invalid value for keyword 'side'")
+    a, v = promote(operand(a), operand(v))
+    if a.ndim != 1:
+        raise ValueError("object too deep for desired array: `a` must have one axis")
+    if sorter is not None:
+        a = Gather((0,), "clip")(a, operand(sorter))
+    n = a.shape[0]
+    low = zeros(np.shape(v), np.int64) if type(v) is Tracer else np.zeros(np.shape(v), int)[()]
+    if not n:
+        return low
+    high = low + n
+    for _ in range(n.bit_length()):
+        middle = (low + high) // 2
+        is_open = low < high
+        x = Gather((0,), "clip")(a, middle)
+        goes_up = _precedes(x, v) if side == "left" else ufuncs.logical_not(_precedes(v, x))
+        low = where(ufuncs.logical_and(is_open, goes_up), middle + 1, low)
+        high = where(ufuncs.logical_and(is_open, ufuncs.logical_not(goes_up)), middle, high)
+    return low
+
+
+def _precedes(x, y):
+    """Whether x comes before y in sorted order: nan last."""
+    before = ufuncs.less(x, y)
+    if x.dtype.kind != "f":
+        return before
+    late = ufuncs.logical_and(ufuncs.isnan(y), ufuncs.logical_not(ufuncs.isnan(x)))
+    return ufuncs.logical_or(before, late)
+
+
+@traced(np.digitize)
+def digitize(x, bins, right=False):
+    """`numpy.digitize` with increasing or decreasing bins."""
+    x, bins = operand(x), operand(bins)
+    n = bins.shape[0]
+    up = searchsorted(bins, x, "left" if right else "right")
+    if n < 2:
+        return up
+    down = n - searchsorted(flip(bins), x, "right" if right else "left")
+    return where(getitem_any(bins, 0) > getitem_any(bins, n - 1), down, up)
+
+
+# ---- sets of values, where these are known
+
+
+@traced(np.unique)
+def unique(
+    ar,
+    return_index=False,
+    return_inverse=False,
+    return_counts=False,
+    axis=None,
+    *,
+    equal_nan=True,
+    sorted=True,
+):
+    """`numpy.unique` where the values are known: a gather, differentiable in the values."""
+    from fungrad.numpy.taking import take
+
+    ar = operand(ar)
+    value = known_mask("unique", ar)
+    _, index, *rest = np.unique(
+        value, True, return_inverse, return_counts, axis, equal_nan=equal_nan
+    )
+    result = take(ravel(ar) if axis is None else ar, index, 0 if axis is None else axis)
+    if not (return_index or return_inverse or return_counts):
+        return result
+    return (result, *([index] if return_index else []), *rest)
+
+
+@traced(np.isin)
+def isin(element, test_elements, assume_unique=False, invert=False, *, kind=None):
+    """`numpy.isin`."""
+    found = any(ufuncs.equal(expand_dims(operand(element), -1), ravel(operand(test_elements))), -1)
+    return ufuncs.logical_not(found) if invert else found
+
+
+def sets_by_position(name):
+    """A set function of two arrays by positions in the first and the second, values known."""
+    function = getattr(np, name)
+
+    def apply(ar1, ar2, *args, **kwargs):
+        from fungrad.numpy.taking import take
+
+        both = concatenate([ravel(operand(ar1)), ravel(operand(ar2))])
+        known = known_mask(name, both)
+        n = operand(ar1).size
+        found = function(known[:n], known[n:], *args, **kwargs)
+        if isinstance(found, tuple):
+            raise TypeError(f"{name}: return_indices is not supported on traced values")
+        _, first = np.unique(known, return_index=True)
+        return take(both, first[np.searchsorted(known[first], found)])
+
+    return traced(function)(ufuncs.named(apply, function))
+
+
+union1d = sets_by_position("union1d")
+intersect1d = sets_by_position("intersect1d")
+setdiff1d = sets_by_position("setdiff1d")
+setxor1d = sets_by_position("setxor1d")
+

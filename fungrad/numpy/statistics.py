@@ -1,0 +1,359 @@
+"""Averages, medians, nan-ignoring reductions, covariance."""
+
+import numpy as np
+
+from fungrad.core.errors import ShapeError
+from fungrad.numpy import reductions, ufuncs
+from fungrad.numpy.creation import operand
+from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced
+from fungrad.numpy.joining import concatenate, getitem_any
+from fungrad.numpy.products import dot
+from fungrad.numpy.promotion import as_float, broadcast_to, convert, promote_to_float
+from fungrad.numpy.reductions import KEEP, argmax, argmin, is_set, mean, root, sum
+from fungrad.numpy.selection import where as choose
+from fungrad.numpy.shapes import moveaxis, reshape
+from fungrad.primitives import elementwise as e
+from fungrad.primitives.ordering import Sort
+
+
+@traced(np.average)
+def average(a, axis=None, weights=None, returned=False, *, keepdims=KEEP):
+    """`numpy.average`."""
+    a = operand(a)
+    if weights is None:
+        result = mean(a, axis, keepdims=keepdims)
+        count = result * 0 + a.size / max(result.size, 1)
+        return (result, count) if returned else result
+    a, weights = promote_to_float(a, operand(weights))
+    if a.shape != weights.shape:
+        weights = _spread_weights(a, weights, axis)
+    scale = sum(weights, axis, keepdims=keepdims)
+    result = ufuncs.divide(sum(ufuncs.multiply(a, weights), axis, keepdims=keepdims), scale)
+    return (result, broadcast_to(scale, result.shape)) if returned else result
+
+
+def _spread_weights(a, weights, axis):
+    if axis is None:
+        raise TypeError("Axis must be specified when shapes of a and weights differ.")
+    axes = normalize_axes(axis, a.ndim)
+    if weights.shape != tuple([a.shape[i] for i in axes]):
+        raise ShapeError(
+            f"Shape of weights {weights.shape} must be consistent with shape {a.shape} of a along "
+            f"axis {axis}"
+        )
+    shape = [1] * a.ndim
+    for i in axes:
+        shape[i] = a.shape[i]
+    return reshape(weights, tuple(shape))
+
+
+# ---- order statistics
+
+
+def _last(a, axis):
+    """The operand as floats with the reduced axes merged into the last, and these axes."""
+    a = operand(a)
+    a = convert(a, as_float(a.dtype))
+    axes = normalize_axes(axis, a.ndim)
+    kept = [i for i in range(a.ndim) if i not in axes]
+    moved = moveaxis(a, tuple(kept), tuple(range(len(kept))))
+    return reshape(moved, (*[a.shape[i] for i in kept], -1)), axes, a.shape
+
+
+@traced(np.median)
+def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
+    """`numpy.median`."""
+    refuse_out("median", out)
+    x, axes, shape = _last(a, axis)
+    n = x.shape[-1]
+    line = Sort(x.ndim - 1)(x)
+    middle = mean(getitem_any(line, (..., slice((n - 1) // 2, n // 2 + 1))), -1)
+    if n:
+        last = getitem_any(line, (..., -1))
+        middle = choose(ufuncs.isnan(last), last, middle)
+    return _restored(middle, axes, shape, 0, keepdims)
+
+
+@traced(np.nanmedian)
+def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=KEEP):
+    """`numpy.nanmedian`."""
+    return nanquantile(a, 0.5, axis, out, keepdims=keepdims)
+
+
+@traced(np.percentile)
+def percentile(
+    a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **options
+):
+    """`numpy.percentile` in the methods linear, lower, higher, nearest, midpoint."""
+    return quantile(a, ufuncs.divide(operand(q), 100), axis, out, False, method, keepdims)
+
+
+@traced(np.nanpercentile)
+def nanpercentile(
+    a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=KEEP, **options
+):
+    """`numpy.nanpercentile`."""
+    return nanquantile(a, ufuncs.divide(operand(q), 100), axis, out, False, method, keepdims)
+
+
+@traced(np.quantile)
+def quantile(
+    a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **options
+):
+    """`numpy.quantile` in the methods linear, lower, higher, nearest, midpoint."""
+    refuse_out("quantile", out)
+    x, axes, shape = _last(a, axis)
+    line = Sort(x.ndim - 1)(x)
+    last = getitem_any(line, (..., -1))
+    result = _at_quantile(line, operand(q), line.shape[-1] - 1, method)
+    result = choose(ufuncs.isnan(last), np.nan, result)
+    return _restored(result, axes, shape, np.ndim(q), keepdims)
+
+
+@traced(np.nanquantile)
+def nanquantile(
+    a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=KEEP, **options
+):
+    """`numpy.nanquantile`."""
+    refuse_out("nanquantile", out)
+    x, axes, shape = _last(a, axis)
+    line = Sort(x.ndim - 1)(x)
+    count = sum(ufuncs.logical_not(ufuncs.isnan(line)), -1)
+    top = convert(ufuncs.maximum(count - 1, 0), line.dtype)
+    result = _at_quantile(line, operand(q), top, method)
+    return _restored(result, axes, shape, np.ndim(q), keepdims)
+
+
+def _at_quantile(line, q, top, method):
+    """Values of sorted lines at the fractions q of their length, the axes of q in front."""
+    from fungrad.numpy.taking import take_along_axis
+
+    q = convert(q, np.result_type(line.dtype, np.float64) if line.dtype.kind != "f" else line.dtype)
+    batch = line.shape[:-1]
+    fractions = reshape(q, (*np.shape(q), *[1] * len(batch)))
+    place = ufuncs.multiply(fractions, top)
+    place = broadcast_to(place, (*np.shape(q), *batch))
+    low, high = ufuncs.floor(place), ufuncs.ceil(place)
+    weight = place - e.stop_gradient(low)
+    flat = (-1, *batch)
+
+    def value(position):
+        position = moveaxis(reshape(convert(position, np.dtype(np.int64)), flat), 0, -1)
+        return reshape(moveaxis(take_along_axis(line, position, -1), -1, 0), place.shape)
+
+    if method == "lower":
+        return value(low)
+    if method == "higher":
+        return value(high)
+    if method == "nearest":
+        return value(ufuncs.rint(place))
+    below, above = value(low), value(high)
+    if method == "midpoint":
+        weight = choose(low == high, 0.0, 0.5)
+    elif method != "linear":
+        raise ValueError(f"quantile: method {method!r} is not supported on traced values")
+    step = choose(above == below, 0.0, above - below)
+    return choose(weight < 0.5, below + step * weight, above - step * (1 - weight))
+
+
+def _restored(result, axes, shape, extra, keepdims):
+    if keepdims is KEEP or not keepdims:
+        return result
+    wide = tuple([1 if i in axes else n for i, n in enumerate(shape)])
+    return reshape(result, (*result.shape[:extra], *wide))
+
+
+# ---- without nan
+
+
+def _without_nan(a, fill):
+    a = operand(a)
+    if a.dtype.kind not in "fc":
+        return a, None
+    is_nan = e.isnan(a)
+    return e.select(is_nan, a.dtype.type(fill), a), is_nan
+
+
+@traced(np.nansum)
+def nansum(a, axis=None, dtype=None, out=None, keepdims=KEEP, initial=KEEP, where=KEEP):
+    """`numpy.nansum`."""
+    return sum(_without_nan(a, 0)[0], axis, dtype, out, keepdims, initial, where)
+
+
+@traced(np.nanprod)
+def nanprod(a, axis=None, dtype=None, out=None, keepdims=KEEP, initial=KEEP, where=KEEP):
+    """`numpy.nanprod`."""
+    a = _without_nan(a, 1)[0]
+    return reductions.prod(a, axis, dtype, out, keepdims, initial, where)
+
+
+@traced(np.nancumsum)
+def nancumsum(a, axis=None, dtype=None, out=None):
+    """`numpy.nancumsum`."""
+    return reductions.cumsum(_without_nan(a, 0)[0], axis, dtype, out)
+
+
+@traced(np.nancumprod)
+def nancumprod(a, axis=None, dtype=None, out=None):
+    """`numpy.nancumprod`."""
+    return reductions.cumprod(_without_nan(a, 1)[0], axis, dtype, out)
+
+
+def _nan_extremum(function, fill, a, axis, out, keepdims, initial, where):
+    x, is_nan = _without_nan(a, fill)
+    y = function(x, axis, out, keepdims, initial, where)
+    if is_nan is None or is_set(initial):
+        return y
+    return choose(reductions.all(is_nan, axis, keepdims=keepdims), np.nan, y)
+
+
+@traced(np.nanmax)
+def nanmax(a, axis=None, out=None, keepdims=KEEP, initial=KEEP, where=KEEP):
+    """`numpy.nanmax`; nan where all are nan."""
+    return _nan_extremum(reductions.max, -np.inf, a, axis, out, keepdims, initial, where)
+
+
+@traced(np.nanmin)
+def nanmin(a, axis=None, out=None, keepdims=KEEP, initial=KEEP, where=KEEP):
+    """`numpy.nanmin`; nan where all are nan."""
+    return _nan_extremum(reductions.min, np.inf, a, axis, out, keepdims, initial, where)
+
+
+@traced(np.nanargmax)
+def nanargmax(a, axis=None, out=None, *, keepdims=KEEP):
+    """`numpy.nanargmax`."""
+    return argmax(_without_nan(a, -np.inf)[0], axis, out, keepdims=keepdims)
+
+
+@traced(np.nanargmin)
+def nanargmin(a, axis=None, out=None, *, keepdims=KEEP):
+    """`numpy.nanargmin`."""
+    return argmin(_without_nan(a, np.inf)[0], axis, out, keepdims=keepdims)
+
+
+def _count(a, is_nan, axis, keepdims, where):
+    """The number of elements that are not nan and not masked."""
+    valid = e.logical_not(is_nan)
+    return sum(valid, axis, keepdims=keepdims, where=where)
+
+
+@traced(np.nanmean)
+def nanmean(a, axis=None, dtype=None, out=None, keepdims=KEEP, *, where=KEEP):
+    """`numpy.nanmean`."""
+    x, is_nan = _without_nan(a, 0)
+    if is_nan is None:
+        return mean(x, axis, dtype, out, keepdims, where=where)
+    total = sum(x, axis, dtype, out, keepdims, where=where)
+    count = convert(_count(x, is_nan, axis, keepdims, where), total.dtype)
+    return ufuncs.divide(total, count)
+
+
+@traced(np.nanvar)
+def nanvar(
+    a,
+    axis=None,
+    dtype=None,
+    out=None,
+    ddof=0,
+    keepdims=KEEP,
+    *,
+    where=KEEP,
+    mean=KEEP,
+    correction=KEEP,
+):
+    """`numpy.nanvar`."""
+    ddof = ddof if correction is KEEP else correction
+    x, is_nan = _without_nan(a, 0)
+    if is_nan is None:
+        return reductions.var(x, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
+    center = nanmean(a, axis, dtype, None, True, where=where) if mean is KEEP else mean
+    gap = e.select(is_nan, x.dtype.type(0), ufuncs.subtract(x, center))
+    square = e.square(ufuncs.absolute(gap))
+    total = sum(square, axis, dtype, out, keepdims, where=where)
+    count = convert(_count(x, is_nan, axis, keepdims, where), total.dtype)
+    return choose(count <= ddof, np.nan, ufuncs.divide(total, count - ddof))
+
+
+@traced(np.nanstd)
+def nanstd(
+    a,
+    axis=None,
+    dtype=None,
+    out=None,
+    ddof=0,
+    keepdims=KEEP,
+    *,
+    where=KEEP,
+    mean=KEEP,
+    correction=KEEP,
+):
+    """`numpy.nanstd`; the derivative at a constant array is 0."""
+    return root(
+        nanvar(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction)
+    )
+
+
+# ---- covariance
+
+
+@traced(np.cov)
+def cov(
+    m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None
+):
+    """`numpy.cov`."""
+    m = operand(m)
+    if m.ndim > 2:
+        raise ValueError("m has more than 2 dimensions")
+    parts = [_observations(m, rowvar)]
+    if y is not None:
+        parts.append(_observations(operand(y), rowvar))
+    x = concatenate(parts, 0)
+    x = convert(x, np.dtype(dtype) if dtype is not None else np.result_type(x.dtype, np.float64))
+    ddof = (0 if bias else 1) if ddof is None else ddof
+    weights = None
+    for w in (fweights, aweights):
+        if w is not None:
+            weights = operand(w) * 1.0 if weights is None else ufuncs.multiply(weights, operand(w))
+    if weights is None:
+        center = mean(x, 1, keepdims=True)
+        factor = x.shape[1] - ddof
+        gap = ufuncs.subtract(x, center)
+        product = dot(gap, ufuncs.conjugate(gap).T)
+        return reshape(product / max(factor, 0), _shape_of_cov(product))
+    total = sum(weights)
+    center = average(x, 1, weights, keepdims=True)
+    if ddof == 0:
+        factor = total
+    elif aweights is None:
+        factor = total - ddof
+    else:
+        factor = total - ddof * sum(weights * operand(aweights)) / total
+    gap = ufuncs.subtract(x, center)
+    product = dot(gap, ufuncs.conjugate(ufuncs.multiply(gap, weights)).T)
+    return reshape(product / factor, _shape_of_cov(product))
+
+
+def _shape_of_cov(product):
+    return () if product.shape == (1, 1) else product.shape
+
+
+def _observations(m, rowvar):
+    if m.ndim < 2:
+        return reshape(m, (1, -1))
+    return m.T if not rowvar and m.shape[0] != 1 else m
+
+
+@traced(np.corrcoef)
+def corrcoef(x, y=None, rowvar=True, *, dtype=None):
+    """`numpy.corrcoef`."""
+    c = cov(x, y, rowvar, dtype=dtype)
+    if not np.ndim(c):
+        return ufuncs.divide(c, c)
+    scale = ufuncs.sqrt(ufuncs.absolute(getitem_any(c, (np.arange(len(c)), np.arange(len(c))))))
+    c = c / reshape(scale, (-1, 1)) / reshape(scale, (1, -1))
+    if c.dtype.kind == "c":
+        parts = [choose(ufuncs.absolute(v) > 1, ufuncs.sign(v), v) for v in (e.real(c), e.imag(c))]
+        return e.make_complex(*parts)
+    return choose(ufuncs.absolute(c) > 1, ufuncs.sign(c), c)
+
+
