@@ -5,7 +5,7 @@ import numpy as np
 from fungrad.core.errors import LinearityError, UnknownAxisNameError
 from fungrad.core.primitive import Pointwise
 from fungrad.core.types import ArrayType
-from fungrad.primitives.movement import Broadcast, Iota
+from fungrad.primitives.movement import Broadcast, Iota, front
 from fungrad.primitives.reductions import Max, Min, Sum
 
 
@@ -13,6 +13,7 @@ class Collective:
     """A primitive that ends in the `vmap` whose axis it names (`label`); see transforms/batch."""
 
     is_creation = True
+    is_deferred = True  # its value exists when its vmap ends, even where no operand is unknown
 
     def evaluate(self, *values):
         raise UnknownAxisNameError(
@@ -92,6 +93,9 @@ class AllGather(Collective, Pointwise):
         mine = AxisIndex(self.label)()
         starts = (mine, *([np.int64(0)] * len(shape)))
         return (Reshape(shape)(DynamicSlice((1, *shape))(total, *starts)),)
+
+    def batch(self, inputs, batched, axis):
+        return (front(self(*inputs), 1, 0) if batched[0] else self(*inputs)), batched[0]
 
     def collapse(self, inputs, batched, axis):
         (x,) = inputs
