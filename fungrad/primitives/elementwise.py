@@ -100,6 +100,8 @@ class Elementwise(Pointwise):
 
     def infer(self, *types):
         operands = types[1:] if self.selector else types
+        if self.selector and types[0].dtype.kind != "b":
+            raise DtypeError(f"{self.word}: the condition has dtype {types[0].dtype}, not bool")
         dtypes = [t.dtype for t in operands]
         if any(d != dtypes[0] for d in dtypes):
             raise DtypeError(f"{self.word}: dtypes {', '.join(map(str, dtypes))} differ")
@@ -550,6 +552,10 @@ class IntegerPower(Pointwise):
         return "integer_power"
 
     def infer(self, x):
+        if x.dtype.kind == "b":
+            raise DtypeError(f"{self.name} is not defined for dtype {x.dtype}")
+        if x.dtype.kind in "iu" and self.exponent < 0:
+            raise DtypeError("integers to negative whole powers are not integers")
         return x
 
     def evaluate(self, x):
