@@ -78,8 +78,12 @@ class Recurrence(Routine):
     reverse: bool
 
     def infer(self, a, b):
-        if a is not b:
-            raise ShapeError(f"recurrence: {a} and {b} differ")
+        if a.dtype != b.dtype:
+            raise DtypeError(f"recurrence: dtypes {a.dtype} and {b.dtype} differ")
+        if a.shape != b.shape:
+            raise ShapeError(f"recurrence: shapes {a.shape} and {b.shape} differ")
+        if not 0 <= self.axis < b.ndim:
+            raise ShapeError(f"recurrence: axis {self.axis} does not fit shape {b.shape}")
         return b
 
     def evaluate(self, a, b):

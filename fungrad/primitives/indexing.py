@@ -7,7 +7,7 @@ Bounds modes: "raise" (NumPy's: negative indices count from the end, others rais
 
 import numpy as np
 
-from fungrad.core.errors import LinearityError, OutOfBoundsError, ShapeError
+from fungrad.core.errors import DtypeError, LinearityError, OutOfBoundsError, ShapeError
 from fungrad.core.primitive import Pointwise, Routine
 from fungrad.primitives.movement import Broadcast, Fill, Iota, Transpose, clamp
 
@@ -56,12 +56,25 @@ def index_element(build, index, size, mode):
     return build.select(valid, index, zero), valid
 
 
-def index_shape(name, x, axes, indices):
-    """The common shape of the index arrays; ShapeError when they differ."""
+def index_shape(name, x, axes, indices, mode):
+    """The common shape of the index arrays; an error when they differ or do not fit `x`."""
+    require_whole(name, indices)
+    if any(not 0 <= a < x.ndim for a in axes):
+        raise ShapeError(f"{name}: axes {axes} do not fit shape {x.shape}")
     shapes = {i.shape for i in indices}
     if len(shapes) > 1 or len(indices) != len(axes):
         raise ShapeError(f"{name}: index arrays have shapes {sorted(shapes)} for axes {axes}")
-    return shapes.pop() if shapes else ()
+    shape = shapes.pop() if shapes else ()
+    if mode != "drop" and 0 not in shape and any(x.shape[a] == 0 for a in axes):
+        raise OutOfBoundsError(f"{name}: every index is out of bounds for axes {axes} of {x.shape}")
+    return shape
+
+
+def require_whole(name, indices):
+    """DtypeError unless the indices are integers."""
+    for i in indices:
+        if i.dtype.kind not in "iu":
+            raise DtypeError(f"{name}: an index has dtype {i.dtype}, not an integer dtype")
 
 
 def rest_shape(shape, axes):
@@ -84,7 +97,7 @@ class Gather(Pointwise):
     mode: str
 
     def infer(self, x, *indices):
-        front = index_shape("gather", x, self.axes, indices)
+        front = index_shape("gather", x, self.axes, indices, self.mode)
         return x.with_shape(front + rest_shape(x.shape, self.axes))
 
     def evaluate(self, x, *indices):
@@ -180,7 +193,7 @@ class Scatter(Routine):
     mode: str
 
     def infer(self, x, updates, *indices):
-        front = index_shape("scatter", x, self.axes, indices)
+        front = index_shape("scatter", x, self.axes, indices, self.mode)
         expected = front + rest_shape(x.shape, self.axes)
         if updates.shape != expected or updates.dtype != x.dtype:
             raise ShapeError(f"scatter: updates are {updates}, {x.with_shape(expected)} fits")
@@ -308,7 +321,10 @@ class DynamicSlice(Pointwise):
     sizes: tuple
 
     def infer(self, x, *starts):
-        if len(starts) != x.ndim or any(s > n for s, n in zip(self.sizes, x.shape, strict=True)):
+        require_whole("dynamic_slice", starts)
+        if not len(starts) == len(self.sizes) == x.ndim or any(
+            s > n for s, n in zip(self.sizes, x.shape, strict=True)
+        ):
             raise ShapeError(f"dynamic_slice: sizes {self.sizes} do not fit shape {x.shape}")
         return x.with_shape(self.sizes)
 
@@ -354,8 +370,11 @@ class DynamicUpdate(Routine):
         fits = len(starts) == x.ndim == update.ndim and all(
             s <= n for s, n in zip(update.shape, x.shape, strict=True)
         )
-        if not fits or update.dtype != x.dtype:
-            raise ShapeError(f"dynamic_update_slice: update {update} does not fit {x}")
+        require_whole(self.name, starts)
+        if update.dtype != x.dtype:
+            raise DtypeError(f"{self.name}: update {update} does not fit {x}")
+        if not fits:
+            raise ShapeError(f"{self.name}: update {update} does not fit {x}")
         return x
 
     def evaluate(self, x, update, *starts):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.core.errors import LinearityError, ShapeError
+from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.elementwise import conjugate, greater, greater_equal, select
@@ -11,9 +11,11 @@ from fungrad.primitives.movement import Iota, Transpose
 
 
 def require_square(name, x):
-    """ShapeError unless the last two axes have one size."""
+    """An error unless the last two axes have one size and the elements are real or complex."""
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
         raise ShapeError(f"{name} needs square matrices, got shape {x.shape}")
+    if x.dtype.kind not in "fc":
+        raise DtypeError(f"{name} is not defined for dtype {x.dtype}")
 
 
 def matrix_transpose(x):
@@ -109,7 +111,9 @@ class TriangularSolve(Routine):
 
     def infer(self, t, b):
         require_square(self.name, t)
-        if b.ndim != t.ndim or b.shape[:-1] != t.shape[:-1] or t.dtype != b.dtype:
+        if t.dtype != b.dtype:
+            raise DtypeError(f"{self.name}: dtypes {t.dtype} and {b.dtype} differ")
+        if b.ndim != t.ndim or b.shape[:-1] != t.shape[:-1]:
             raise ShapeError(f"{self.name}: {t} and {b} do not fit")
         return b
 

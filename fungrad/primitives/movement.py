@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.core.errors import ShapeError
+from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.primitive import Pointwise
 from fungrad.core.types import ArrayType
 from fungrad.primitives.reductions import Sum
@@ -126,6 +126,8 @@ class Fill(Pointwise):
     is_creation = True
 
     def infer(self, x):
+        if x.shape:
+            raise ShapeError(f"fill: the value is a scalar, not of shape {x.shape}")
         return x.with_shape(self.shape)
 
     def evaluate(self, x):
@@ -218,6 +220,8 @@ class Slice(Pointwise):
     is_free = True
 
     def infer(self, x):
+        if len(self.starts) != x.ndim:
+            raise ShapeError(f"slice: {len(self.starts)} ranges do not fit shape {x.shape}")
         shape = []
         for n, a, b, s in zip(x.shape, self.starts, self.stops, self.steps, strict=True):
             if not 0 <= a <= b <= n or s < 1:
@@ -258,6 +262,8 @@ class Reverse(Pointwise):
     is_free = True
 
     def infer(self, x):
+        if any(not 0 <= a < x.ndim for a in self.axes):
+            raise ShapeError(f"reverse: axes {self.axes} do not fit shape {x.shape}")
         return x
 
     def evaluate(self, x):
@@ -287,20 +293,29 @@ class Pad(Pointwise):
     interior: tuple
 
     def infer(self, x, value):
-        shape = []
-        for n, a, b, s in zip(x.shape, self.low, self.high, self.interior, strict=True):
+        if len(self.low) != x.ndim:
+            raise ShapeError(f"pad: {len(self.low)} widths do not fit shape {x.shape}")
+        if value.shape:
+            raise ShapeError(f"pad: the value is a scalar, not of shape {value.shape}")
+        if x.dtype != value.dtype:
+            raise DtypeError(f"pad: dtypes {x.dtype} and {value.dtype} differ")
+        for a, b, s in zip(self.low, self.high, self.interior, strict=True):
             if min(a, b, s) < 0:
                 raise ShapeError(f"pad: negative padding {(a, b, s)}")
-            shape.append(a + b + n + max(n - 1, 0) * s)
-        return x.with_shape(tuple(shape))
+        return x.with_shape(self._outside(x.shape))
 
     def evaluate(self, x, value):
-        shape = self.infer(ArrayType(x.shape, x.dtype), None).shape
-        result = np.full(shape, value, x.dtype)
+        result = np.full(self._outside(x.shape), value, x.dtype)
         result[self._inside(x.shape)] = x
         return result
 
+    def _outside(self, shape):
+        """The shape of the result."""
+        widths = zip(shape, self.low, self.high, self.interior, strict=True)
+        return tuple([a + b + n + max(n - 1, 0) * s for n, a, b, s in widths])
+
     def _inside(self, shape):
+        """The slices of the result in which the input stands."""
         place = []
         for n, a, s in zip(shape, self.low, self.interior, strict=True):
             place.append(slice(a, a + (n and 1 + (n - 1) * (s + 1)), s + 1))
@@ -382,9 +397,19 @@ class Concatenate(Pointwise):
     axis: int
 
     def infer(self, *types):
+        for number, t in enumerate(types):
+            if t.dtype != types[0].dtype:
+                raise DtypeError(
+                    f"concatenate: operand {number} is {t}, operand 0 is {types[0]}; the dtypes "
+                    "differ"
+                )
+            if not 0 <= self.axis < t.ndim:
+                raise ShapeError(
+                    f"concatenate: operand {number} is {t}, which has no axis {self.axis}"
+                )
         rest = [t.shape[: self.axis] + t.shape[self.axis + 1 :] for t in types]
         for number, (shape, t) in enumerate(zip(rest, types, strict=True)):
-            if shape != rest[0] or t.dtype != types[0].dtype:
+            if shape != rest[0]:
                 raise ShapeError(
                     f"concatenate: operand {number} is {t}, operand 0 is {types[0]}; they must "
                     f"agree except along axis {self.axis}"

@@ -2,11 +2,17 @@
 
 import numpy as np
 
-from fungrad.core.errors import LinearityError
+from fungrad.core.errors import LinearityError, ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
 from fungrad.primitives.indexing import Gather
 from fungrad.primitives.movement import Iota
+
+
+def require_axis(name, axis, x):
+    """ShapeError unless the axis exists."""
+    if not 0 <= axis < x.ndim:
+        raise ShapeError(f"{name}: axis {axis} does not fit shape {x.shape}")
 
 
 def gather_along(x, positions, axis):
@@ -24,6 +30,7 @@ class Sort(Routine):
     axis: int
 
     def infer(self, x):
+        require_axis("sort", self.axis, x)
         return x
 
     def evaluate(self, x):
@@ -54,6 +61,7 @@ class Argsort(Routine):
     descending: bool
 
     def infer(self, x):
+        require_axis("argsort", self.axis, x)
         return ArrayType(x.shape, np.int64)
 
     def evaluate(self, x):

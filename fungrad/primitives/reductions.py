@@ -132,8 +132,9 @@ class Max(_Extremum, Reduction):
     kinds = "biuf"
 
     def infer(self, x):
+        result = _Along.infer(self, x)
         self._require_elements(x)
-        return _Along.infer(self, x)
+        return result
 
     def evaluate(self, x):
         return np.maximum.reduce(x, axis=self.axes)
@@ -150,8 +151,9 @@ class Min(_Extremum, Reduction):
     kinds = "biuf"
 
     def infer(self, x):
+        result = _Along.infer(self, x)
         self._require_elements(x)
-        return _Along.infer(self, x)
+        return result
 
     def evaluate(self, x):
         return np.minimum.reduce(x, axis=self.axes)
