@@ -1,4 +1,8 @@
-"""Every exception class of fungrad. Each docstring shows a failing program and the repaired one."""
+"""Every exception class of fungrad. Each docstring shows a failing program and the repaired one.
+
+The programs are run by a test. They begin with `import math`, `import numpy as np`,
+`import fungrad.numpy as fnp`, `from fungrad import *` and `from fungrad.errors import *`.
+"""
 
 
 class FungradError(Exception):
@@ -8,7 +12,17 @@ class FungradError(Exception):
 class ProgramError(FungradError):
     """A program broke the rules of the language: a defect of fungrad or of a user's primitive.
 
-    The message ends with the printed program.
+    The message ends with the printed program; a correct program is returned by the check.
+
+    Fails:
+
+        x, y = Variable(f64), Variable(f64)
+        check(Program((x,), (Equation(tanh, (y,), (x,)),), (x,)))
+
+    Repaired:
+
+        x, y = Variable(f64), Variable(f64)
+        check(Program((x,), (Equation(tanh, (x,), (y,)),), (y,)))
     """
 
     def __init__(self, message, program=None):
@@ -18,14 +32,15 @@ class ProgramError(FungradError):
 class ShapeError(FungradError, ValueError):
     """The shapes of the operands do not fit.
 
-    Fails: `fnp.ones(3) + fnp.ones(4)`. Repaired: `fnp.ones(3) + fnp.ones(3)`.
+    Fails: `jit(fnp.add)(np.ones(3), np.ones(4))`.
+    Repaired: `jit(fnp.add)(np.ones(3), np.ones(3))`.
     """
 
 
 class DtypeError(FungradError, TypeError):
     """An operand has a dtype for which the function is not defined.
 
-    Fails: `fnp.left_shift(1.5, 2)`. Repaired: `fnp.left_shift(1, 2)`.
+    Fails: `jit(fnp.left_shift)(1.5, 2)`. Repaired: `jit(fnp.left_shift)(1, 2)`.
     """
 
 
@@ -41,14 +56,16 @@ class IntegerInputError(FungradError, TypeError):
     """Arrays of integers and booleans have no derivative.
 
     Fails: `grad(lambda x: x.sum() * 1.0)(np.arange(3))`.
-    Repaired: `grad(...)(np.arange(3.0))`, or `allow_int=True` for a float0 result.
+    Repaired: `grad(lambda x: x.sum() * 1.0)(np.arange(3.0))`, or `allow_int=True` for a float0
+    result.
     """
 
 
 class IntegerOutputError(FungradError, TypeError):
     """The output of a differentiated function is an integer or boolean, whose derivative is 0.
 
-    Fails: `grad(lambda x: x.argmax())(np.ones(3))`. Repaired: differentiate a real output.
+    Fails: `grad(lambda x: x.argmax())(np.ones(3))`.
+    Repaired: `grad(lambda x: x.max())(np.ones(3))`.
     """
 
 
@@ -78,15 +95,23 @@ class LostDerivativeError(FungradError, TypeError):
 class LeakedTracerError(FungradError, RuntimeError):
     """A traced value was used after the trace that made it had ended.
 
-    Fails: a traced function that stores an intermediate value in a global and reads it later.
-    Repaired: return the value as an output (`has_aux=True` carries extra outputs).
+    Fails:
+
+        kept = []
+        grad(lambda x: kept.append(x * x) or x * 1.0)(3.0)
+        kept[0] + 1.0
+
+    Repaired: return the value (`has_aux=True` carries extra outputs).
+
+        _, kept = grad(lambda x: (x * 1.0, x * x), has_aux=True)(3.0)
+        kept + 1.0
     """
 
 
 class TreeMismatchError(FungradError, TypeError, ValueError):
     """Two pytrees that must have the same structure do not.
 
-    Fails: `vjp(f, x)[1]((1.0, 2.0))` where `f` returns one array. Repaired: one cotangent.
+    Fails: `vjp(np.sin, 1.0)[1]((1.0, 2.0))`. Repaired: `vjp(np.sin, 1.0)[1](1.0)`.
     """
 
 
@@ -100,67 +125,104 @@ class TangentMismatchError(FungradError, TypeError):
 class AxesError(FungradError, ValueError):
     """`in_axes` or `out_axes` of `vmap` does not fit the arguments.
 
-    Fails: `vmap(f, in_axes=(0, 0))(np.ones(3), np.ones(4))`. Repaired: equal sizes, or `None`.
+    Fails: `vmap(fnp.dot, in_axes=(0, 0))(np.ones((3, 2)), np.ones((4, 2)))`.
+    Repaired: `vmap(fnp.dot, in_axes=(0, None))(np.ones((3, 2)), np.ones(2))`.
     """
 
 
 class CarryTypeError(FungradError, TypeError):
     """The carry of a loop comes out of the body with another type than it went in.
 
-    Fails: `scan(lambda c, x: (c + x, c), 0, np.ones(3))`. Repaired: start from `0.0`.
+    Fails: `lax.scan(lambda c, x: (c + x, c), np.int64(0), np.ones(3))`.
+    Repaired: `lax.scan(lambda c, x: (c + x, c), np.float64(0), np.ones(3))`. A Python number
+    takes the type that the body gives it, so a plain `0` works as well.
     """
 
 
 class BranchTypeError(FungradError, TypeError):
     """The branches of `cond` or `switch` return different types.
 
-    Fails: `cond(p, lambda: 1.0, lambda: (1.0, 2.0))`. Repaired: the same pytree from both.
+    Fails: `lax.cond(True, lambda: 1.0, lambda: (1.0, 2.0))`.
+    Repaired: `lax.cond(True, lambda: (1.0, 0.0), lambda: (1.0, 2.0))`.
     """
 
 
 class OutOfBoundsError(FungradError, IndexError):
     """An index lies outside the array.
 
-    Fails: `x[3]` for `x` of shape (3,). Repaired: `x[2]`, or `x.at[3].get(mode="clip")`.
+    Fails: `jit(lambda x, i: x[i])(np.ones(3), 3)`.
+    Repaired: `jit(lambda x, i: x[i])(np.ones(3), 2)`, or `x.at[i].get(mode="clip")`.
     """
 
 
 class BooleanIndexError(FungradError, IndexError):
     """A boolean mask was used as an index where its values are not known.
 
-    Fails: `jit(lambda x: x[x > 0].sum())(x)`.
-    Repaired: `jit(lambda x: fnp.where(x > 0, x, 0).sum())(x)`.
+    Fails: `jit(lambda x: x[x > 0].sum())(np.ones(3))`.
+    Repaired: `jit(lambda x: fnp.where(x > 0, x, 0).sum())(np.ones(3))`.
     """
 
 
 class StaticArgumentError(FungradError, TypeError, ValueError):
     """A static argument of `jit` cannot be hashed, or is named wrongly.
 
-    Fails: `jit(f, static_argnums=1)(x, [1, 2])`. Repaired: `jit(f, static_argnums=1)(x, (1, 2))`.
+    Fails: `jit(fnp.reshape, static_argnums=1)(np.ones(6), [2, 3])`.
+    Repaired: `jit(fnp.reshape, static_argnums=1)(np.ones(6), (2, 3))`.
     """
 
 
 class ViewWriteError(FungradError, ValueError):
     """A traced array was written through a view, or a view was used after its array was written.
 
-    Fails: `row = y[0]; row[1] = 5.0`. Repaired: `y[0, 1] = 5.0`.
+    Fails:
+
+        def f(x):
+            y = fnp.zeros((2, 2)) * x
+            row = y[0]
+            row[1] = x
+            return y.sum()
+        grad(f)(3.0)
+
+    Repaired:
+
+        def f(x):
+            y = fnp.zeros((2, 2)) * x
+            y[0, 1] = x
+            return y.sum()
+        grad(f)(3.0)
     """
 
 
 class CustomRuleError(FungradError, TypeError):
     """A custom derivative rule is missing or returns the wrong structure.
 
-    Fails: a `defvjp` backward function that returns one value for two arguments.
+    Fails:
+
+        f = custom_vjp(lambda x, y: x * y)
+        f.defvjp(lambda x, y: (x * y, (x, y)), lambda kept, c: c * kept[1])
+        grad(f)(2.0, 3.0)
+
     Repaired: a tuple with one cotangent (or None) per argument.
+
+        f = custom_vjp(lambda x, y: x * y)
+        f.defvjp(lambda x, y: (x * y, (x, y)), lambda kept, c: (c * kept[1], c * kept[0]))
+        grad(f)(2.0, 3.0)
     """
 
 
 class LinearityError(FungradError, TypeError):
-    """A function given to `linear_transpose` is not linear, or a rule cannot be transposed."""
+    """A function given to `linear_transpose` is not linear, or a rule cannot be transposed.
+
+    Fails: `linear_transpose(np.sin, 1.0)(1.0)`.
+    Repaired: `linear_transpose(lambda x: 2 * x, 1.0)(1.0)`, or `vjp` for the derivative.
+    """
 
 
 class NotDifferentiableError(FungradError, TypeError):
-    """A primitive says that it has no derivative in this mode; the message names the way out."""
+    """A primitive says that it has no derivative in this mode; the message names the way out.
+
+    Fails: `grad(digamma)(1.0)`. Repaired: `grad(lgamma)(1.0)`.
+    """
 
 
 class CompilationError(FungradError, RuntimeError):
@@ -170,5 +232,6 @@ class CompilationError(FungradError, RuntimeError):
 class UnknownAxisNameError(FungradError, NameError):
     """A collective such as `psum` names an axis that no enclosing `vmap` has.
 
-    Fails: `psum(x, "batch")` outside `vmap(..., axis_name="batch")`. Repaired: inside one.
+    Fails: `vmap(lambda x: lax.psum(x, "rows"))(np.ones(3))`.
+    Repaired: `vmap(lambda x: lax.psum(x, "rows"), axis_name="rows")(np.ones(3))`.
     """
