@@ -1,0 +1,316 @@
+"""Arrays made, reshaped, reduced and multiplied, under the names and arguments of `jax.lax`."""
+
+import numpy as np
+
+from fungrad.core.errors import ShapeError
+from fungrad.numpy import creation, joining, reductions, shapes, sorting
+from fungrad.numpy.creation import operand
+from fungrad.numpy.dispatch import normalize_axis
+from fungrad.numpy.promotion import convert, promote
+from fungrad.numpy.taking import take_along_axis
+from fungrad.primitives import cumulative
+from fungrad.primitives.contraction import Contract
+from fungrad.primitives.movement import Broadcast, Iota, Pad, Slice
+
+# ---- creation
+
+
+def iota(dtype, size):
+    """0, 1, ..., size - 1."""
+    return Iota((size,), np.dtype(dtype), 0)()
+
+
+def broadcasted_iota(dtype, shape, dimension):
+    """0, 1, 2, ... along one axis of a shape."""
+    return Iota(tuple(shape), np.dtype(dtype), normalize_axis(dimension, len(shape)))()
+
+
+def full(shape, fill_value, dtype=None):
+    """An array of one value."""
+    return creation.full(shape, fill_value, dtype)
+
+
+def full_like(x, fill_value, dtype=None, shape=None):
+    """An array of one value in the shape and dtype of x."""
+    return creation.full_like(x, fill_value, dtype, shape=shape)
+
+
+def empty(shape, dtype=float):
+    """An array whose elements do not matter: zeros."""
+    return creation.zeros(shape, dtype)
+
+
+# ---- shapes
+
+
+def broadcast(x, sizes):
+    """New axes in front."""
+    x = operand(x)
+    return shapes.broadcast_to(x, (*sizes, *np.shape(x)))
+
+
+def broadcast_in_dim(x, shape, broadcast_dimensions):
+    """Axis i of x becomes axis `broadcast_dimensions[i]`; axes of size 1 stretch."""
+    return Broadcast(tuple(shape), tuple(broadcast_dimensions))(operand(x))
+
+
+def broadcast_shapes(*args):
+    """The shape to which shapes broadcast."""
+    return np.broadcast_shapes(*args)
+
+
+def broadcast_to_rank(x, rank):
+    """Axes of size 1 in front up to a rank."""
+    x = operand(x)
+    return shapes.reshape(x, (1,) * (rank - np.ndim(x)) + tuple(np.shape(x)))
+
+
+def expand_dims(array, dimensions):
+    """Axes of size 1 at positions of the result."""
+    return shapes.expand_dims(array, tuple(dimensions))
+
+
+def squeeze(array, dimensions):
+    """Without axes of size 1."""
+    return shapes.squeeze(array, tuple(dimensions))
+
+
+def reshape(x, new_sizes, dimensions=None):
+    """The elements under another shape; `dimensions` orders the axes first."""
+    x = operand(x)
+    x = x if dimensions is None else shapes.transpose(x, dimensions)
+    return shapes.reshape(x, tuple(new_sizes))
+
+
+def transpose(x, permutation):
+    """Axes in another order."""
+    return shapes.transpose(x, tuple(permutation))
+
+
+def rev(x, dimensions):
+    """Elements in reverse order along axes."""
+    return shapes.flip(x, tuple(dimensions))
+
+
+def collapse(x, start_dimension, stop_dimension=None):
+    """Axes from start to stop merged into one."""
+    x = operand(x)
+    start, stop, _ = slice(start_dimension, stop_dimension).indices(x.ndim)
+    if stop <= start:
+        raise ValueError(f"collapse: no axes between {start_dimension} and {stop_dimension}")
+    return shapes.reshape(x, (*x.shape[:start], -1, *x.shape[stop:]))
+
+
+def concatenate(operands, dimension):
+    """Arrays one after another."""
+    return joining.concatenate(list(operands), dimension)
+
+
+def stack(arrays, axis=0):
+    """Arrays along a new axis."""
+    return joining.stack(list(arrays), axis)
+
+
+def split(x, sizes, axis=0):
+    """Parts of given sizes along an axis."""
+    sizes = [int(n) for n in sizes]
+    if sum(sizes) != operand(x).shape[axis]:
+        raise ShapeError(f"split: sizes {sizes} do not add up to {operand(x).shape[axis]}")
+    return joining.split(operand(x), np.cumsum(sizes)[:-1].tolist(), axis)
+
+
+def tile(x, reps):
+    """The array repeated."""
+    return joining.tile(x, reps)
+
+
+def pad(x, padding_value, padding_config):
+    """Padded by (low, high, interior) per axis; negative low and high cut off."""
+    x = operand(x)
+    if len(padding_config) != x.ndim:
+        raise ShapeError(f"pad: {len(padding_config)} entries for an array of rank {x.ndim}")
+    low, high, interior = zip(*padding_config, strict=True) if padding_config else ((), (), ())
+    value = convert(operand(padding_value), x.dtype)
+    positive = Pad(
+        tuple([max(n, 0) for n in low]), tuple([max(n, 0) for n in high]), tuple(interior)
+    )
+    y = positive(x, value)
+    starts = tuple([max(-n, 0) for n in low])
+    stops = tuple([n - max(-h, 0) for n, h in zip(y.shape, high, strict=True)])
+    if any(a > b for a, b in zip(starts, stops, strict=True)):
+        raise ShapeError(f"pad: {padding_config} cuts more than shape {x.shape} has")
+    return y if stops == y.shape and not any(starts) else Slice(starts, stops, (1,) * x.ndim)(y)
+
+
+# ---- reductions
+
+
+def _reduction(function, documented):
+    def apply(x, axes):
+        return function(operand(x), tuple(axes))
+
+    apply.__doc__ = documented
+    return apply
+
+
+def _dtype_sum(x, axes):
+    return reductions.sum(x, axes, dtype=x.dtype)
+
+
+def _dtype_prod(x, axes):
+    return reductions.prod(x, axes, dtype=x.dtype)
+
+
+reduce_sum = _reduction(_dtype_sum, "The sum along axes, in the dtype of x.")
+reduce_prod = _reduction(_dtype_prod, "The product along axes, in the dtype of x.")
+reduce_max = _reduction(reductions.max, "The largest element along axes.")
+reduce_min = _reduction(reductions.min, "The smallest element along axes.")
+reduce_and = _reduction(reductions.all, "Whether all elements along axes are true.")
+reduce_or = _reduction(reductions.any, "Whether some element along axes is true.")
+
+
+def reduce(operands, init_values, computation, dimensions):
+    """Arrays reduced by an associative function of two values (or pytrees of values)."""
+    from fungrad.core import tree
+
+    arrays, structure = tree.flatten(operands)
+    inits = tree.leaves(init_values)
+    arrays = [operand(x) for x in arrays]
+    axes = sorted(normalize_axis(a, arrays[0].ndim) for a in dimensions)
+    for axis in reversed(axes):
+        arrays = _halved(arrays, inits, computation, structure, axis)
+    inits = [convert(operand(i), x.dtype) for i, x in zip(inits, arrays, strict=True)]
+    return computation(structure.unflatten(inits), structure.unflatten(arrays))
+
+
+def _halved(arrays, inits, computation, structure, axis):
+    """The arrays without an axis, along which halves are combined until one element is left."""
+    from fungrad.core import tree
+
+    if not arrays[0].shape[axis]:
+        return [
+            shapes.broadcast_to(operand(i), x.shape[:axis] + x.shape[axis + 1 :])
+            for i, x in zip(inits, arrays, strict=True)
+        ]
+    while arrays[0].shape[axis] > 1:
+        n = arrays[0].shape[axis]
+        left = [joining.part(x, axis, 0, n // 2) for x in arrays]
+        right = [joining.part(x, axis, n // 2, n // 2 * 2) for x in arrays]
+        rest = [joining.part(x, axis, n // 2 * 2, n) for x in arrays]
+        joined = computation(structure.unflatten(left), structure.unflatten(right))
+        arrays = tree.leaves(joined)
+        if n % 2:
+            pairs = zip(arrays, rest, strict=True)
+            arrays = [joining.concatenate([x, r], axis) for x, r in pairs]
+    return [shapes.squeeze(x, axis) for x in arrays]
+
+
+def argmax(x, axis, index_dtype=np.int64):
+    """The first position of the largest element along an axis."""
+    return convert(reductions.argmax(operand(x), axis), np.dtype(index_dtype))
+
+
+def argmin(x, axis, index_dtype=np.int64):
+    """The first position of the smallest element along an axis."""
+    return convert(reductions.argmin(operand(x), axis), np.dtype(index_dtype))
+
+
+def _cumulative(primitive, documented):
+    def apply(x, axis=0, reverse=False):
+        x = operand(x)
+        return primitive(normalize_axis(axis, x.ndim), bool(reverse))(x)
+
+    apply.__doc__ = documented
+    return apply
+
+
+cumsum = _cumulative(cumulative.CumSum, "The running sum, from the end when `reverse`.")
+cumprod = _cumulative(cumulative.CumProd, "The running product, from the end when `reverse`.")
+cummax = _cumulative(cumulative.CumMax, "The running maximum, from the end when `reverse`.")
+cummin = _cumulative(cumulative.CumMin, "The running minimum, from the end when `reverse`.")
+cumlogsumexp = _cumulative(
+    cumulative.CumLogSumExp, "The running logsumexp, from the end when `reverse`."
+)
+
+
+# ---- order
+
+
+def sort(x, dimension=-1, is_stable=True, num_keys=1):
+    """Sorted along an axis; of a tuple, all arrays in the order of the first `num_keys`."""
+    if not isinstance(x, tuple | list):
+        return sorting.sort(operand(x), dimension)
+    arrays = [operand(v) for v in x]
+    order = None
+    for key in reversed(arrays[:num_keys]):
+        if order is None:
+            order = sorting.argsort(key, dimension)
+        else:
+            step = sorting.argsort(take_along_axis(key, order, dimension), dimension)
+            order = take_along_axis(order, step, dimension)
+    return tuple([take_along_axis(v, order, dimension) for v in arrays])
+
+
+def sort_key_val(keys, values, dimension=-1, is_stable=True):
+    """Keys sorted along an axis, and values in the same order."""
+    return sort((keys, values), dimension)
+
+
+def top_k(x, k, *, axis=-1):
+    """The k largest elements along an axis, the largest first, and their positions."""
+    x = operand(x)
+    axis = normalize_axis(axis, x.ndim)
+    if k > x.shape[axis]:
+        raise ShapeError(f"top_k: k={k} is larger than the size {x.shape[axis]} of axis {axis}")
+    order = sorting.argsort(x, axis, descending=True)
+    order = joining.part(order, axis, 0, k)
+    return take_along_axis(x, order, axis), convert(order, np.dtype(np.int64))
+
+
+# ---- products
+
+
+def dot(lhs, rhs, *, dimension_numbers=None, precision=None, preferred_element_type=None):
+    """Vectors and matrices multiplied; with dimension numbers it is `dot_general`."""
+    if dimension_numbers is None:
+        lhs, rhs = operand(lhs), operand(rhs)
+        dimension_numbers = (((lhs.ndim - 1,), (0,)), ((), ()))
+    return dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type)
+
+
+def dot_general(lhs, rhs, dimension_numbers, precision=None, preferred_element_type=None):
+    """Contraction over ((left, right contracted axes), (left, right batch axes)).
+
+    The result has the batch axes, then the other axes of lhs, then those of rhs.
+    """
+    x, y = promote(operand(lhs), operand(rhs))
+    if preferred_element_type is not None:
+        x, y = (convert(v, np.dtype(preferred_element_type)) for v in (x, y))
+    (left_sum, right_sum), (left_batch, right_batch) = (
+        tuple([tuple(map(int, axes)) for axes in pair]) for pair in dimension_numbers
+    )
+    left, right = list(range(x.ndim)), list(range(x.ndim, x.ndim + y.ndim))
+    pairs = [
+        *zip(left_sum, right_sum, strict=True), *zip(left_batch, right_batch, strict=True)
+    ]
+    for i, j in pairs:
+        if x.shape[i] != y.shape[j]:
+            raise ShapeError(
+                f"dot_general: axis {i} of shape {x.shape} has size {x.shape[i]}, but axis {j} of "
+                f"shape {y.shape} has size {y.shape[j]}"
+            )
+        right[j] = left[i]
+    used = {*left_sum, *left_batch}
+    out = [left[i] for i in left_batch]
+    out += [label for i, label in enumerate(left) if i not in used]
+    out += [label for label in right if label >= x.ndim]
+    return Contract(tuple(left), tuple(right), tuple(out))(x, y)
+
+
+def batch_matmul(lhs, rhs, precision=None):
+    """Matrices in the last two axes multiplied; the axes in front are equal."""
+    n = operand(lhs).ndim
+    batch = tuple(range(n - 2))
+    return dot_general(lhs, rhs, (((n - 1,), (n - 2,)), (batch, batch)), precision)
+
+
