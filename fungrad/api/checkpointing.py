@@ -127,7 +127,11 @@ remat = checkpoint
 
 
 def checkpoint_name(x, name):
-    """`x`, under a name that checkpoint policies can refer to."""
+    """`x` (a pytree), under a name that checkpoint policies can refer to.
+
+    >>> checkpoint_name(2.0, "activation")
+    2.0
+    """
     from fungrad.core import tree as trees
 
     return trees.map(Named(name), x)

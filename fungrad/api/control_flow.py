@@ -93,14 +93,16 @@ def _choose(index, branches, operands, name):
     for k, other in enumerate(closed[1:], 1):
         if other.tree != first.tree:
             raise BranchTypeError(
-                f"{name}: branch {k} returns the structure {other.tree}, branch 0 {first.tree}"
+                f"{name}: branch {k} returns the structure {other.tree}, branch 0 {first.tree}; "
+                "return the same pytree from every branch"
             )
         paths = leaf_paths(first.tree.unflatten(list(range(len(dtypes)))))
         for i, (a, b) in enumerate(zip(first.types, other.types, strict=True)):
             common = promoted(a.with_dtype(dtypes[i]), loose[i], b, other.weak[i])
             if common is None:
                 raise BranchTypeError(
-                    f"{name}: the output{paths[i]} of branch {k} is {b}, of branch 0 {a}"
+                    f"{name}: the output{paths[i]} of branch {k} is {b}, of branch 0 {a}; return "
+                    "the same shapes and dtypes from every branch (.astype converts)"
                 )
             loose[i] = loose[i] and other.weak[i]
             dtypes[i] = common.dtype
@@ -112,8 +114,10 @@ def _choose(index, branches, operands, name):
 # ---- loops with a carry
 
 
-def _closed_body(call, init, extra, title):
+def _closed_body(call, init, extra, title, paths=None):
     """The body closed over, with the types of carry that it keeps; the initial carry in them.
+
+    `paths` are those of the user's carry, where a counter stands in front of it.
 
     `call(*carry_leaves, *extra_leaves)` returns (carry, rest) as a pytree. A carry that starts as
     a Python number takes the dtype that the body gives it.
@@ -125,16 +129,19 @@ def _closed_body(call, init, extra, title):
         closed = close(call, [*types, *extra_types], [*weak, *extra_weak], title)
         out_trees = closed.tree.children()
         if out_trees[0] != tree:
+            went, came = (tree, out_trees[0]) if paths is None else (
+                t.children()[1] for t in (tree, out_trees[0])
+            )
             raise CarryTypeError(
-                f"{title}: the carry goes in with the structure {tree} and comes out with "
-                f"{out_trees[0]}"
+                f"{title}: the carry goes in with the structure {went} and comes out with {came}; "
+                "return a carry of the structure that the body gets"
             )
         n = len(types)
         wanted = []
         for i, (t, out) in enumerate(zip(types, closed.types[:n], strict=True)):
             common = promoted(t, weak[i], out, closed.weak[i])
             if common is None:
-                path = leaf_paths(init)[i]
+                path = leaf_paths(init)[i] if paths is None else ["", *paths][i]
                 raise CarryTypeError(
                     f"{title}: the carry{path} goes in as {t} and comes out as {out}; make the "
                     "initial value of that type, or convert the result with .astype"
@@ -243,21 +250,12 @@ def fori_loop(lower, upper, body_fun, init_val):
     first, last = [b if b.dtype == INT64 else Convert(INT64)(b) for b in bounds]
     tree = flatten(init_val)[1]
 
-    def call(i, *v):
+    def stepped(i, *v):
         return (i + 1, body_fun(i, tree.unflatten(v))), None
 
-    def stepped(*v):
-        (i, value), rest = call(*v)
-        return (i, *flatten(value)[0]), rest if flatten(value)[1] == tree else _changed(value)
-
-    def _changed(value):
-        raise CarryTypeError(
-            f"{title}: the value goes in with the structure {tree} and comes out with "
-            f"{flatten(value)[1]}"
-        )
-
-    init = (first, *flatten(init_val)[0])
-    program, closed, carry, types, _ = _closed_body(stepped, init, ([], []), title)
+    program, closed, carry, types, _ = _closed_body(
+        stepped, (first, init_val), ([], []), title, leaf_paths(init_val)
+    )
     if type(first) is not Tracer and type(last) is not Tracer:
         length = max(int(last) - int(first), 0)
         loop = Scan(program, len(closed.captures), len(carry), length, False)

@@ -109,7 +109,7 @@ def differentiable(chosen, holomorphic, allow_int, title):
             operands.append(np.float64(leaf))
             weak.append(True)
             continue
-        x, is_weak = operand_of(leaf)
+        x, is_weak = operand_of(leaf, title, lambda n=number: chosen.label(n))
         if x.dtype.kind not in "fc":
             if kind is int:
                 x = np.float64(leaf)
@@ -213,14 +213,15 @@ def _paired(chosen, primals, tangents, title):
     primal_leaves, primal_tree = flatten(primals, is_leaf=lambda x: x is None)
     if tree != primal_tree:
         raise TreeMismatchError(
-            f"{title}: primals have the structure {primal_tree}, tangents {tree}"
+            f"{title}: primals have the structure {primal_tree}, tangents {tree}; pass one tangent "
+            "for every leaf of the primals"
         )
     paths = [keystr(path) for path, _ in flatten_with_path(primals, is_leaf=_is_none)[0]]
     operands, weak, active, moving = [], [], [], []
     for path, primal, tangent in zip(paths, primal_leaves, leaves, strict=True):
         if primal is None:
             continue
-        x, is_weak = operand_of(primal, path)
+        x, is_weak = operand_of(primal, title, lambda p=path: f"the argument at {p}")
         if type(primal) is int and tangent is not None and not is_float0(tangent):
             x = np.float64(primal)
         operands.append(x)
@@ -283,7 +284,7 @@ def linearize(fun, *primals, has_aux=False):
     """
     title = f"linearize of {function_name(fun)}"
     chosen = Selected.whole(primals)
-    pairs = [operand_of(leaf, chosen.label(i)) for i, leaf in enumerate(chosen.leaves)]
+    pairs = [operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)]
     operands = [_as_differentiable(x, leaf) for (x, _), leaf in zip(pairs, chosen.leaves, strict=True)]
     recorded = Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
     active = recorded.active(len(operands))
@@ -321,7 +322,8 @@ def _flat_tangents(chosen, primals, tangents, operands, marks, title):
     leaves, tree = flatten(tuple(tangents))
     if tree != chosen.tree:
         raise TreeMismatchError(
-            f"{title}: the arguments have the structure {chosen.tree}, the tangents {tree}"
+            f"{title}: the arguments have the structure {chosen.tree}, the tangents {tree}; pass "
+            "one tangent for every leaf of the arguments"
         )
     moving = []
     for number, (t, x, is_active) in enumerate(zip(leaves, operands, marks, strict=True)):
@@ -350,7 +352,7 @@ def vjp(fun, *primals, has_aux=False):
     """
     title = f"vjp of {function_name(fun)}"
     chosen = Selected.whole(primals)
-    pairs = [operand_of(leaf, chosen.label(i)) for i, leaf in enumerate(chosen.leaves)]
+    pairs = [operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)]
     operands = [_as_differentiable(x, leaf) for (x, _), leaf in zip(pairs, chosen.leaves, strict=True)]
     recorded = Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
     count = len(recorded.leaves)
@@ -368,7 +370,8 @@ def vjp(fun, *primals, has_aux=False):
         leaves, tree = flatten(cotangent)
         if tree != out_tree:
             raise TreeMismatchError(
-                f"{title}: the output has the structure {out_tree}, the cotangent {tree}"
+                f"{title}: the output has the structure {out_tree}, the cotangent {tree}; pass one "
+                "cotangent for every leaf of the output"
             )
         given = [None] * len(types)
         paths = [keystr(path) for path, _ in flatten_with_path(cotangent)[0]]
@@ -420,7 +423,8 @@ def linear_transpose(fun, *primals):
         leaves, tree = flatten(cotangent)
         if tree != seen["tree"]:
             raise TreeMismatchError(
-                f"{title}: the output has the structure {seen['tree']}, the cotangent {tree}"
+                f"{title}: the output has the structure {seen['tree']}, the cotangent {tree}; "
+                "pass one cotangent for every leaf of the output"
             )
         cotangents = [
             matching(c, t, f"{title}: cotangent {i}")

@@ -1,5 +1,7 @@
 """A user's function, recorded on the leaves of its arguments, with values where they are known."""
 
+import reprlib
+
 import numpy as np
 
 from fungrad.core.program import Literal, derived
@@ -9,7 +11,6 @@ from fungrad.core.types import ArrayType
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import linearize
 from fungrad.transforms.vjp import vjp
-
 
 float0 = np.dtype([("float0", np.void, 0)])
 
@@ -26,8 +27,11 @@ def function_name(function):
     return getattr(function, "__name__", None) or type(getattr(function, "func", function)).__name__
 
 
-def operand_of(leaf, path=""):
-    """A leaf as a NumPy value or tracer, and whether its dtype is weak."""
+def operand_of(leaf, title="", label=None):
+    """A leaf as a NumPy value or tracer, and whether its dtype is weak.
+
+    `title` and `label()` name the transform and the argument in the error for what is no number.
+    """
     kind = type(leaf)
     if kind is Tracer:
         return leaf, leaf.weak
@@ -39,9 +43,11 @@ def operand_of(leaf, path=""):
         return leaf, False
     value = np.asarray(leaf)
     if value.dtype.kind not in "biufc":
+        named = label() if label else "an argument"
         raise TypeError(
-            f"argument{path} of type {kind.__name__} is not numeric: {leaf!r:.60}; pass it as a "
-            "static argument or close over it"
+            f"{f'{title}: ' if title else ''}{named} is {reprlib.repr(leaf)} of type "
+            f"{kind.__name__}, which is neither an array nor a number; close over it, or choose "
+            "other arguments"
         )
     return value[()], False
 

@@ -153,7 +153,10 @@ def _size(operands, axes, axis_size, arguments, title):
             f"{'axis_size' if number is None else _label(arguments, number)} has {n}"
             for n, number in sizes.items()
         ]
-        raise AxesError(f"{title}: sizes of the batch axis differ: {', '.join(listed)}")
+        raise AxesError(
+            f"{title}: sizes of the batch axis differ: {', '.join(listed)}; give arguments of one "
+            "size, or in_axes=None for those that all elements share"
+        )
     return next(iter(sizes))
 
 
@@ -175,4 +178,4 @@ def enclosing_axis_size(name):
     return None
 
 
-__all__ = ["enclosing_axis_size", "vmap"]
+__all__ = ["vmap"]

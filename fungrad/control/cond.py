@@ -3,6 +3,7 @@
 import numpy as np
 
 from fungrad.control.programs import marks, present, recorded, spread
+from fungrad.control.scan import type_of_value
 from fungrad.control.while_loop import borrowed, where_rows
 from fungrad.core.errors import ShapeError
 from fungrad.core.primitive import Routine
@@ -121,7 +122,7 @@ class Cond(Routine):
                 safe = borrowed(v[1 : 1 + n], marked, v[0], axis)
                 return where_rows(v[0], run(program, list(safe)), v[1 + n :])
 
-            operand_types = [ArrayType(np.shape(x), x.dtype) for x in operands]
+            operand_types = [type_of_value(x) for x in operands]
             mask = ArrayType((axis.size,), np.bool_)
             body = recorded(chosen, [mask, *operand_types, *types], program.name)
             skip = recorded(lambda *v, n=n: v[1 + n :], [mask, *operand_types, *types], "skip")
@@ -136,13 +137,15 @@ class Cond(Routine):
 def _shared_slots(made):
     """Residual slots that the branches share: for each its type and, per branch, which residual.
 
-    Only one branch runs, so residuals of equal type of different branches take one slot.
+    Only one branch runs, so residual arrays of equal type of different branches take one slot. A
+    stack has a slot of its own: rows of a batch that take different branches keep both stacks.
     """
     slots = []
     for k, types in enumerate(made):
         free = list(range(len(slots)))
         for number, t in enumerate(types):
-            place = next((j for j in free if slots[j][0] is t), None)
+            is_shared = isinstance(t, ArrayType)
+            place = next((j for j in free if is_shared and slots[j][0] is t), None)
             if place is None:
                 slots.append((t, {}))
                 place = len(slots) - 1

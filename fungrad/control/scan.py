@@ -19,7 +19,7 @@ from fungrad.core.tracing import Tracer, evaluator, run
 from fungrad.core.types import ArrayType, type_of
 from fungrad.primitives.elementwise import add
 from fungrad.primitives.movement import front
-from fungrad.transforms.batch import batch
+from fungrad.transforms.batch import batch, broadcast
 from fungrad.transforms.interpret import zeros
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import Split, split
@@ -311,13 +311,7 @@ def type_of_value(x):
 
 def widened(values, batched, wanted, axis):
     """Values with a batch axis in front where it is wanted and missing."""
-    from fungrad.primitives.movement import Broadcast
-
-    result = []
-    for x, has, wants in zip(values, batched, wanted, strict=True):
-        if wants and not has:
-            shape = tuple(np.shape(x))
-            x = Broadcast((axis.size, *shape), tuple(range(1, len(shape) + 1)))(x)
-        result.append(x)
-    return result
-
+    return [
+        broadcast(type_of_value(x), axis.size)(x) if wants and not has else x
+        for x, has, wants in zip(values, batched, wanted, strict=True)
+    ]

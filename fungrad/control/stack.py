@@ -11,7 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fungrad.core.primitive import Routine
+from fungrad.core.program import Equation, Program, Variable
+from fungrad.core.tracing import evaluator
 from fungrad.core.types import ArrayType
+from fungrad.primitives.movement import Broadcast
+from fungrad.transforms.batch import batch
+from fungrad.transforms.transpose import transpose
 
 
 class StackType:
@@ -52,6 +57,14 @@ class StackType:
     def zeros(self):
         """A stack that stands for zeros, recorded."""
         return EmptyStack(self.element)()
+
+    def broadcast(self, size):
+        """The primitive that puts a batch axis in front of every element."""
+        element = self.element
+        if isinstance(element, StackType):
+            return MapStack(_program_of(element.broadcast(size), element))
+        axes = tuple(range(1, len(element.shape) + 1))
+        return MapStack(_program_of(Broadcast((size, *element.shape), axes), element))
 
     def __reduce__(self):
         return StackType, (self.element,)
@@ -100,6 +113,44 @@ class EmptyStack(Routine):
 
     def emit(self, build, inputs, outputs):
         build.empty_stack(self, inputs, outputs)
+
+
+class MapStack(Routine):
+    """A linear program of one input and one output, applied to every element."""
+
+    program: Program
+
+    @property
+    def name(self):
+        return "map_stack"
+
+    def infer(self, x):
+        return StackType(self.program.output_types[0])
+
+    def evaluate(self, x):
+        function = evaluator(self.program, False)
+        elements = tuple([function(e)[0] for e in x.elements])
+        return Stack(elements, StackType(self.program.output_types[0]))
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), self(*tangents)
+
+    def transpose(self, cotangents, inputs, linear):
+        program, _ = transpose(self.program, (True,), (True,), True)
+        return (MapStack(program)(*cotangents),)
+
+    def batch(self, inputs, batched, axis):
+        program, _ = batch(self.program, (True,), axis)
+        return MapStack(program)(*inputs), True
+
+    def emit(self, build, inputs, outputs):
+        build.map_stack(self, inputs, outputs)
+
+
+def _program_of(primitive, type):
+    """The program that applies one primitive."""
+    x, y = Variable(type), Variable(primitive.infer(type))
+    return Program((x,), (Equation(primitive, (x,), (y,)),), (y,), primitive.name)
 
 
 class AddStacks(Routine):

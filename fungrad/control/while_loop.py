@@ -11,7 +11,7 @@ from fungrad.control.programs import (
     spread,
     used_inputs,
 )
-from fungrad.control.scan import Scan, widened
+from fungrad.control.scan import Scan, type_of_value, widened
 from fungrad.control.stack import Stack, StackType
 from fungrad.core.errors import ShapeError
 from fungrad.core.primitive import Routine
@@ -246,7 +246,7 @@ class While(Routine):
             one = select(is_active, np.int64(1), np.int64(0))
             return [*kept, add(counts, one), *result[n:]]
 
-        types = [*map(_type, first), *map(_type, second), *map(_type, carry), _type(rows)]
+        types = [*map(type_of_value, first), *map(type_of_value, second), *map(type_of_value, carry), type_of_value(rows)]
         program = recorded(goes_on, types, "condition")
         stepped = recorded(step, types, self.body.name)
         loop = While(program, stepped, c + s, c + s, self.records)
@@ -260,24 +260,27 @@ class While(Routine):
         build.while_loop(self, inputs, outputs)
 
 
-def _type(x):
-    return x.type if hasattr(x, "type") else ArrayType(np.shape(x), x.dtype)
-
-
 def where_rows(is_active, new, old):
-    """Rows of `new` where active, of `old` elsewhere."""
-    return [
-        select(Broadcast(tuple(x.shape), (0,))(is_active) if x.ndim > 1 else is_active, x, y)
-        for x, y in zip(new, old, strict=True)
-    ]
+    """Rows of `new` where active, of `old` elsewhere; of two stacks one has no elements."""
+    return [_where_rows(is_active, x, y) for x, y in zip(new, old, strict=True)]
+
+
+def _where_rows(is_active, x, y):
+    kind = type_of_value(x)
+    if isinstance(kind, StackType):
+        return kind.add(x, y)
+    return select(Broadcast(kind.shape, (0,))(is_active) if kind.ndim > 1 else is_active, x, y)
 
 
 def borrowed(values, batched, is_active, axis):
-    """Batched values whose inactive rows are replaced by the first active row."""
+    """Batched values whose inactive rows are replaced by the first active row.
+
+    Stacks stay as they are: inactive rows of theirs were computed on borrowed values already.
+    """
     donor = ArgExtremum(0, True)(is_active)
     result = []
     for x, is_batched in zip(values, batched, strict=True):
-        if is_batched:
+        if is_batched and not isinstance(type_of_value(x), StackType):
             row = Gather((0,), "clip")(x, donor)
             wide = Broadcast(tuple(x.shape), tuple(range(1, x.ndim)))(row)
             (x,) = where_rows(is_active, [x], [wide])
@@ -303,12 +306,12 @@ def masked_scan(scan, inputs, batched, axis):
         is_active = less(number, heights)
         result = run(body, [*fixed, *state, *rows])
         kept = where_rows(is_active, result[:n], state)
-        made = where_rows(is_active, result[n:], [zeros(_type(y)) for y in result[n:]])
+        made = where_rows(is_active, result[n:], [zeros(type_of_value(y)) for y in result[n:]])
         return [number + (-1 if scan.reverse else 1), *kept, *made]
 
     types = [v.type for v in body.inputs]
     program = recorded(
-        step, [_type(counts), *types[:s], COUNT, *types[s:]], scan.body.name
+        step, [type_of_value(counts), *types[:s], COUNT, *types[s:]], scan.body.name
     )
     loop = Scan(program, s + 1, n + 1, None, scan.reverse)
     results = loop(total, counts, *constants, start, *carry, *xs)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fungrad.core.program import derived
+from fungrad.core.types import ArrayType
 from fungrad.primitives.collectives import Collective
 from fungrad.primitives.movement import Broadcast
 from fungrad.transforms.interpret import (
@@ -47,15 +48,19 @@ def batch(program, batched, axis, forced=None):
         for k, v in enumerate(program.outputs):
             value, is_wide = values.read(v), v in wide
             if forced is not None and forced[k] and not is_wide:
-                kept = tuple(range(1, len(v.type.shape) + 1))
-                (value,) = record(
-                    recording, Broadcast((axis.size, *v.type.shape), kept), (value,)
-                )
+                (value,) = record(recording, broadcast(v.type, axis.size), (value,))
                 is_wide = True
             outputs.append(value)
             out_batched.append(is_wide)
         result = finish(recording, outputs, program)
     return result, tuple(out_batched)
+
+
+def broadcast(type, size):
+    """The primitive that puts a batch axis in front of a value of a type."""
+    if not isinstance(type, ArrayType):
+        return type.broadcast(size)
+    return Broadcast((size, *type.shape), tuple(range(1, type.ndim + 1)))
 
 
 def batch_equation(recording, primitive, inputs, batched, axis):
