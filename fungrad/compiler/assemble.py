@@ -58,7 +58,9 @@ def assemble(program):
     inputs = [parameters.input(v, names[v]) for v in program.inputs]
     outputs, made = _plan_outputs(program)
     destinations = {v: parameters.output(v, i) for v, i in made.items() if v.type.shape}
-    lowering = Lowering(entry, program, inputs, destinations, is_tiny)
+    lowering = Lowering(entry, program, inputs, MOST_LOCALS if is_tiny else 0)
+    for v, view in destinations.items():
+        lowering.settle(v, view)
     lowering.run()
     for v, number in made.items():
         given = lowering.representation(v)

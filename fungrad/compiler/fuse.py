@@ -23,6 +23,8 @@ _EXPENSIVE = 20  # one elementary function; see views.cost_of
 _WORTH_STORING = 8  # what is computed again for every repetition of a broadcast value
 _MOST_EQUATIONS = 120  # in one kernel: compile time grows faster than its size
 _MOST_ROOTS = 12
+_MOST_STATEMENTS = 800  # of scalars in a loop body
+_MOST_UNROLLED = 64  # elements of a reduction that is written out
 _MOST_LEAVES = 4  # arrays that are read again where a shared value is computed twice
 
 
@@ -34,6 +36,13 @@ class Group:
     equations: list = field(default_factory=list)
     at_index: set = field(default_factory=set)  # variables at the loop's own index
     inlined: set = field(default_factory=set)  # variables computed inside, at any index
+    reads: dict = field(default_factory=dict)  # stored variables, in order
+    elsewhere: set = field(default_factory=set)  # those that are read at another index
+
+    @property
+    def outputs(self):
+        """The variables that the group stores."""
+        return tuple([v for e in self.equations for v in e.outputs])
 
 
 @dataclass(eq=False)
@@ -42,6 +51,13 @@ class Single:
 
     equation: object
     is_local: bool  # its output becomes local variables
+    reads: dict  # stored variables, in order
+    elsewhere: set  # those that the routine does not begin with
+
+    @property
+    def outputs(self):
+        """The variables that the equation makes."""
+        return self.equation.outputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,15 +71,28 @@ class Schedule:
 
 
 @derived
-def fuse(program, explodes):
-    """The schedule of a program; with `explodes`, small arrays become local variables."""
-    return _Fusion(program, explodes).schedule()
+def fuse(program, most_locals):
+    """The schedule of a program; arrays of up to `most_locals` elements become local variables."""
+    return _Fusion(program, most_locals).schedule()
+
+
+@derived
+def fitting_locals(program):
+    """The largest arrays of a loop body that become local variables.
+
+    Every element is a statement, so it is less than `MOST_LOCALS` where that makes too many.
+    """
+    sizes = [getattr(v.type, "size", 0) for e in program.equations for v in e.outputs]
+    for most in (MOST_LOCALS, 9, 4, 1):
+        if sum(n for n in sizes if n <= most) <= _MOST_STATEMENTS:
+            return most
+    return 0
 
 
 class _Fusion:
-    def __init__(self, program, explodes):
+    def __init__(self, program, most_locals):
         self.program = program
-        self.explodes = explodes
+        self.most_locals = most_locals
         self.maker = {v: e for e in program.equations for v in e.outputs}
         self.position = {e: i for i, e in enumerate(program.equations)}
         self.stored = set(program.inputs)
@@ -87,7 +116,8 @@ class _Fusion:
 
     def has_local_size(self, v):
         """Whether the value is a scalar, or an array to be exploded into scalars."""
-        return not v.type.shape or (self.explodes and v.type.size <= MOST_LOCALS)
+        size = getattr(v.type, "size", None)  # a stack has none
+        return size is not None and (not v.type.shape or size <= self.most_locals)
 
     def is_stored(self, v):
         return v in self.stored or type(v) is Literal
@@ -103,17 +133,17 @@ class _Fusion:
                 self.stored.update(equation.outputs)
             return
         self.stored.update(equation.outputs)
-        if small and self.is_unrolled(equation):
+        if small and isinstance(equation.primitive, Reduction) and self.is_unrolled(equation):
             self.local.update(equation.outputs)
 
     def is_unrolled(self, equation):
-        """Whether a reduction or routine is written out as scalar statements."""
-        operands = [v for v in equation.inputs if type(v) is Variable]
-        if not all(v in self.local for v in operands):
+        """Whether a reduction of few scalars is written out as scalar statements."""
+        (operand,) = equation.inputs
+        if operand.type.size > _MOST_UNROLLED or not self.most_locals:
             return False
-        if isinstance(equation.primitive, Reduction):
-            return True
-        return hasattr(equation.primitive, "unrolled")
+        uses = _Uses()
+        self._follow(operand, True, uses)
+        return uses.stored.keys() <= self.local
 
     def _store_operands(self, equation):
         """Store those operands that this equation should not compute while it reads them."""
@@ -172,11 +202,14 @@ class _Fusion:
             if equation.outputs and not set(equation.outputs) & self.stored:
                 continue
             is_local = bool(equation.outputs) and set(equation.outputs) <= self.local
-            if is_local or not isinstance(equation.primitive, Pointwise | Reduction):
+            is_alone = not isinstance(equation.primitive, Pointwise | Reduction)
+            if is_local or is_alone:
                 uses = _Uses()
-                for v in equation.inputs:
-                    self._follow(v, False, uses)
-                graph.add(Single(equation, is_local), uses.stored, equation.outputs)
+                begins = getattr(equation.primitive, "begins_with", None)
+                for number, v in enumerate(equation.inputs):
+                    self._follow(v, number == begins and v in self.stored, uses)
+                step = Single(equation, is_local, uses.stored, uses.elsewhere)
+                graph.add(step, uses.stored, equation.outputs)
             else:
                 self._place(equation, graph)
         return graph.ordered(), self._shared(graph)
@@ -201,7 +234,7 @@ class _Fusion:
             if at_index:
                 uses.at_index.add(v)
             if v in self.stored:
-                uses.stored.add(v)
+                uses.stored[v] = None
                 if not at_index:
                     uses.elsewhere.add(v)
                 continue
@@ -225,6 +258,8 @@ class _Fusion:
         group.equations.append(equation)
         group.at_index |= uses.at_index
         group.inlined |= uses.inlined
+        group.reads.update(uses.stored)
+        group.elsewhere |= uses.elsewhere
         if operand is None:
             group.at_index.add(equation.outputs[0])
         graph.extend(group, uses.stored, equation.outputs)
@@ -239,7 +274,7 @@ class _Fusion:
         if len(group.inlined | uses.inlined) > _MOST_EQUATIONS:
             return False
         sums = {e.outputs[0] for e in group.equations if isinstance(e.primitive, Reduction)}
-        return not sums & uses.stored and graph.may_need(group, uses.stored - made)
+        return not sums & uses.stored.keys() and graph.may_need(group, uses.stored.keys() - made)
 
     def _shared(self, graph):
         """Values that several groups compute, although that is expensive: the last of each."""
@@ -271,7 +306,8 @@ class _Uses:
     """What a kernel reads: `stored` of it `elsewhere` than at the loop's index; `inlined`."""
 
     def __init__(self):
-        self.at_index, self.stored, self.elsewhere = set(), set(), set()
+        self.stored = {}  # in the order in which they are met
+        self.at_index, self.elsewhere = set(), set()
         self.inlined, self.seen = set(), set()
 
 

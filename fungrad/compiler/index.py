@@ -105,8 +105,8 @@ class IndexBuilder(Builder):
 
     def call(self, word, dtype, *operands, attribute=None):
         """The word applied to operands; index arithmetic simplified by what ranges say."""
-        if word == "stop_gradient":
-            return operands[0]
+        if word in _SHORT_FORMS:
+            return _SHORT_FORMS[word](*operands)
         if len(operands) == 2 and operands[0].dtype == INDEX and operands[1].dtype == INDEX:
             simple = self._simplified(word, *operands)
             if simple is not None:
@@ -273,6 +273,8 @@ class IndexBuilder(Builder):
         return low, high
 
 
+#: Words of primitives that are no words of scalar expressions.
+_SHORT_FORMS = {"stop_gradient": lambda x: x, "square": lambda x: x * x}
 _UNKNOWN = (-np.inf, np.inf)
 _QUOTIENTS = ("floor_divide", "index_divide")
 _REMAINDERS = ("remainder", "index_remainder")

@@ -255,9 +255,12 @@ class _Nest:
         self.accumulators = {}
 
     def _named_nodes(self):
-        """What gets a name: what an inner loop reads, and the values of equations."""
+        """What gets a name: what an inner loop reads, the values of equations, and what is read
+        through a pointer that is also written, before that happens."""
         named = {}
         for node in self.order:
+            if node.op == "load" and node.attribute in self.pointers:
+                named[node] = ""
             for x in node.operands:
                 if self.depth[x] < self.depth[node] and x.operands:
                     named.setdefault(x, "")

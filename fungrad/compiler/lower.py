@@ -8,12 +8,13 @@ import numpy as np
 
 from fungrad.compiler.copy import contiguous
 from fungrad.compiler.fuse import Group, fuse
+from fungrad.compiler.homes import Homes
 from fungrad.compiler.index import IndexBuilder
 from fungrad.compiler.kernels import LoopNest, combined
 from fungrad.compiler.routines import RoutineBuilder
 from fungrad.compiler.scalar import INDEX, Builder, constant
 from fungrad.compiler.statements import Let
-from fungrad.compiler.views import row_major, source_of, whole
+from fungrad.compiler.views import View, row_major, source_of, whole
 from fungrad.core.primitive import Pointwise, Reduction
 from fungrad.core.program import Literal, variable_names
 
@@ -23,25 +24,45 @@ _build = Builder()
 class Lowering:
     """Writes the statements of a program into an entry.
 
-    `inputs` are the representations of the program's inputs: a View, or a tuple of scalars, one
-    per element. `destinations` maps output variables to the views that they are to be written to.
+    `inputs` are the representations of the program's inputs: a View, a tuple of scalars, one per
+    element, or a stack. Arrays of up to `most_locals` elements become local variables.
     """
 
-    def __init__(self, entry, program, inputs, destinations, explodes):
+    def __init__(self, entry, program, inputs, most_locals):
         self.entry = entry
         self.program = program
-        self.schedule = fuse(program, explodes)
-        self.destinations = destinations
+        self.most_locals = most_locals
+        self.schedule = fuse(program, most_locals)
+        self.homes = Homes(program, self.schedule)
+        self.destinations = {}
         self.names = variable_names(program)
         self.views = {}
         self.locals = {}
+        self.stacks = {}
         for v, given in zip(program.inputs, inputs, strict=True):
-            (self.locals if isinstance(given, tuple) else self.views)[v] = given
+            self.represent(v, given)
+
+    def represent(self, v, given):
+        """Let a representation stand for a variable."""
+        if isinstance(given, View):
+            self.views[v] = given
+        else:
+            (self.locals if isinstance(given, tuple) else self.stacks)[v] = given
+
+    def settle(self, output, view, occupant=None):
+        """Let an output be written to a place, and what it is made from where that is possible.
+
+        `occupant` is an input of the program that lives in the place at first.
+        """
+        for v in self.homes.chain(output, occupant):
+            self.destinations[v] = view
 
     def run(self):
         """Write all statements; return the representations of the outputs."""
+        for v in self.program.inputs:
+            if v in self.views and self._is_local_size(v):
+                self._let(v, self.elements(self.views[v], v.type.shape))
         for step in self.schedule.steps:
-            self.time = self.entry.time
             if isinstance(step, Group):
                 self._group(step)
             elif step.is_local:
@@ -50,11 +71,23 @@ class Lowering:
                 self._routine(step.equation)
         return [self.representation(v) for v in self.program.outputs]
 
+    def _is_local_size(self, v):
+        return v.type.size <= self.most_locals
+
     def representation(self, v):
-        """What stands for a variable or literal: a tuple of scalars, or a view."""
+        """What stands for a variable or literal: a tuple of scalars, a view, or a stack."""
         if type(v) is Literal:
             return (self.literal(v),)
-        return self.locals[v] if v in self.locals else self.views[v]
+        for known in (self.locals, self.views, self.stacks):
+            if v in known:
+                return known[v]
+        return self.operand_view(v)
+
+    def elements(self, view, shape):
+        """The elements of a view as scalars, loaded now."""
+        strides = np.array(view.strides, dtype=int)
+        positions = [view.offset + int(np.dot(i, strides)) for i in np.ndindex(*shape)]
+        return [self.entry.load_element(view, self.entry.integer(p)) for p in positions]
 
     # ---- what kernels ask for
 
@@ -89,7 +122,7 @@ class Lowering:
             view = whole(self.entry.workspace(type.dtype, type.size), type.shape)
         strides = np.array(view.strides, dtype=int)
         for number, index in enumerate(np.ndindex(*type.shape)):
-            position = view.offset + int(np.dot(index, strides)) if index else view.offset
+            position = view.offset + int(np.dot(index, strides))
             self.entry.store_element(view, self.entry.integer(position), scalars[number])
         return view
 
@@ -112,23 +145,19 @@ class Lowering:
         for equation in group.equations:
             v = equation.outputs[0]
             if not v.type.shape:
-                view = self.views[v]
-                self._let(v, [self.entry.load_element(view, self.entry.integer(view.offset))])
+                self._let(v, self.elements(self.views[v], ()))
 
     def _locals(self, equation):
-        """Scalar statements, one per element of the outputs."""
+        """Scalar statements, one per element of the output."""
         primitive = equation.primitive
         elements = _Elements(self, equation)
-        if isinstance(primitive, Pointwise):
-            shape = equation.outputs[0].type.shape
-            values = [[elements.own(at) for at in _indices(shape)]]
-        elif isinstance(primitive, Reduction):
-            values = [elements.reduced()]
+        (v,) = equation.outputs
+        if isinstance(primitive, Reduction):
+            values = elements.reduced()
         else:
-            values = elements.unrolled()
+            values = [elements.own(at) for at in _indices(v.type.shape)]
         elements.write_checks()
-        for v, scalars in zip(equation.outputs, values, strict=True):
-            self._let(v, scalars, self.remark(v))
+        self._let(v, values, self.remark(v))
 
     def _let(self, v, scalars, remark=""):
         """Names for the elements of a value that are expressions."""
@@ -144,24 +173,22 @@ class Lowering:
         self.locals[v] = tuple(named)
 
     def _routine(self, equation):
-        build = RoutineBuilder(self, equation)
-        build.run()
+        RoutineBuilder(self, equation).run()
         for v in equation.outputs:
-            if not v.type.shape and v not in self.locals:
-                view = self.view(v)
-                self._let(v, [self.entry.load_element(view, self.entry.integer(view.offset))])
+            if v in self.views and not v.type.shape:
+                self._let(v, self.elements(self.views[v], ()))
 
     def operand_view(self, v):
         """The view of an operand of a routine, also through movements."""
-        if type(v) is Literal or v in self.schedule.stored:
-            if type(v) is Literal:
-                return self.written_out((self.literal(v),), v.type)
+        if type(v) is Literal:
+            return self.written_out((self.literal(v),), v.type)
+        if v in self.schedule.stored:
             return self.view(v)
         source, offset, strides = source_of(v, self._is_stored, self.schedule.maker)
         base = self.view(source)
         if not base.is_contiguous:
             base = contiguous(self.entry, base)
-        return type(base)(base.buffer, base.offset + offset, v.type.shape, strides)
+        return View(base.buffer, base.offset + offset, v.type.shape, strides)
 
     def _is_stored(self, v):
         return v in self.schedule.stored or type(v) is Literal
@@ -222,13 +249,6 @@ class _Elements:
         identity = constant(reduction.identity(dtype), dtype)
         shape = tuple([v.type.shape[a] for a in kept])
         return [totals.get(at, identity) for at in _indices(shape)]
-
-    def unrolled(self):
-        """The elements of a routine of few elements, written out."""
-        types = [v.type for v in self.equation.inputs]
-        return self.equation.primitive.unrolled(
-            self.build, lambda i, at: self.element(self.equation.inputs[i], _constants(at)), types
-        )
 
     def write_checks(self):
         """Return an error code where a condition that a primitive requires does not hold."""

@@ -71,7 +71,8 @@ def _caller(assembly, entry):
     for name, v in zip(inputs, assembly.program.inputs, strict=True):
         if v.type.shape:
             lines.append(f"if not {name}.flags.carray: {name} = plain({name})")
-    passed, returned, results = list(inputs), [], 0
+    passed, returned = list(inputs), []
+    results = sum(kind == "result" for kind, _ in assembly.outputs)
     for number, (kind, what) in enumerate(assembly.outputs):
         if kind == "array":
             namespace[f"shape{number}"], namespace[f"dtype{number}"] = what.shape, what.dtype
@@ -79,8 +80,7 @@ def _caller(assembly, entry):
             passed.append(f"out{number}")
             returned.append(f"out{number}")
         elif kind == "result":
-            returned.append("result")
-            results += 1
+            returned.append(f"result[{what}]" if results > 1 else "result")
         elif kind == "literal":
             namespace[f"value{number}"] = what
             returned.append(f"value{number}")
@@ -89,9 +89,6 @@ def _caller(assembly, entry):
             type = assembly.program.outputs[number].type
             returned.append(f"array({source})" if type.shape else source)
     lines += _call_lines(assembly, passed, results, namespace)
-    if results > 1:
-        numbers = iter(range(results))
-        returned = [f"result[{next(numbers)}]" if r == "result" else r for r in returned]
     lines.append(f"return [{', '.join(returned)}]")
     source = f"def call({', '.join(inputs)}):\n    " + "\n    ".join(lines)
     exec(source, namespace)

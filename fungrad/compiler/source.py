@@ -66,7 +66,7 @@ class _Printer:
         """The text of an expression that stands alone or between commas."""
         for node in topological_order_until(scalar, self.names):
             if node is not scalar and node.operands and self._is_named(node, indent):
-                name = f"t{self.count}_"
+                name = f"u{self.count}"
                 self.count += 1
                 self.line(indent, f"{name} = {self._expression(node)}")
                 self.names[node] = name

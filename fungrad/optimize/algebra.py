@@ -112,14 +112,7 @@ def _quotient(equation, inputs, result):
     x, y = inputs
     if is_literal(y, 1):
         return x
-    if type(y) is Literal and y.type.dtype.kind == "f" and _is_power_of_two(y.value):
-        return result.add(e.multiply, [x, Literal(1 / y.value, y.type.dtype)], equation.source)
     return None
-
-
-def _is_power_of_two(value):
-    fraction, exponent = np.frexp(abs(value))
-    return fraction == 0.5 and abs(exponent) < 100
 
 
 def _strong_product(equation, inputs, result):

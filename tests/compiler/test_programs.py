@@ -493,7 +493,8 @@ def test_random_programs(dtype, data):
         chosen = data.draw(st.lists(st.sampled_from(range(len(random.values))), min_size=1))
         return [random.values[i] for i in chosen] + random.values[-2:]
 
-    program = recorded(f, *values)
+    program, captured = trace(f, [type_of(x) for x in values], "jit of f")
+    values += captured
     with np.errstate(all="ignore"):
         expected = evaluate(program, values)
         results = compile_program(program)(*values)

@@ -1,0 +1,72 @@
+"""Values computed where they have to end up: memory taken over from an operand that dies.
+
+An output of a program has a place that is given from outside. Its operand may already live there,
+if it dies in the step that makes the output and that step reads it element by element, or begins
+with it (a scatter begins with its operand). So a chain of updates works in one piece of memory.
+"""
+
+from fungrad.compiler.fuse import Group
+from fungrad.core.primitive import Reduction
+from fungrad.core.program import Variable
+
+
+class Homes:
+    """Where the stored values of a schedule may live, beyond memory of their own."""
+
+    def __init__(self, program, schedule):
+        self.schedule = schedule
+        self.outputs = set(program.outputs)
+        self.inputs = set(program.inputs)
+        self.made_in, self.last_use = {}, {}
+        for number, step in enumerate(schedule.steps):
+            for v in step.outputs:
+                self.made_in[v] = number
+            for v in step.reads:
+                self.last_use[v] = number
+        end = len(schedule.steps)
+        self.last_use.update({v: end for v in self.outputs if type(v) is Variable})
+
+    def may_replace(self, old, new):
+        """Whether `new` can be written over the input `old`, for which nobody waits any more."""
+        if old.type is not new.type or new not in self.made_in:
+            return False
+        last, made = self.last_use.get(old, -1), self.made_in[new]
+        return last < made or last == made and self._is_in_place(made, old, new)
+
+    def chain(self, output, occupant=None):
+        """The values that can live where `output` has to end up, `output` first.
+
+        `occupant` is an input that lives there at first.
+        """
+        found = [output]
+        while True:
+            made = self.made_in[found[-1]]
+            operand = self._dying_operand(made, found[-1])
+            if operand is None or operand in self.inputs:
+                return found
+            if occupant is not None and not self.may_replace(occupant, operand):
+                return found
+            found.append(operand)
+
+    def _dying_operand(self, number, output):
+        for v in self.schedule.steps[number].reads:
+            is_fit = v.type is output.type and v in self.schedule.stored
+            if is_fit and self.last_use[v] == number and v not in self.outputs:
+                if (v in self.made_in or v in self.inputs) and self._is_in_place(number, v, output):
+                    return v
+        return None
+
+    def _is_in_place(self, number, old, new):
+        """Whether a step may write `new` through the pointer that it reads `old` by."""
+        step = self.schedule.steps[number]
+        if isinstance(step, Group):
+            maker = self.schedule.maker[new]
+            return old not in step.elsewhere and not isinstance(maker.primitive, Reduction)
+        equation = step.equation
+        begins = getattr(equation.primitive, "begins_with", None)
+        return (
+            not step.is_local
+            and begins is not None
+            and equation.inputs[begins] is old
+            and old not in step.elsewhere
+        )
