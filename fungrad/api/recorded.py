@@ -77,6 +77,7 @@ class Recorded:
 
     def __init__(self, function, operands, weak, call, title):
         recording = self.recording = Recording(title)
+        recording.function = function
         with recording:
             tracers = []
             for x, is_weak in zip(operands, weak, strict=True):

@@ -117,6 +117,7 @@ class Recording:
 
     def __init__(self, title, hides_values=False, takes_constants=False):
         self.title = title
+        self.function = None  # the user's function, for error texts
         self.hides_values = hides_values
         self.takes_constants = takes_constants
         self.parent = None
@@ -203,7 +204,8 @@ class Recording:
         """Raise LeakedTracerError when a tracer of this recording is used after its end."""
         if not self.is_open:
             raise LeakedTracerError(
-                f"{describe_slot(self, tracer.id)} was used after {self.title} had ended. "
+                f"{describe_slot(self, tracer.id)} was used after {self.title}"
+                f"{definition_line(self.function)} had ended. "
                 "Return it from the function as an output (has_aux=True carries extra outputs) "
                 "instead of storing it"
             )
@@ -227,7 +229,11 @@ class Recording:
         if primitive.is_deferred or not self.is_evaluated:
             if primitive.is_deferred or any(v is UNKNOWN or v is DEFERRED for v in operands):
                 return self._record_unevaluated(entry, first, operands)
-        result = primitive.evaluate(*operands)
+        try:
+            result = primitive.evaluate(*operands)
+        except (TypeError, ValueError):
+            infer_outputs(primitive, [type_of(v) for v in operands])  # raises in fungrad's terms
+            raise
         self.entries.append(entry)
         self.firsts.append(first)
         if not primitive.has_many_outputs:
@@ -524,6 +530,12 @@ def user_line():
             return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
         frame = frame.f_back
     return None
+
+
+def definition_line(function):
+    """" (defined at file:line)" for a Python function, else ""."""
+    code = getattr(function, "__code__", None)
+    return f" (defined at {code.co_filename}:{code.co_firstlineno})" if code else ""
 
 
 def describe_slot(recording, id):

@@ -23,6 +23,7 @@ def known(x, what, instead):
     raise UnknownValueError(
         f"{what} needs a value that does not exist while {recording.title} is traced: "
         f"{describe_slot(recording, x.id)} is known only when the program runs; {instead}"
+        f"{way_out(recording.title)}"
     )
 
 
@@ -48,16 +49,26 @@ def carries_derivative(x):
     return False
 
 
+def way_out(title):
+    """What makes a value known to the transform that hides it, for error texts."""
+    if title.startswith("jit"):
+        return ", or pass the argument as static (static_argnums)"
+    if title.startswith("vmap"):
+        return ", or pass the argument to all elements (in_axes=None)"
+    return ", or compute the value before and close over it"
+
+
 def converted(x, what, instead):
     """The value for a conversion that drops derivatives; LostDerivativeError where there is one."""
+    recording = x.recording
+    recording.require_open(x)
     if x.dtype.kind in "fc" and x.is_known and carries_derivative(x):
-        recording = x.recording
         raise LostDerivativeError(
             f"{what} would drop the derivative of {describe_slot(recording, x.id)} inside "
             f"{recording.title}; {instead}, or convert stop_gradient(x) where no derivative is "
             "wanted"
         )
-    return known(x, what, f"{instead}, or pass the argument as static (static_argnums)")
+    return known(x, what, instead)
 
 
 _FUNCTIONS = (
@@ -69,12 +80,11 @@ _ARRAYS = (
     "to be written to is made with fungrad.numpy.zeros, array or zeros_like"
 )
 _BRANCHES = (
-    "use fungrad.numpy.where(condition, x, y), lax.cond or lax.while_loop, or pass the argument "
-    "as static (static_argnums)"
+    "use fungrad.numpy.where(condition, x, y), lax.cond or lax.while_loop"
 )
 _SIZES = (
-    "use lax.fori_loop or an index array, or pass the argument as static (static_argnums); a "
-    "plain array is indexed as fungrad.numpy.asarray(a)[i]"
+    "use lax.fori_loop or an index array (a plain array is indexed as "
+    "fungrad.numpy.asarray(a)[i])"
 )
 
 
