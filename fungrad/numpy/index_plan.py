@@ -105,7 +105,7 @@ def plan(shape, index, mode="raise"):
     With another mode than "raise", integers and index arrays may lie outside.
     Raises IndexError, OutOfBoundsError, BooleanIndexError.
     """
-    return _Reader(shape, mode).read(index)
+    return _Reader(shape, "clip" if mode == "promise_in_bounds" else mode).read(index)
 
 
 class _Reader:
@@ -248,7 +248,7 @@ class _Reader:
     def gather_mode(self):
         if self.mode == "raise" and not any(type(i) is Tracer for i in self.indices):
             return "clip"  # within bounds, as was seen above
-        return {"fill": "drop", "promise_in_bounds": "clip"}.get(self.mode, self.mode)
+        return "drop" if self.mode == "fill" else self.mode
 
     def placed(self):
         """The index arrays in their common shape, and the order that puts their axes in place."""

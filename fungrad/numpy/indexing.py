@@ -56,8 +56,12 @@ def updated(y, index, value):
     """A copy of `y` (traced or not) in which `y[index]` is `value`."""
     value = fitting(value, y.dtype)
     mask = _mask(index)
-    if mask is not None and np.ndim(value) <= max(y.ndim - mask.ndim, 0):
-        return _where(y, mask, value)
+    if mask is not None:
+        rest = max(y.ndim - mask.ndim, 0)
+        if np.ndim(value) == rest + 1 and value.shape[0] == 1:
+            value = Reshape(value.shape[1:])(value)
+        if np.ndim(value) <= rest:
+            return _where(y, mask, value)
     how = plan(tuple(y.shape), index)
     return write(y, how, spread(value, how.result))
 
