@@ -31,7 +31,9 @@ __getattr__, __dir__, __all__ = lazy_names(
         ),
         "api.vectorize": ("vmap",),
         "api.jitting": ("clear_caches", "disable_jit", "jit"),
-        "api.custom": ("closure_convert", "custom_gradient", "custom_jvp", "custom_vjp"),
+        "api.custom_jvp": ("custom_jvp",),
+        "api.custom_vjp": ("custom_gradient", "custom_vjp"),
+        "api.closing": ("closure_convert",),
         "api.checkpointing": ("checkpoint", "checkpoint_policies", "remat"),
         "api.inspecting": (
             "ShapeDtypeStruct",

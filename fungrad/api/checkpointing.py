@@ -2,8 +2,7 @@
 
 from functools import wraps
 
-from fungrad.api.closing import close, operands_of
-from fungrad.api.control_flow import _finished
+from fungrad.api.closing import close, finished, operands_of
 from fungrad.api.recorded import function_name
 from fungrad.control.checkpoint import Checkpoint
 from fungrad.core.tracing import state
@@ -118,7 +117,7 @@ def checkpoint(fun=None, *, prevent_cse=True, policy=None, static_argnums=()):
 
         closed = close(call, types, weak, title)
         results = Checkpoint(closed.program, policy)(*closed.captures, *values)
-        return closed.tree.unflatten(_finished(results))
+        return closed.tree.unflatten(finished(results))
 
     return checkpointed
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fungrad.api.recorded import is_numeric, operand_of
+from fungrad.api.recorded import function_name, is_numeric, operand_of, owned
 from fungrad.control.programs import rearranged, recorded
 from fungrad.core.program import Program
 from fungrad.core.tracing import UNKNOWN, Recording, Tracer, run
@@ -140,3 +140,34 @@ def promoted(type, weak, other, other_weak):
 
 
 _RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
+
+
+def finished(results):
+    """Results for the user: arrays of their own outside a trace."""
+    results = list(results)
+    return results if any(type(r) is Tracer for r in results) else owned(results)
+
+
+def closure_convert(fun, *example_args):
+    """`fun` without closed-over traced values, and these values to pass after its arguments.
+
+    >>> f, values = closure_convert(lambda x: x * 2.0, 1.0)
+    >>> f(3.0, *values)
+    np.float64(6.0)
+    """
+    leaves, tree = flatten(example_args)
+    _, types, weak = operands_of(leaves)
+    closed = close(
+        lambda *v: fun(*tree.unflatten(v)), types, weak, f"closure_convert of {function_name(fun)}"
+    )
+    traced = [i for i, c in enumerate(closed.captures) if type(c) is Tracer]
+    hoisted = [closed.captures[i] for i in traced]
+
+    def converted(*args_and_values):
+        args = args_and_values[: len(example_args)]
+        values = iter(args_and_values[len(example_args) :])
+        captures = [next(values) if i in traced else c for i, c in enumerate(closed.captures)]
+        operands, _, _ = operands_of(flatten(args)[0])
+        return closed.tree.unflatten(finished(run(closed.program, [*captures, *operands])))
+
+    return converted, hoisted

@@ -8,13 +8,14 @@ from fungrad.api.closing import (
     close,
     convert_operand,
     converting,
+    finished,
     leaf_paths,
     operands_of,
     promoted,
     type_of_operand,
     with_captures_of,
 )
-from fungrad.api.recorded import function_name, operand_of, owned
+from fungrad.api.recorded import function_name, operand_of
 from fungrad.control.cond import Cond
 from fungrad.control.scan import Scan
 from fungrad.control.while_loop import While
@@ -25,12 +26,6 @@ from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import Convert, less
 
 INT64 = np.dtype(np.int64)
-
-
-def _finished(results):
-    """Results for the user: arrays of their own outside a trace."""
-    results = list(results)
-    return results if any(type(r) is Tracer for r in results) else owned(results)
 
 
 # ---- cond
@@ -108,7 +103,7 @@ def _choose(index, branches, operands, name):
             dtypes[i] = common.dtype
     programs, captures = with_captures_of(first, closed[1:])
     programs = tuple([converting(p, dtypes) for p in programs])
-    return first.tree.unflatten(_finished(Cond(programs)(index, *captures, *values)))
+    return first.tree.unflatten(finished(Cond(programs)(index, *captures, *values)))
 
 
 # ---- loops with a carry
@@ -205,7 +200,7 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     elements = [ArrayType(t.shape[1:], t.dtype) for t in row_types]
     program, closed, carry, _, tree = _closed_body(call, init, (elements, row_weak), title)
     loop = Scan(program, len(closed.captures), k, n, bool(reverse))
-    results = _finished(loop(*closed.captures, *carry, *rows))
+    results = finished(loop(*closed.captures, *carry, *rows))
     y_tree = closed.tree.children()[1]
     return tree.unflatten(results[:k]), y_tree.unflatten(results[k:])
 
@@ -231,7 +226,7 @@ def while_loop(cond_fun, body_fun, init_val):
     condition = converting(goes_on.program, [np.dtype(bool)])
     loop = While(condition, program, len(goes_on.captures), len(closed.captures))
     results = loop(*goes_on.captures, *closed.captures, *carry)
-    return tree.unflatten(_finished(results))
+    return tree.unflatten(finished(results))
 
 
 def fori_loop(lower, upper, body_fun, init_val):
@@ -265,7 +260,7 @@ def fori_loop(lower, upper, body_fun, init_val):
                      [False] * (1 + len(types)), "the condition of fori_loop")
         loop = While(test.program, program, 1, len(closed.captures))
         results = loop(last, *closed.captures, *carry)
-    return tree.unflatten(_finished(results)[1:])
+    return tree.unflatten(finished(results)[1:])
 
 
 def map(f, xs, *, batch_size=None):

@@ -1,0 +1,148 @@
+"""custom_jvp: a function with a forward rule of the user's own; reverse mode transposes it.
+
+Rules are recorded when the function is called inside a trace, beside the function itself.
+"""
+
+from functools import update_wrapper
+
+from fungrad.api.closing import close, finished, with_captures_of
+from fungrad.api.custom_rules import (
+    Arguments,
+    arguments_first,
+    as_numbers,
+    attempt,
+    checked,
+    record_custom,
+)
+from fungrad.api.recorded import function_name
+from fungrad.control.custom import CustomJvp, FailedRule
+from fungrad.control.programs import rearranged
+from fungrad.core import tree as trees
+from fungrad.core.errors import CustomRuleError
+from fungrad.core.tracing import UNKNOWN, state
+from fungrad.core.tree import flatten
+
+
+class custom_jvp:
+    """A function with a forward rule of its own; reverse mode transposes the rule.
+
+    Args:
+        fun: the function.
+        nondiff_argnums: positions of arguments without derivative; rules get them first.
+
+    >>> from fungrad import grad
+    >>> @custom_jvp
+    ... def f(x):
+    ...     return x * x
+    >>> @f.defjvp
+    ... def f_jvp(primals, tangents):
+    ...     (x,), (t,) = primals, tangents
+    ...     return f(x), 100.0 * t
+    >>> grad(f)(3.0)
+    np.float64(100.0)
+    """
+
+    def __init__(self, fun, nondiff_argnums=()):
+        update_wrapper(self, fun, updated=())
+        self.fun = fun
+        self.nondiff_argnums = as_numbers(nondiff_argnums)
+        self.rule = None
+
+    def defjvp(self, jvp, symbolic_zeros=False):
+        """Set the rule: `jvp(primals, tangents) -> (output, tangent)`. Returns `jvp`."""
+        if symbolic_zeros:
+            raise ValueError("custom_jvp: symbolic_zeros=True is not supported; tangents are arrays")
+        self.rule = jvp
+        return jvp
+
+    def defjvps(self, *jvps):
+        """Set one rule per argument: `jvp(tangent, output, *primals)`; None for a zero one."""
+
+        def jvp(*arguments):
+            *static, primals, tangents = arguments
+            y = self(*_merged(static, primals, self.nondiff_argnums))
+            terms = [
+                rule(t, y, *primals)
+                for rule, t in zip(jvps, tangents, strict=True)
+                if rule is not None
+            ]
+            if not terms:
+                return y, trees.map(lambda v: v * 0, y)
+            total = terms[0]
+            for term in terms[1:]:
+                total = trees.map(lambda a, b: a + b, total, term)
+            return y, total
+
+        self.rule = jvp
+
+    def __call__(self, *args, **kwargs):
+        if state.recording is None:
+            return self.fun(*args, **kwargs)
+        name = function_name(self.fun)
+        if self.rule is None:
+            raise CustomRuleError(f"custom_jvp of {name}: no rule was given; call {name}.defjvp")
+        call = Arguments(self.fun, args, kwargs, self.nondiff_argnums)
+        title = f"custom_jvp of {name}"
+        main = close(
+            lambda *v: self.fun(*call.full(v)), call.types, call.weak, title, call.values
+        )
+        rule = attempt(lambda: self._rule(call, main, f"the rule of custom_jvp of {name}"))
+        n, k = len(call.types), 0
+        if isinstance(rule, FailedRule):
+            captures = main.captures
+            program = arguments_first(main.program, len(captures), n)
+            rule_program = rule
+        else:
+            (program, rule_program), captures = with_captures_of(main, [rule])
+            k = len(captures)
+            program = arguments_first(program, k, n)
+            rule_program = rearranged(
+                rule_program,
+                (*range(k, k + n), *range(k), *range(k + n, len(rule_program.inputs))),
+            )
+        primitive = CustomJvp(program, rule_program, n, name)
+        results = record_custom(primitive, [*call.operands, *captures], main)
+        return main.tree.unflatten(finished(results))
+
+    def _rule(self, call, main, title):
+        n = len(call.types)
+
+        def run_rule(*v):
+            primals = call.tree.unflatten(v[:n])
+            static = [call.static[i] for i in sorted(call.static)]
+            result = self.rule(*static, primals, call.tangents(v[n:]))
+            if not isinstance(result, tuple | list) or len(result) != 2:
+                raise CustomRuleError(f"{title} must return (output, tangent), got {result!r:.60}")
+            y, y_tree = flatten(result[0])
+            dy, dy_tree = flatten(result[1])
+            if y_tree != main.tree or dy_tree != main.tree:
+                raise CustomRuleError(
+                    f"{title} returned the structures {y_tree} and {dy_tree}; the function "
+                    f"returns {main.tree}"
+                )
+            out = [checked(x, t, f"{title}: its output") for x, t in zip(y, main.types, strict=True)]
+            moved = [
+                checked(x, t, f"{title}: its tangent")
+                for x, t in zip(dy, main.types, strict=True)
+                if t.is_differentiable
+            ]
+            return [*out, *moved]
+
+        tangents = call.tangent_types()
+        return close(
+            run_rule,
+            [*call.types, *tangents],
+            [*call.weak, *[False] * len(tangents)],
+            title,
+            [*call.values, *[UNKNOWN] * len(tangents)],
+        )
+
+
+def _merged(static, primals, numbers):
+    """All arguments in their positions: the non-differentiable ones have the given numbers."""
+    rest, kept = iter(primals), iter(static)
+    total = len(static) + len(primals)
+    return [next(kept) if i in numbers else next(rest) for i in range(total)]
+
+
+__all__ = ["custom_jvp"]

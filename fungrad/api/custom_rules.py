@@ -1,0 +1,102 @@
+"""What custom rules share: the arguments of a call, and rules recorded beside the function."""
+
+import inspect
+
+import numpy as np
+
+from fungrad.api.closing import operands_of
+from fungrad.api.differentiate import matching
+from fungrad.api.recorded import float0, function_name
+from fungrad.control.custom import FailedRule
+from fungrad.control.programs import rearranged
+from fungrad.core.errors import CustomRuleError
+from fungrad.core.tracing import DEFERRED, UNKNOWN, Tracer, state
+from fungrad.core.tree import flatten
+
+
+class Arguments:
+    """The arguments of one call: leaves of the differentiable ones, the others aside."""
+
+    def __init__(self, fun, args, kwargs, nondiff):
+        args = _positional(fun, args, kwargs)
+        self.count = len(args)
+        self.static = {i: args[i] for i in nondiff if i < len(args)}
+        self.moving = tuple([x for i, x in enumerate(args) if i not in self.static])
+        self.leaves, self.tree = flatten(self.moving)
+        self.operands, self.types, self.weak = operands_of(self.leaves)
+        self.values = []
+        for x in self.operands:
+            value = x.recording.values[x.id] if type(x) is Tracer else x
+            self.values.append(x.value if value is DEFERRED else value)
+
+    def full(self, tracers):
+        """All arguments, with tracers for the leaves of the differentiable ones."""
+        moving = iter(self.tree.unflatten(tracers))
+        return [self.static[i] if i in self.static else next(moving) for i in range(self.count)]
+
+    def tangent_types(self):
+        """The types of the leaves that have tangents."""
+        return [t for t in self.types if t.is_differentiable]
+
+    def tangents(self, moving):
+        """The pytree of tangents: given ones, float0 zeros for integers."""
+        moving = iter(moving)
+        leaves = [
+            next(moving) if t.is_differentiable else np.zeros(t.shape, float0) for t in self.types
+        ]
+        return self.tree.unflatten(leaves)
+
+
+def _positional(fun, args, kwargs):
+    """The arguments with keywords moved to their positions, defaults filled in."""
+    if not kwargs:
+        return args
+    try:
+        bound = inspect.signature(fun).bind(*args, **kwargs)
+    except ValueError:
+        raise TypeError(f"{function_name(fun)}: keyword arguments need a signature") from None
+    bound.apply_defaults()
+    if bound.kwargs:
+        raise TypeError(
+            f"{function_name(fun)} has a custom rule, which takes positional arguments only; "
+            f"{', '.join(bound.kwargs)} cannot be passed by position"
+        )
+    return bound.args
+
+
+def as_numbers(nondiff_argnums):
+    if isinstance(nondiff_argnums, int):
+        return (nondiff_argnums,)
+    return tuple(nondiff_argnums)
+
+
+def attempt(build):
+    """What `build` returns, or its error kept for the time when the rule is needed."""
+    try:
+        return build()
+    except Exception as error:
+        return FailedRule(error)
+
+
+def record_custom(primitive, operands, closed):
+    """The equation of a custom function, with its values where the trace knows them."""
+    values = closed.values
+    recording = state.recording
+    if any(v is UNKNOWN or v is DEFERRED for v in values) or recording.hides_values:
+        return primitive(*operands)
+    typed = [np.asarray(v)[()] for v in values]
+    return recording.record_known(primitive, operands, typed)
+
+
+def checked(x, type, what):
+    try:
+        return matching(x, type, what)
+    except TypeError as error:
+        raise CustomRuleError(str(error)) from None
+
+
+def arguments_first(program, captures, arguments):
+    """The program with its arguments before what it closes over."""
+    if not captures:
+        return program
+    return rearranged(program, (*range(captures, captures + arguments), *range(captures)))

@@ -1,0 +1,223 @@
+"""custom_vjp and custom_gradient: functions with a reverse rule; forward mode transposes it.
+
+Rules are recorded when the function is called inside a trace. The backward rule is recorded inside
+the forward one, so that what it reads of it, and nothing else, becomes its residuals.
+"""
+
+from functools import update_wrapper
+
+import numpy as np
+
+from fungrad.api.closing import Closed, close, finished, operands_of, with_captures_of
+from fungrad.api.custom_rules import (
+    Arguments,
+    arguments_first,
+    as_numbers,
+    attempt,
+    checked,
+    record_custom,
+)
+from fungrad.api.recorded import float0, function_name
+from fungrad.control.custom import CustomVjp, FailedRule
+from fungrad.control.programs import rearranged
+from fungrad.core.errors import CustomRuleError
+from fungrad.core.tracing import UNKNOWN, Recording, state
+from fungrad.core.tree import flatten
+from fungrad.core.types import ArrayType
+
+
+class custom_vjp:
+    """A function with a reverse rule of its own; forward mode transposes the rule.
+
+    Args:
+        fun: the function.
+        nondiff_argnums: positions of arguments without derivative; `fwd` gets them in place, `bwd`
+            first.
+
+    >>> from fungrad import grad, jvp
+    >>> @custom_vjp
+    ... def f(x):
+    ...     return x * x
+    >>> f.defvjp(lambda x: (f(x), x), lambda x, g: (100.0 * g,))
+    >>> grad(f)(3.0), jvp(f, (3.0,), (1.0,))[1]
+    (np.float64(100.0), np.float64(100.0))
+    """
+
+    def __init__(self, fun, nondiff_argnums=()):
+        update_wrapper(self, fun, updated=())
+        self.fun = fun
+        self.nondiff_argnums = as_numbers(nondiff_argnums)
+        self.fwd = self.bwd = None
+
+    def defvjp(self, fwd, bwd, symbolic_zeros=False, optimize_remat=False):
+        """Set the rule: `fwd(*args) -> (output, residuals)`, `bwd(residuals, g) -> cotangents`.
+
+        `bwd` returns a tuple with one cotangent (or None for zero) per differentiable argument.
+        """
+        if symbolic_zeros:
+            raise ValueError("custom_vjp: symbolic_zeros=True is not supported; cotangents are arrays")
+        self.fwd, self.bwd = fwd, bwd
+
+    def __call__(self, *args, **kwargs):
+        if state.recording is None:
+            return self.fun(*args, **kwargs)
+        name = function_name(self.fun)
+        if self.fwd is None:
+            raise CustomRuleError(f"custom_vjp of {name}: no rule was given; call {name}.defvjp")
+        call = Arguments(self.fun, args, kwargs, self.nondiff_argnums)
+        static = [call.static[i] for i in sorted(call.static)]
+
+        def forward(tracers):
+            result = self.fwd(*call.full(tracers))
+            if not isinstance(result, tuple | list) or len(result) != 2:
+                raise CustomRuleError(
+                    f"custom_vjp of {name}: fwd must return (output, residuals), "
+                    f"got {result!r:.60}"
+                )
+            y, residuals = result
+            return y, lambda g: self.bwd(*static, residuals, g)
+
+        main = close(
+            lambda *v: self.fun(*call.full(v)),
+            call.types,
+            call.weak,
+            f"custom_vjp of {name}",
+            call.values,
+        )
+        return _with_backward(name, call, main, forward)
+
+
+def _with_backward(name, call, main, forward):
+    """Record a custom function whose forward rule returns the output and the backward function."""
+    halves = attempt(lambda: _halves(name, call, main, forward))
+    n = len(call.types)
+    if isinstance(halves, FailedRule):
+        captures = main.captures
+        program = arguments_first(main.program, len(captures), n)
+        primitive = CustomVjp(program, halves, halves, n, name)
+    else:
+        first, backward = halves
+        (program, fwd), captures = with_captures_of(main, [first])
+        program = arguments_first(program, len(captures), n)
+        fwd = arguments_first(fwd, len(captures), n)
+        primitive = CustomVjp(program, fwd, backward, n, name)
+    results = record_custom(primitive, [*call.operands, *captures], main)
+    return main.tree.unflatten(finished(results))
+
+
+def _halves(name, call, main, forward):
+    """The forward rule, closed, and the backward rule over what it captures of the forward one."""
+    title = f"the forward rule of {name}"
+    recording = Recording(title)
+    with recording:
+        tracers = [
+            recording.add_input(t, v, w)
+            for t, v, w in zip(call.types, call.values, call.weak, strict=True)
+        ]
+        y, pull_back = forward(tracers)
+        leaves, tree = flatten(y)
+        if tree != main.tree:
+            raise CustomRuleError(
+                f"{title} returned the structure {tree}; the function returns {main.tree}"
+            )
+        out = [checked(x, t, f"{title}: its output") for x, t in zip(leaves, main.types, strict=True)]
+        backward = _backward(name, call, main, pull_back)
+        residuals = backward.captures
+        program = recording.finish([*out, *residuals], name)
+    n, k = len(call.types), len(recording.captures)
+    if k:
+        program = rearranged(program, (*range(n, n + k), *range(n)))
+    return Closed(program, tuple(recording.captures), tree, ()), backward.program
+
+
+def _backward(name, call, main, pull_back):
+    title = f"the backward rule of {name}"
+    types = [t for t in main.types if t.is_differentiable]
+
+    def run_rule(*cotangents):
+        given = iter(cotangents)
+        leaves = [
+            next(given) if t.is_differentiable else np.zeros(t.shape, float0) for t in main.types
+        ]
+        result = pull_back(main.tree.unflatten(leaves))
+        if isinstance(result, list):
+            result = tuple(result)
+        if not isinstance(result, tuple) or len(result) != len(call.moving):
+            got = f"{len(result)}" if isinstance(result, tuple) else f"{result!r:.60}"
+            raise CustomRuleError(
+                f"{title} must return a tuple with one cotangent per argument, {len(call.moving)}, "
+                f"got {got}"
+            )
+        return _cotangent_leaves(result, call, title)
+
+    return close(
+        run_rule, types, [False] * len(types), title, [UNKNOWN] * len(types)
+    )
+
+
+def _cotangent_leaves(result, call, title):
+    """The cotangents of the differentiable leaves; None stands for zeros of a whole argument."""
+    leaves = []
+    for number, (argument, cotangent) in enumerate(zip(call.moving, result, strict=True)):
+        own, tree = flatten(argument)
+        types = [ArrayType(np.shape(x), operands_of([x])[1][0].dtype) for x in own]
+        if cotangent is None:
+            leaves += [np.zeros(t.shape, t.dtype)[()] for t in types if t.is_differentiable]
+            continue
+        given, given_tree = flatten(cotangent, is_leaf=lambda x: x is None)
+        if given_tree != tree:
+            raise CustomRuleError(
+                f"{title}: the cotangent of argument {number} has the structure {given_tree}, the "
+                f"argument {tree}"
+            )
+        for c, t in zip(given, types, strict=True):
+            if t.is_differentiable:
+                zero = np.zeros(t.shape, t.dtype)[()]
+                what = f"{title}: the cotangent of argument {number}"
+                leaves.append(zero if c is None else checked(c, t, what))
+    return leaves
+
+
+def custom_gradient(fun):
+    """A function from one that returns its output and its own backward function.
+
+    `fun(*args)` returns `(output, pull_back)`; `pull_back(g)` returns the cotangents of the
+    arguments, as a tuple for several.
+
+    >>> from fungrad import grad
+    >>> @custom_gradient
+    ... def f(x):
+    ...     return x * x, lambda g: 100.0 * g
+    >>> grad(f)(3.0)
+    np.float64(100.0)
+    """
+
+    def wrapped(*args, **kwargs):
+        if state.recording is None:
+            return fun(*args, **kwargs)[0]
+        call = Arguments(fun, args, kwargs, ())
+        name = function_name(fun)
+
+        def forward(tracers):
+            y, pull_back = fun(*call.full(tracers))
+
+            def as_tuple(g):
+                result = pull_back(g)
+                single = len(call.moving) == 1 and not isinstance(result, tuple | list)
+                return (result,) if single else tuple(result)
+
+            return y, as_tuple
+
+        main = close(
+            lambda *v: fun(*call.full(v))[0],
+            call.types,
+            call.weak,
+            f"custom_gradient of {name}",
+            call.values,
+        )
+        return _with_backward(name, call, main, forward)
+
+    return update_wrapper(wrapped, fun, updated=())
+
+
+__all__ = ["custom_gradient", "custom_vjp"]
