@@ -11,15 +11,9 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
-        "api.differentiate": (
-            "float0",
-            "grad",
-            "jvp",
-            "linear_transpose",
-            "linearize",
-            "value_and_grad",
-            "vjp",
-        ),
+        "api.gradient": ("grad", "value_and_grad"),
+        "api.products": ("jvp", "linear_transpose", "linearize", "vjp"),
+        "api.recorded": ("float0",),
         "api.jacobians": (
             "elementwise_grad",
             "hessian",

@@ -5,7 +5,7 @@ import inspect
 import numpy as np
 
 from fungrad.api.closing import operands_of
-from fungrad.api.differentiate import matching
+from fungrad.api.products import matching
 from fungrad.api.recorded import float0, function_name
 from fungrad.control.custom import FailedRule
 from fungrad.control.programs import rearranged

@@ -5,8 +5,9 @@ from functools import wraps
 import numpy as np
 
 from fungrad.api.arguments import select_arguments
-from fungrad.api.differentiate import differentiable, float0, grad, jvp, vjp
-from fungrad.api.recorded import Recorded, function_name, owned
+from fungrad.api.gradient import differentiable, grad
+from fungrad.api.products import jvp, vjp
+from fungrad.api.recorded import Recorded, float0, function_name, owned
 from fungrad.core.errors import ComplexError, IntegerOutputError, TreeMismatchError
 from fungrad.core.tracing import run
 from fungrad.core.tree import flatten

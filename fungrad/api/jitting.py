@@ -9,11 +9,12 @@ import numpy as np
 from fungrad.api.arguments import parameter_positions
 from fungrad.api.closing import type_of_operand
 from fungrad.api.recorded import function_name, is_numeric, operand_of
+from fungrad.api.stages import Stage, Traced
 from fungrad.control.call import Call, settings
 from fungrad.core.errors import StaticArgumentError
 from fungrad.core.tracing import Recording, Tracer, clear_programs, evaluate, state
 from fungrad.core.tree import flatten
-from fungrad.core.types import WEAK_DTYPES, ArrayType
+from fungrad.core.types import WEAK_DTYPES
 
 
 def jit(
@@ -117,34 +118,6 @@ def _accepts_keyword(fun, name):
     return not parameters or any(
         p.name == name or p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters
     )
-
-
-class Traced:
-    """A function recorded for some types: its program, what it closes over, its output tree."""
-
-    __slots__ = ("captures", "donated", "executable", "leaves", "positions", "program", "tree")
-
-    def __init__(self, program, captures, tree, leaves, positions, donated):
-        self.program, self.captures, self.tree = program, tuple(captures), tree
-        self.leaves, self.positions, self.donated = leaves, positions, donated
-        self.executable = None
-
-    def compiled(self):
-        """The machine code of the program, built at the first call."""
-        if self.executable is None:
-            from fungrad.compiler.runtime import compile_program
-
-            self.executable = compile_program(self.program, self.donated)
-        return self.executable
-
-    def unflatten(self, results):
-        """The results as the function's output."""
-        if self.positions is not None:
-            flat = list(self.leaves)
-            for place, y in zip(self.positions, results, strict=True):
-                flat[place] = y
-            results = flat
-        return self.tree.unflatten(results)
 
 
 class Jitted:
@@ -331,67 +304,6 @@ def _example(x):
     if not isinstance(x, np.ndarray | np.generic | Tracer) and hasattr(x, "shape"):
         return np.broadcast_to(np.zeros((), x.dtype), x.shape)
     return x
-
-
-class Stage:
-    """A traced function on its way to machine code: `lower()`, then `compile()`, then a call."""
-
-    def __init__(self, traced, tree, has_kwargs, static, jitted):
-        self._traced, self._tree, self._has_kwargs = traced, tree, has_kwargs
-        self._static, self._jitted = static, jitted
-
-    @property
-    def program(self):
-        """The program."""
-        return self._traced.program
-
-    jaxpr = program
-
-    @property
-    def out_info(self):
-        """The shapes and dtypes of the outputs, as the pytree that the function returns."""
-        from fungrad.api.inspecting import ShapeDtypeStruct
-
-        types = self.program.output_types
-        return self._traced.unflatten([ShapeDtypeStruct(t.shape, t.dtype) for t in types])
-
-    def lower(self):
-        """The stage before compilation."""
-        return self
-
-    def as_text(self):
-        """The generated Numba source."""
-        return self._traced.compiled().source
-
-    def compile(self):
-        """The compiled function; it takes arguments of exactly these types."""
-        self._traced.compiled()
-        return Compiled(self)
-
-
-class Compiled:
-    """A compiled function for one set of argument types."""
-
-    def __init__(self, stage):
-        self._stage = stage
-
-    def as_text(self):
-        """The generated Numba source."""
-        return self._stage.as_text()
-
-    def __call__(self, *args, **kwargs):
-        stage = self._stage
-        if stage._jitted._has_static:
-            args, kwargs, _ = stage._jitted._split_static(args, kwargs)
-        leaves, tree = flatten((args, kwargs) if stage._has_kwargs else args)
-        traced = stage._traced
-        expected = traced.program.input_types[len(traced.captures) :]
-        given = [ArrayType(np.shape(x), operand_of(x)[0].dtype) for x in leaves]
-        if tree is not stage._tree or tuple(given) != tuple(expected):
-            raise TypeError(
-                f"{stage._jitted._title}: compiled for {list(expected)}, called with {given}"
-            )
-        return traced.unflatten(traced.compiled()(*traced.captures, *leaves))
 
 
 def clear_caches():

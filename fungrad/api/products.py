@@ -1,10 +1,9 @@
-"""jvp, vjp, linearize, linear_transpose, grad, value_and_grad."""
-
-from functools import wraps
+"""jvp, linearize, vjp, linear_transpose: products with the Jacobian and with its transpose."""
 
 import numpy as np
 
-from fungrad.api.arguments import Selected, select_arguments
+from fungrad.api.arguments import Selected
+from fungrad.api.gradient import split_aux
 from fungrad.api.recorded import (
     Recorded,
     float0,
@@ -13,154 +12,11 @@ from fungrad.api.recorded import (
     owned,
     zeros_like,
 )
-from fungrad.core.errors import (
-    ComplexError,
-    IntegerInputError,
-    IntegerOutputError,
-    NonScalarOutputError,
-    TangentMismatchError,
-    TreeMismatchError,
-)
+from fungrad.core.errors import TangentMismatchError, TreeMismatchError
 from fungrad.core.tracing import Tracer, run, trace
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.core.types import ArrayType, short_name, type_of
 from fungrad.transforms.transpose import transpose
-
-# ---- grad
-
-
-def grad(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=False, argnames=None):
-    """The gradient of a function with a scalar output, by reverse mode.
-
-    Args:
-        fun: a function of arrays, numbers and pytrees of them that returns a real scalar (with
-            `has_aux`, a pair of the scalar and a pytree that is passed through).
-        argnums: the position(s) of the argument(s) to differentiate; a tuple gives a tuple.
-        has_aux: whether `fun` returns `(output, aux)`; the result is then `(gradient, aux)`.
-        holomorphic: whether `fun` is a holomorphic function of complex inputs.
-        allow_int: whether integer inputs are accepted; their gradient is of dtype float0.
-        argnames: the name(s) of argument(s) to differentiate instead of positions: a string, or
-            a tuple of strings for a dict of gradients.
-
-    Returns:
-        A function of the same arguments. The gradient has the structure, shapes and dtypes of the
-        argument; for a real function of complex inputs it is du/dx - i du/dy, JAX's convention.
-
-    Raises:
-        NonScalarOutputError, IntegerInputError, ComplexError.
-
-    >>> grad(lambda x: x**2 + 3 * x)(1.0)
-    np.float64(5.0)
-    """
-    both = value_and_grad(fun, argnums, has_aux, holomorphic, allow_int, argnames)
-
-    @wraps(fun, assigned=("__name__", "__doc__"), updated=())
-    def gradient(*args, **kwargs):
-        value, result = both(*args, **kwargs)
-        return (result, value[1]) if has_aux else result
-
-    return gradient
-
-
-def value_and_grad(
-    fun, argnums=0, has_aux=False, holomorphic=False, allow_int=False, argnames=None
-):
-    """The value and the gradient of a function with a scalar output, in one pass.
-
-    Arguments as for `grad`. The result is `(value, gradient)`, or `((value, aux), gradient)`.
-
-    >>> value_and_grad(lambda x: x**2 + 3 * x)(1.0)
-    (np.float64(4.0), np.float64(5.0))
-    """
-    name = function_name(fun)
-    title = f"grad of {name}"
-
-    @wraps(fun, assigned=("__name__", "__doc__"), updated=())
-    def both(*args, **kwargs):
-        chosen = select_arguments(fun, args, kwargs, argnums, argnames, title)
-        operands, weak = differentiable(chosen, holomorphic, allow_int, title)
-        recorded = Recorded(fun, operands, weak, chosen.call, title)
-        if has_aux:
-            aux_tree, scalar_count = _split_aux(recorded, title)
-        else:
-            scalar_count = len(recorded.leaves)
-        if scalar_count != 1 or recorded.positions[0] is None:
-            raise NonScalarOutputError(
-                f"{title}: the function must return one scalar, it returned {recorded.tree} with "
-                f"{scalar_count} leaves; use has_aux=True for extra outputs, or jacrev"
-            )
-        _require_scalar(recorded.output_type(0), holomorphic, title)
-        outputs, leaves = recorded.gradient()
-        result = chosen.rebuild(leaves)
-        if has_aux:
-            aux = aux_tree.unflatten(recorded.outputs(outputs)[1:])
-            return (outputs[0], aux), result
-        return outputs[0], result
-
-    return both
-
-
-def differentiable(chosen, holomorphic, allow_int, title):
-    """The chosen leaves as operands: Python ints become floats, integer arrays are refused."""
-    operands, weak = [], []
-    for number, leaf in enumerate(chosen.leaves):
-        kind = type(leaf)
-        if kind is float:
-            operands.append(np.float64(leaf))
-            weak.append(True)
-            continue
-        x, is_weak = operand_of(leaf, title, lambda n=number: chosen.label(n))
-        if x.dtype.kind not in "fc":
-            if kind is int:
-                x = np.float64(leaf)
-            elif not allow_int:
-                raise IntegerInputError(
-                    f"{title}: {chosen.label(number)} has dtype {x.dtype}, which has no "
-                    f"derivative; pass floats (x.astype(float)), or allow_int=True"
-                )
-        if holomorphic and x.dtype.kind != "c":
-            raise ComplexError(
-                f"{title}: holomorphic=True needs complex inputs, {chosen.label(number)} has "
-                f"dtype {x.dtype}"
-            )
-        operands.append(x)
-        weak.append(is_weak)
-    return operands, weak
-
-
-def _split_aux(recorded, title):
-    children = recorded.tree.children()
-    if len(children) != 2 or not isinstance(recorded.tree.unflatten(recorded.leaves), tuple):
-        raise TreeMismatchError(
-            f"{title}: has_aux=True needs a function that returns a pair (output, aux), "
-            f"got {recorded.tree}"
-        )
-    return children[1], children[0].num_leaves
-
-
-def _require_scalar(out, holomorphic, title):
-    if not out.shape and out.dtype.kind == ("c" if holomorphic else "f"):
-        return
-    if out.shape:
-        raise NonScalarOutputError(
-            f"{title}: the function must return a scalar, it returned shape {out.shape}; "
-            "sum it, or use jacrev, vjp or elementwise_grad"
-        )
-    if not out.is_differentiable:
-        raise IntegerOutputError(
-            f"{title}: the output has dtype {out.dtype}, whose derivative is zero everywhere; "
-            "return a float"
-        )
-    if out.dtype.kind == "c" and not holomorphic:
-        raise ComplexError(
-            f"{title}: the output has dtype {out.dtype}; return a real number (such as abs(z)), "
-            "or pass holomorphic=True"
-        )
-    if out.dtype.kind != "c" and holomorphic:
-        raise ComplexError(f"{title}: holomorphic=True needs a complex output, not {out.dtype}")
-
-
-# ---- jvp, linearize
 
 
 def jvp(fun, primals, tangents, has_aux=False):
@@ -202,7 +58,7 @@ def _with_tangents(recorded, outputs, pushed, has_aux, title):
     dy = [None if k is None else tangents[k] for k in recorded.positions]
     if not has_aux:
         return recorded.tree.unflatten(y), recorded.tree.unflatten(dy)
-    aux_tree, count = _split_aux(recorded, title)
+    aux_tree, count = split_aux(recorded, title)
     first = recorded.tree.children()[0]
     return first.unflatten(y[:count]), first.unflatten(dy[:count]), aux_tree.unflatten(y[count:])
 
@@ -299,13 +155,13 @@ def linearize(fun, *primals, has_aux=False):
         flat = [None if k is None else dy[k] for k in recorded.positions]
         if not has_aux:
             return recorded.tree.unflatten(_settled(flat))
-        count = _split_aux(recorded, title)[1]
+        count = split_aux(recorded, title)[1]
         return recorded.tree.children()[0].unflatten(_settled(flat[:count]))
 
     y = recorded.outputs(outputs)
     if not has_aux:
         return recorded.tree.unflatten(y), push_forward
-    aux_tree, count = _split_aux(recorded, title)
+    aux_tree, count = split_aux(recorded, title)
     first = recorded.tree.children()[0]
     return first.unflatten(y[:count]), push_forward, aux_tree.unflatten(y[count:])
 
@@ -358,7 +214,7 @@ def vjp(fun, *primals, has_aux=False):
     count = len(recorded.leaves)
     out_tree = recorded.tree
     if has_aux:
-        aux_tree, count = _split_aux(recorded, title)
+        aux_tree, count = split_aux(recorded, title)
         out_tree = recorded.tree.children()[0]
     types = recorded.program.output_types
     main = {k for k in recorded.positions[:count] if k is not None}
@@ -437,12 +293,4 @@ def linear_transpose(fun, *primals):
     return pull_back
 
 
-__all__ = [
-    "float0",
-    "grad",
-    "jvp",
-    "linear_transpose",
-    "linearize",
-    "value_and_grad",
-    "vjp",
-]
+__all__ = ["jvp", "linear_transpose", "linearize", "vjp"]
