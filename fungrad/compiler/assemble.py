@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fungrad.compiler.arguments import Array, Pointer, Result, Scalar
-from fungrad.compiler.entry import Entry, parameter_dtypes
+from fungrad.compiler.entry import STACK_WORDS, Entry, parameter_dtypes
 from fungrad.compiler.fuse import MOST_LOCALS
 from fungrad.compiler.lower import Lowering
 from fungrad.compiler.memory import place_buffers
@@ -43,7 +43,8 @@ class Assembly:
     arguments: tuple
     kernels: tuple
     sizes: np.ndarray
-    workspace: int
+    workspace: int  # bytes
+    stacks: int  # words
     outputs: tuple
     errors: tuple
     is_tiny: bool
@@ -66,11 +67,13 @@ def assemble(program):
         given = lowering.representation(v)
         if not v.type.shape:
             entry.store(parameters.result(v, number), constant(0, INDEX), given[0])
-        elif isinstance(given, tuple):
-            lowering.written_out(given, v.type, destinations[v])
+        else:
+            lowering.put(given, v.type, destinations[v])
     workspace = place_buffers(entry)
     parameters.add("sizes", Array(np.int64))
     parameters.add("workspace", Array(np.uint8))
+    if entry.stack_count:
+        parameters.add("stacks", Array(np.int64))
     body = [*entry.preamble, *_workspace_pointers(entry), *entry.body]
     source, shown = print_function("entry", parameters.names, body)
     return Assembly(
@@ -81,6 +84,7 @@ def assemble(program):
         tuple(_kernel_texts(entry)),
         np.array(entry.sizes, np.int64),
         workspace,
+        entry.stack_count * STACK_WORDS,
         tuple(outputs),
         tuple(entry.errors),
         is_tiny,

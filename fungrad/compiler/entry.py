@@ -13,13 +13,17 @@ import numpy as np
 from fungrad.compiler.index import LITERAL
 from fungrad.compiler.scalar import INDEX, VOCABULARY, Builder, constant
 from fungrad.compiler.source import print_function
-from fungrad.compiler.statements import Call, If, Let, Point, Return, Writer
+from fungrad.compiler.statements import Call, If, Let, Load, Point, Return, Store, Writer
 from fungrad.compiler.views import Buffer
 
 _build = Builder()
 
 _FLOAT64 = np.dtype(np.float64)
-_RESERVED = {"np", "math", "inf", "nan", "view", "offset", "sizes", "workspace", "memory"}
+_RESERVED = set("np math inf nan view offset sizes workspace stacks memory reserve".split())
+
+#: The words of a stack in the argument `stacks`, and which of them counts the elements in use.
+STACK_WORDS = 4
+STACK_TOP = 2
 
 
 class Entry(Writer):
@@ -37,6 +41,7 @@ class Entry(Writer):
         self._names = set(_RESERVED)
         self._slots_in_loops = {}
         self.depth = 0
+        self.stack_count = 0
 
     # ---- names and times
 
@@ -158,6 +163,28 @@ class Entry(Writer):
                 if buffer.first is not None and buffer.first <= first <= buffer.last <= last:
                     buffer.last = last
 
+    def new_stack(self):
+        """The number of a new stack, which is empty when a call begins."""
+        number = self.stack_count
+        self.stack_count += 1
+        top = constant(STACK_WORDS * number + STACK_TOP, INDEX)
+        self.preamble.append(Store("stacks", top, constant(0, INDEX)))
+        return number
+
+    def mark(self):
+        """The place in the text where the next statement goes."""
+        return self._blocks[-1], len(self._blocks[-1])
+
+    def restore_stacks(self, first, start):
+        """Inside a loop: let stacks made since `start` be as full as they were there."""
+        block, position = start
+        if not self.depth:
+            return
+        for number in range(first, self.stack_count):
+            name, place = self.fresh("top"), constant(STACK_WORDS * number + STACK_TOP, INDEX)
+            block.insert(position, Load(name, "stacks", place))
+            self.store("stacks", place, _build.symbol(name, INDEX))
+
     # ---- calls
 
     def call(self, writer, remark="", source=None):
@@ -184,6 +211,12 @@ class Entry(Writer):
         """The status code of the first of some new error sites."""
         self.errors += sites
         return len(self.errors) - len(sites) + 1
+
+    def call_growing(self, function, arguments):
+        """Call a function that needs memory; return its status where there is none."""
+        status = self.fresh("status")
+        self.write(Call(function, arguments, status))
+        self._return_failure(status, 1)
 
     def call_checked(self, function, arguments, primitive, source):
         """Call a function of the namespace; return this site's code where its status is not 0."""

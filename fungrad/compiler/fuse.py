@@ -205,9 +205,9 @@ class _Fusion:
             is_alone = not isinstance(equation.primitive, Pointwise | Reduction)
             if is_local or is_alone:
                 uses = _Uses()
-                begins = getattr(equation.primitive, "begins_with", None)
+                begins = getattr(equation.primitive, "begins_with", {}).values()
                 for number, v in enumerate(equation.inputs):
-                    self._follow(v, number == begins and v in self.stored, uses)
+                    self._follow(v, number in begins and v in self.stored, uses)
                 step = Single(equation, is_local, uses.stored, uses.elsewhere)
                 graph.add(step, uses.stored, equation.outputs)
             else:

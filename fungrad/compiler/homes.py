@@ -63,10 +63,8 @@ class Homes:
             maker = self.schedule.maker[new]
             return old not in step.elsewhere and not isinstance(maker.primitive, Reduction)
         equation = step.equation
-        begins = getattr(equation.primitive, "begins_with", None)
-        return (
-            not step.is_local
-            and begins is not None
-            and equation.inputs[begins] is old
-            and old not in step.elsewhere
-        )
+        begins = getattr(equation.primitive, "begins_with", {})
+        number = begins.get(equation.outputs.index(new))
+        if step.is_local or number is None:
+            return False
+        return equation.inputs[number] is old and old not in step.elsewhere

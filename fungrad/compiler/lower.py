@@ -6,11 +6,12 @@ arrays inside loops, one variable per element), or not at all: then it is comput
 
 import numpy as np
 
-from fungrad.compiler.copy import contiguous
+from fungrad.compiler.copy import contiguous, copy
 from fungrad.compiler.fuse import Group, fuse
 from fungrad.compiler.homes import Homes
 from fungrad.compiler.index import IndexBuilder
 from fungrad.compiler.kernels import LoopNest, combined
+from fungrad.compiler.stacks import is_stack
 from fungrad.compiler.routines import RoutineBuilder
 from fungrad.compiler.scalar import INDEX, Builder, constant
 from fungrad.compiler.statements import Let
@@ -42,6 +43,10 @@ class Lowering:
         for v, given in zip(program.inputs, inputs, strict=True):
             self.represent(v, given)
 
+    def inner(self, program, inputs, most_locals):
+        """The lowering of a program that stands inside a statement of this one."""
+        return Lowering(self.entry, program, inputs, most_locals)
+
     def represent(self, v, given):
         """Let a representation stand for a variable."""
         if isinstance(given, View):
@@ -59,6 +64,13 @@ class Lowering:
 
     def run(self):
         """Write all statements; return the representations of the outputs."""
+        first, start = self.entry.stack_count, self.entry.mark()
+        self._run()
+        if not any(is_stack(v.type) for v in self.program.outputs):
+            self.entry.restore_stacks(first, start)
+        return [self.representation(v) for v in self.program.outputs]
+
+    def _run(self):
         for v in self.program.inputs:
             if v in self.views and self._is_local_size(v):
                 self._let(v, self.elements(self.views[v], v.type.shape))
@@ -69,10 +81,9 @@ class Lowering:
                 self._locals(step.equation)
             else:
                 self._routine(step.equation)
-        return [self.representation(v) for v in self.program.outputs]
 
     def _is_local_size(self, v):
-        return v.type.size <= self.most_locals
+        return not v.type.shape or v.type.size <= self.most_locals
 
     def representation(self, v):
         """What stands for a variable or literal: a tuple of scalars, a view, or a stack."""
@@ -125,6 +136,13 @@ class Lowering:
             position = view.offset + int(np.dot(index, strides))
             self.entry.store_element(view, self.entry.integer(position), scalars[number])
         return view
+
+    def put(self, given, type, view):
+        """Write a representation to a place, unless it is there already."""
+        if isinstance(given, tuple):
+            self.written_out(given, type, view)
+        elif given != view:
+            copy(self.entry, given, view)
 
     def output_view(self, v):
         """The memory that a value is to be written to."""

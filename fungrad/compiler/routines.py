@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack, contextmanager
 
+from fungrad.compiler import branches, loops
 from fungrad.compiler import copy as copies
 from fungrad.compiler.contraction import contract
 from fungrad.compiler.cumulative import arg_extremum, cumulative
@@ -10,6 +11,7 @@ from fungrad.compiler.lapack import cholesky, triangular_solve
 from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.sorting import argsort, sort
 from fungrad.compiler.statements import Call
+from fungrad.compiler.stacks import add_stacks, empty_stack
 from fungrad.compiler.updates import dynamic_update, scatter
 from fungrad.compiler.views import whole
 
@@ -112,3 +114,27 @@ class RoutineBuilder:
     argsort = argsort
     cholesky = cholesky
     triangular_solve = triangular_solve
+    empty_stack = empty_stack
+    add_stacks = add_stacks
+
+    # ---- programs inside the program
+
+    def scan(self, primitive, inputs, outputs):
+        """Write a loop of known length, or over stacks."""
+        loops.scan(self, primitive, inputs, outputs)
+
+    def while_loop(self, primitive, inputs, outputs):
+        """Write a loop that ends when its condition says so."""
+        loops.while_loop(self, primitive, inputs, outputs)
+
+    def cond(self, primitive, inputs, outputs):
+        """Write a choice between programs."""
+        branches.cond(self, primitive, inputs, outputs)
+
+    def inline(self, program, inputs, outputs):
+        """Write the statements of a program where it is called."""
+        branches.inline(self, program, inputs, outputs)
+
+    def checkpoint(self, primitive, inputs, outputs):
+        """Write the statements of a program that is computed again in the backward pass."""
+        branches.inline(self, primitive.program, inputs, outputs)

@@ -1,8 +1,11 @@
 """Compiled programs: functions of NumPy values, and what a call of one costs."""
 
+import ctypes
+
 import numpy as np
 
 from fungrad.compiler.assemble import assemble
+from fungrad.compiler.entry import STACK_WORDS
 from fungrad.core.errors import FungradError
 from fungrad.core.program import derived
 from fungrad.optimize import optimize
@@ -97,29 +100,48 @@ def _caller(assembly, entry):
 
 def _call_lines(assembly, passed, results, namespace):
     target = "result = " if results else ""
-    arguments = ", ".join([*passed, "sizes", "workspace"])
-    if not assembly.workspace:
-        namespace["workspace"] = np.empty(0, np.uint8)
-        return [f"{target}entry({arguments})"]
+    passed = [*passed, "sizes", "scratch.workspace"]
+    if assembly.stacks:
+        passed.append("scratch.stacks")
+    namespace["scratch"] = Scratch(0, 0)
+    call = f"{target}entry({', '.join(passed)})"
+    if not (assembly.workspace or assembly.stacks):
+        return [call]
     pool = namespace["pool"] = []
-    namespace["take"], namespace["nbytes"] = pool.pop, assembly.workspace
-    namespace["new"] = new_workspace
+    namespace["take"], namespace["new"] = pool.pop, Scratch
     return [
-        "try: workspace = take()",
-        "except IndexError: workspace = new(nbytes)",
-        f"{target}entry({arguments})",
-        "pool.append(workspace)",
+        "try: scratch = take()",
+        f"except IndexError: scratch = new({assembly.workspace}, {assembly.stacks})",
+        call,
+        "pool.append(scratch)",
     ]
 
 
 _ALIGNMENT = 64
 
+free = ctypes.CDLL(None).free  # the C library's, which `reserve` of compiled code belongs to
+free.argtypes, free.restype = (ctypes.c_void_p,), None
 
-def new_workspace(nbytes):
-    """Scratch memory whose first byte lies at a multiple of 64."""
-    memory = np.empty(nbytes + _ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % _ALIGNMENT
-    return memory[start : start + nbytes]
+
+class Scratch:
+    """The memory that one running call works in; kept for later calls.
+
+    `workspace` is that of the buffer plan, aligned to 64 bytes; `stacks` are the words of stacks,
+    whose memory is given back when this object goes.
+    """
+
+    __slots__ = ("stacks", "workspace")
+
+    def __init__(self, nbytes, words):
+        memory = np.empty(nbytes + _ALIGNMENT, np.uint8)
+        start = -memory.ctypes.data % _ALIGNMENT
+        self.workspace = memory[start : start + nbytes]
+        self.stacks = np.zeros(words, np.int64)
+
+    def __del__(self):
+        for address in self.stacks[::STACK_WORDS]:
+            if address:
+                free(int(address))
 
 
 def plain(x):

@@ -60,6 +60,11 @@ class Call(Routine):
         program, out_batched = batch(self.program, tuple(batched), axis)
         return Call(program)(*inputs), out_batched
 
+    @property
+    def inlined(self):
+        """The program that the compiler puts in place of the call."""
+        return self.program
+
     def emit(self, build, inputs, outputs):
         build.call(self, inputs, outputs)
 

@@ -44,6 +44,11 @@ class _Custom:
             )
         return rule
 
+    @property
+    def inlined(self):
+        """The program that the compiler puts in place of the call."""
+        return self.program
+
     def emit(self, build, inputs, outputs):
         build.inline(self.program, inputs, outputs)
 
@@ -240,6 +245,11 @@ class Pullback(Routine):
         backward, _ = batch(self.backward, marked, axis, (True,) * len(self.backward.outputs))
         results = Pullback(backward, n, self.label)(*inputs)
         return results, (True,) * len(results)
+
+    @property
+    def inlined(self):
+        """The program that the compiler puts in place of the call."""
+        return self.forward
 
     def emit(self, build, inputs, outputs):
         build.inline(self.forward, inputs, outputs)

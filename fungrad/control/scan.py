@@ -295,6 +295,13 @@ class Scan(Routine):
 
         return masked_scan(self, inputs, batched, axis)
 
+    @property
+    def begins_with(self):
+        """Which output begins as which operand, so that it may take over its memory."""
+        return {
+            i: (self.length is None) + self.constant_count + i for i in range(self.carry_count)
+        }
+
     def emit(self, build, inputs, outputs):
         build.scan(self, inputs, outputs)
 

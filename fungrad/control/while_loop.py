@@ -256,6 +256,14 @@ class While(Routine):
         stacks = results[n + 2 :]
         return [*results[: n + 1], *stacks], (True,) * (n + 1 + len(stacks))
 
+    @property
+    def begins_with(self):
+        """Which output begins as which operand, so that it may take over its memory."""
+        return {
+            i: self.condition_constants + self.body_constants + i
+            for i in range(self.carry_count)
+        }
+
     def emit(self, build, inputs, outputs):
         build.while_loop(self, inputs, outputs)
 

@@ -8,11 +8,13 @@ from fungrad.optimize.common import share_common_subexpressions
 from fungrad.optimize.constants import fold_constants
 from fungrad.optimize.contractions import simplify_contractions
 from fungrad.optimize.dead_code import remove_dead_code
+from fungrad.optimize.inline import inline_calls
 from fungrad.optimize.rewrite import with_subprograms
 
 #: The passes in their order, each with the reason for its place.
 PASSES = (
-    remove_dead_code,  # first: nothing that follows looks at what nobody needs
+    inline_calls,  # before all: what follows sees one program, not walls
+    remove_dead_code,  # early: nothing that follows looks at what nobody needs
     share_common_subexpressions,  # rules that look at the maker of an operand see one maker
     fold_constants,  # makes the literals that the algebra looks for
     simplify,  # may leave equal equations behind

@@ -298,6 +298,11 @@ class Scatter(Routine):
         axes = (0, *(a + 1 for a in self.axes))
         return Scatter(axes, self.combine, self.mode)(x, updates, row, *indices), True
 
+    @property
+    def begins_with(self):
+        """Which output begins as which operand, so that it may take over its memory."""
+        return {0: 0}
+
     def emit(self, build, inputs, outputs):
         build.scatter(self, inputs, outputs)
 
@@ -411,6 +416,11 @@ class DynamicUpdate(Routine):
         row = Iota(tuple(update.shape), INT64, 0)()
         scatter = Scatter(tuple(range(x.ndim)), "set", "clip")
         return scatter(x, update, row, *indices), True
+
+    @property
+    def begins_with(self):
+        """Which output begins as which operand, so that it may take over its memory."""
+        return {0: 0}
 
     def emit(self, build, inputs, outputs):
         build.dynamic_update(self, inputs, outputs)

@@ -158,6 +158,11 @@ class TriangularSolve(Routine):
     def batch(self, inputs, batched, axis):
         return self(*with_batch(inputs, batched, axis)), True
 
+    @property
+    def begins_with(self):
+        """Which output begins as which operand, so that it may take over its memory."""
+        return {0: 1}
+
     def emit(self, build, inputs, outputs):
         build.triangular_solve(self, inputs, outputs)
 

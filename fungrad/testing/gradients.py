@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fungrad.api import differentiate
+from fungrad.api import products
+from fungrad.api.recorded import float0
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.testing.comparison import Tolerance, precision, require_close
 from fungrad.testing.numerical import (
@@ -18,9 +19,7 @@ from fungrad.testing.numerical import (
 _ROUNDING = 2e4  # units in the last place that a derivative of unknown condition may lose
 
 
-def check_grads(
-    f, args=None, order=2, modes=("fwd", "rev"), atol=None, rtol=None, eps=None
-):
+def check_grads(f, args=None, order=2, modes=("fwd", "rev"), atol=None, rtol=None, eps=None):
     """Check the derivatives of a function against central differences, up to an order.
 
     Args:
@@ -96,7 +95,7 @@ def _check_order(function, leaves, order, modes, options, title):
 
             def pushed(*both):
                 primals, tangents = both[: len(leaves)], both[len(leaves) :]
-                y, dy = differentiate.jvp(function, primals, tangents)
+                y, dy = products.jvp(function, primals, tangents)
                 return [*y, *dy]
 
             tangents = directions_like(np.random.default_rng(11), leaves)
@@ -109,18 +108,18 @@ def _check_order(function, leaves, order, modes, options, title):
 
             def pulled(*both):
                 primals, cotangents = both[: len(leaves)], both[len(leaves) :]
-                return list(differentiate.vjp(function, *primals)[1](list(cotangents)))
+                return list(products.vjp(function, *primals)[1](list(cotangents)))
 
             cotangents = directions_like(np.random.default_rng(12), outputs)
             _check_order(pulled, [*leaves, *cotangents], order - 1, modes, options, name)
 
 
 def _pushing(function):
-    return lambda primals, tangents: differentiate.jvp(function, primals, tangents)
+    return lambda primals, tangents: products.jvp(function, primals, tangents)
 
 
 def _pulling(function):
-    return lambda *primals: differentiate.vjp(function, *primals)
+    return lambda *primals: products.vjp(function, *primals)
 
 
 # ---- one derivative
@@ -201,7 +200,7 @@ def _tangents(generator, values):
 
 def _given(tangent):
     """The tangent as a transform takes it: float0 zeros for integers and booleans."""
-    return np.zeros((), differentiate.float0) if tangent is None else tangent
+    return np.zeros((), float0) if tangent is None else tangent
 
 
 def _numerical(f, values, tree, tangents, eps):
@@ -225,7 +224,7 @@ def _is_none(x):
 
 def _filled(t, like):
     """The tangent, or zeros where it is None or float0."""
-    if t is None or t.dtype == differentiate.float0:
+    if t is None or t.dtype == float0:
         return np.zeros_like(like)
     return t
 

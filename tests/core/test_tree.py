@@ -56,6 +56,9 @@ class Interval:
     def tree_unflatten(cls, unit, ends):
         return cls(*ends, unit)
 
+    def __repr__(self):
+        return f"Interval({self.low}, {self.high}, {self.unit!r})"
+
     def __eq__(self, other):
         return type(other) is Interval and vars(self) == vars(other)
 

@@ -1,0 +1,37 @@
+"""Programs that are called once where they stand become part of the program that calls them."""
+
+from dataclasses import replace
+
+from fungrad.core.program import Variable
+from fungrad.optimize.rewrite import Rebuilding
+
+
+def inline_calls(program):
+    """The same program with the equations of called programs in place of the calls.
+
+    A primitive says by its attribute `inlined` that it computes what that program computes.
+    """
+    if not any(hasattr(e.primitive, "inlined") for e in program.equations):
+        return program
+    result = Rebuilding(program)
+    for equation in program.equations:
+        inputs = result.values(equation.inputs)
+        inner = getattr(equation.primitive, "inlined", None)
+        if inner is None:
+            result.append(replace(equation, inputs=inputs))
+            continue
+        outputs = _copied(inline_calls(inner), inputs, result)
+        for old, new in zip(equation.outputs, outputs, strict=True):
+            result.replace(old, new)
+    return result.finish()
+
+
+def _copied(program, inputs, result):
+    """Append the equations of a program on given inputs; return its outputs."""
+    known = dict(zip(program.inputs, inputs, strict=True))
+    for equation in program.equations:
+        outputs = tuple([Variable(v.type) for v in equation.outputs])
+        operands = tuple([known.get(v, v) for v in equation.inputs])
+        result.append(replace(equation, inputs=operands, outputs=outputs))
+        known.update(zip(equation.outputs, outputs, strict=True))
+    return [known.get(v, v) for v in program.outputs]
