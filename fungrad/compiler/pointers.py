@@ -16,6 +16,7 @@ OUT_OF_MEMORY = -1
 
 __all__ = [
     "OUT_OF_MEMORY",
+    "check",
     "is_null",
     "memory",
     "offset",
@@ -59,6 +60,22 @@ def is_null(typing_context, pointer):
         return cgutils.is_null(builder, values[0])
 
     return types.boolean(pointer), generate
+
+
+@intrinsic
+def check(typing_context, status):
+    """Returns from the calling function with the status, unless it is 0.
+
+    One statement instead of three; Numba's time grows faster than the number of its blocks.
+    """
+
+    def generate(context, builder, signature, values):
+        is_fine = builder.icmp_signed("==", values[0], _WORD(0))
+        with builder.if_then(builder.not_(is_fine), likely=False):
+            context.call_conv.return_value(builder, values[0])
+        return context.get_dummy_value()
+
+    return types.none(types.int64), generate
 
 
 @intrinsic

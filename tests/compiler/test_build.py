@@ -156,6 +156,23 @@ def test_source_that_does_not_compile_raises_with_its_text():
         kernel(text + "\n  ret i64 %x\n}", "f", (), language="llvm")
 
 
+def test_a_failed_check_ends_the_function():
+    source = """
+def steps(x, n):
+    for i in range(3):
+        n[0] = i
+        check(positive(x[i]))
+    return 0
+"""
+    text = "def positive(x):\n    return 0 if x > 0.0 else 5"
+    positive = kernel(text, "positive", (Scalar("float64"),))
+    arguments = (Array("float64"), Array("int64"))
+    steps = entry(source, "steps", arguments, {"positive": positive}, lambda status: status)
+    n = np.zeros(1, np.int64)
+    assert steps(np.array([1.0, 2, 3]), n) is None and n[0] == 2
+    assert steps(np.array([1.0, -2, 3]), n) == 5 and n[0] == 1
+
+
 def test_equal_source_is_the_same_kernel():
     before = build.statistics()["compiled_kernels"]
     first = kernel(SCALE, "scale", SCALE_ARGUMENTS)
