@@ -4,6 +4,8 @@ import os
 import shutil
 import tempfile
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads cost 14 ms per 3 x 3 system when busy
+
 import pytest
 
 import fungrad.numpy  # noqa: F401  operators on tracers

@@ -70,13 +70,12 @@ def require_types(values, types, what):
     if len(values) != len(types):
         raise AssertionError(f"{what}: {len(values)} outputs, but {len(types)} types")
     for k, (value, expected) in enumerate(zip(values, types, strict=True)):
-        if not isinstance(value, np.ndarray | np.generic):
-            raise AssertionError(
-                f"{what}: output {k} is the Python {type(value).__name__} {value!r:.60}, "
-                "not a NumPy value"
+        found = type_of(value) if isinstance(value, np.ndarray | np.generic) else type(value)
+        if found is not expected:
+            shown = (
+                f"the Python {found.__name__} {value!r:.60}" if isinstance(found, type) else found
             )
-        if type_of(value) is not expected:
-            raise AssertionError(f"{what}: output {k} is {type_of(value)}, expected {expected}")
+            raise AssertionError(f"{what}: output {k} is {shown}, expected {expected}")
 
 
 def described(values):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fungrad.core.types import type_of
+from fungrad.testing.comparison import described
 from fungrad.testing.laws import (
     check_batch,
     check_batch_of_reverse,
@@ -64,27 +65,35 @@ def check_primitive(
     """
     if sample_inputs or not bad:
         subject = Subject.of_primitive(primitive, sample_inputs, variants, axis)
-        check_subject(subject, order, laws, modes)
         if "transpose" in laws and "eager" in modes and axis is None:
-            check_direct_transpose(subject)
+            _obey(check_direct_transpose, subject)
+        _check_subject(subject, order, laws, modes)
     for inputs, error, message in bad:
         check_error(primitive, inputs, error, message)
 
 
-def check_subject(subject, order, names, modes):
+def _check_subject(subject, order, names, modes):
     """The named laws for a subject and, from the second order on, for its jvp."""
     with np.errstate(divide="raise", invalid="raise", over="raise"):
         if "eager" in modes:
             for name, law in _EAGER.items():
                 if name in names:
-                    law(subject)
+                    _obey(law, subject)
             if "batch" in names and "transpose" in names:
-                check_batch_of_reverse(subject)
+                _obey(check_batch_of_reverse, subject)
         if "compiled" in modes:
-            check_compiled(subject)
+            _obey(check_compiled, subject)
         if "higher order" in names and order > 1 and subject.differentiable:
             derived = subject.pushed_forward(tuple(subject.differentiable))
-            check_subject(derived, order - 1, names, modes)
+            _check_subject(derived, order - 1, names, modes)
+
+
+def _obey(law, subject):
+    """Check a law; the text of a failure ends with the inputs."""
+    try:
+        law(subject)
+    except AssertionError as failure:
+        raise AssertionError(f"{failure}{described(subject.inputs)}") from failure.__cause__
 
 
 def check_error(primitive, inputs, error, message):

@@ -4,12 +4,12 @@ import importlib
 import pkgutil
 
 import pytest
+from samples import BAD_SAMPLES, SAMPLES
 
 import fungrad.primitives
 from fungrad.core.primitive import Primitive
 from fungrad.primitives.elementwise import Elementwise
 from fungrad.testing import check_primitive
-from samples import BAD_SAMPLES, SAMPLES
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.title)
@@ -41,7 +41,9 @@ def check(sample, modes):
 def primitive_modules():
     """The modules of `fungrad.primitives`."""
     path = fungrad.primitives.__path__
-    return [importlib.import_module(f"fungrad.primitives.{m.name}") for m in pkgutil.iter_modules(path)]
+    return [
+        importlib.import_module(f"fungrad.primitives.{m.name}") for m in pkgutil.iter_modules(path)
+    ]
 
 
 def final_primitives(kind=Primitive):
