@@ -56,7 +56,7 @@ class Array(Argument):
 
 @dataclass(frozen=True, repr=False)
 class Result(Argument):
-    """A NumPy scalar that an entry returns; its source sees a pointer and stores the value there."""
+    """A NumPy scalar that an entry returns; its source stores the value through a pointer."""
 
     dtype: np.dtype
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from fungrad.compiler import blas, python_call
 from fungrad.compiler import cache as disk
 from fungrad.compiler.arguments import Argument, Array, Pointer, Result, Scalar
-from fungrad.compiler.python_call import Given, Kept, Made, Workspace
+from fungrad.compiler.plan import Given, Kept, Made, Plan, Workspace, plain_plan
 from fungrad.core.errors import CompilationError
 
 __all__ = [
@@ -46,8 +46,8 @@ __all__ = [
 _MAXIMUM_IN_MEMORY = 4096
 
 # Files of this folder that determine what a given source compiles to.
-_CODE_FILES = """arguments.py build.py low_level.py machine.py pointers.py python_call.py translate.py
-    intrinsics.py llvm_scalar.py scalar.py math/*.py"""
+_CODE_FILES = """arguments.py build.py low_level.py machine.py plan.py pointers.py python_call.py
+    translate.py intrinsics.py llvm_scalar.py scalar.py math/*.py"""
 
 _lock = threading.RLock()
 _built = OrderedDict()
@@ -107,7 +107,7 @@ def entry(source, name, arguments, kernels=None, on_error=None, release_gil=True
     >>> total(np.array([3]), np.ones(3))
     np.float64(3.0)
     """
-    plan = python_call.plain_plan(tuple(arguments), release_gil)
+    plan = plain_plan(tuple(arguments), release_gil)
     return _builtin(source, name, arguments, kernels, plan, on_error)
 
 
@@ -146,7 +146,7 @@ def checked_entry(
     >>> double(np.ones(3)), double(np.ones(4))
     (array([2., 2., 2.]), NotImplemented)
     """
-    plan = python_call.Plan(tuple(arguments), origins, returned, container, release_gil)
+    plan = Plan(tuple(arguments), origins, returned, container, release_gil)
     return _builtin(source, name, arguments, kernels, plan, on_error)
 
 
