@@ -8,20 +8,25 @@ import difflib
 
 import numpy as _numpy
 from numpy import (  # names that need no derivative
+    False_,
+    ScalarType,
+    True_,
+    array2string,
     array_repr,
     array_str,
     bartlett,
     blackman,
     bool,
     bool_,
+    broadcast,
     broadcast_shapes,
     byte,
     bytes_,
-    c_,
     can_cast,
     cdouble,
     character,
     clongdouble,
+    common_type,
     complex64,
     complex128,
     complexfloating,
@@ -33,6 +38,7 @@ from numpy import (  # names that need no derivative
     e,
     errstate,
     euler_gamma,
+    exceptions,
     finfo,
     flexible,
     float16,
@@ -46,6 +52,7 @@ from numpy import (  # names that need no derivative
     fromfunction,
     fromiter,
     fromstring,
+    frompyfunc,
     generic,
     genfromtxt,
     get_printoptions,
@@ -69,22 +76,28 @@ from numpy import (  # names that need no derivative
     isscalar,
     issubdtype,
     iterable,
+    isfortran,
     kaiser,
     load,
     loadtxt,
     long,
     longdouble,
     longlong,
+    mask_indices,
+    may_share_memory,
     mgrid,
+    min_scalar_type,
     mintypecode,
     nan,
     ndarray,
     ndenumerate,
     ndindex,
     newaxis,
+    nditer,
     number,
     object_,
     ogrid,
+    packbits,
     pi,
     printoptions,
     promote_types,
@@ -96,9 +109,11 @@ from numpy import (  # names that need no derivative
     savez_compressed,
     set_printoptions,
     seterr,
+    shares_memory,
     short,
     signedinteger,
     single,
+    spacing,
     str_,
     timedelta64,
     tril_indices,
@@ -114,6 +129,7 @@ from numpy import (  # names that need no derivative
     uintp,
     ulong,
     ulonglong,
+    unpackbits,
     unsignedinteger,
     ushort,
     void,
@@ -178,6 +194,15 @@ from fungrad.numpy.elementary import (
     round,
     sinc,
 )
+from fungrad.numpy.functional import apply_along_axis, apply_over_axes, c_, r_, result_type
+from fungrad.numpy.in_place import (
+    copyto,
+    fill_diagonal,
+    place,
+    put,
+    put_along_axis,
+    putmask,
+)
 from fungrad.numpy.joining import (
     append,
     array_split,
@@ -191,7 +216,6 @@ from fungrad.numpy.joining import (
     hsplit,
     hstack,
     insert,
-    pad,
     repeat,
     resize,
     roll,
@@ -203,6 +227,7 @@ from fungrad.numpy.joining import (
     vsplit,
     vstack,
 )
+from fungrad.numpy.padding import pad
 from fungrad.numpy.polynomials import poly, polyadd, polyder, polyint, polymul, polysub, polyval
 from fungrad.numpy.products import cross, dot, inner, kron, outer, tensordot, trace, vdot
 from fungrad.numpy.public import (
@@ -369,6 +394,10 @@ from fungrad.numpy.sorting import (
     sort,
     union1d,
     unique,
+    unique_all,
+    unique_counts,
+    unique_inverse,
+    unique_values,
 )
 from fungrad.numpy.statistics import (
     average,
@@ -393,12 +422,15 @@ from fungrad.numpy.statistics import (
     quantile,
 )
 from fungrad.numpy.taking import (
+    diag_indices_from,
     indices,
     ix_,
     meshgrid,
     ravel_multi_index,
     take,
     take_along_axis,
+    tril_indices_from,
+    triu_indices_from,
     unravel_index,
 )
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from fungrad.core.errors import LostDerivativeError, UnknownValueError, ViewWriteError
 from fungrad.core.tracing import INPUT, Tracer, describe_slot
+from fungrad.numpy.dispatch import TRACED
 from fungrad.numpy.indexing import getitem
 from fungrad.primitives.elementwise import stop_gradient
 
@@ -178,6 +179,14 @@ def formatted(self, spec):
         return text(self)
     instead = "print the type with f'{x}', or the value with fungrad.debug.print"
     return format(known(self, f"the format {spec!r}", instead), spec)
+
+
+for _function in (np.array_repr, np.array_str, np.array2string):
+    TRACED[_function] = lambda a, *args, _function=_function, **kwargs: _function(
+        known(a, "printing", "print the traced value itself, or use fungrad.debug.print"),
+        *args,
+        **kwargs,
+    )
 
 
 def install():

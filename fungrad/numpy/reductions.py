@@ -119,7 +119,6 @@ def min(a, axis=None, out=None, keepdims=KEEP, initial=KEEP, where=KEEP):
 
 
 amax, amin = max, min
-maximum_of, minimum_of = max, min
 
 
 @traced(np.ptp)

@@ -138,6 +138,27 @@ def unique(
     return (result, *([index] if return_index else []), *rest)
 
 
+def _unique_form(name, **options):
+    """One of the array API's `unique_*`, as a named tuple like NumPy's."""
+    function = getattr(np, name)
+
+    def apply(x, /):
+        result = unique(x, **options, equal_nan=False)
+        if type(result) is not tuple:
+            return result
+        return type(function(np.zeros(1)))(*result)
+
+    return traced(function)(ufuncs.named(apply, function))
+
+
+unique_values = _unique_form("unique_values")
+unique_counts = _unique_form("unique_counts", return_counts=True)
+unique_inverse = _unique_form("unique_inverse", return_inverse=True)
+unique_all = _unique_form(
+    "unique_all", return_index=True, return_inverse=True, return_counts=True
+)
+
+
 @traced(np.isin)
 def isin(element, test_elements, assume_unique=False, invert=False, *, kind=None):
     """`numpy.isin`."""

@@ -151,3 +151,21 @@ def ravel_multi_index(multi_index, dims, mode="raise", order="C"):
 def indices(dimensions, dtype=int, sparse=False):
     """`numpy.indices`."""
     return np.indices(tuple([n.__index__() for n in dimensions]), dtype, sparse)
+
+
+@traced(np.diag_indices_from)
+def diag_indices_from(arr):
+    """`numpy.diag_indices_from`."""
+    return np.diag_indices_from(np.broadcast_to(0, arr.shape))
+
+
+@traced(np.tril_indices_from)
+def tril_indices_from(arr, k=0):
+    """`numpy.tril_indices_from`."""
+    return np.tril_indices_from(np.broadcast_to(0, arr.shape), k)
+
+
+@traced(np.triu_indices_from)
+def triu_indices_from(arr, k=0):
+    """`numpy.triu_indices_from`."""
+    return np.triu_indices_from(np.broadcast_to(0, arr.shape), k)

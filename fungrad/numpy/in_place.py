@@ -1,0 +1,93 @@
+"""Functions that write into their first argument: on traced values, an array made in the trace."""
+
+import numpy as np
+
+from fungrad.core.tracing import Tracer
+from fungrad.numpy import ufuncs
+from fungrad.numpy.at import at
+from fungrad.numpy.creation import operand
+from fungrad.numpy.dispatch import traced
+from fungrad.numpy.indexing import fitting
+from fungrad.numpy.joining import resize
+from fungrad.numpy.promotion import broadcast_to
+from fungrad.numpy.selection import known_mask, where
+from fungrad.numpy.shapes import ravel, reshape
+from fungrad.numpy.taking import along, positions
+from fungrad.numpy.writing import overwrite, require_writeable
+
+
+def _write(name, target, changed):
+    """Let the target denote the changed array."""
+    if type(target) is not Tracer:
+        raise TypeError(
+            f"numpy.{name} writes traced values into a plain array; make the array with "
+            "fungrad.numpy.zeros or array, inside the trace"
+        )
+    require_writeable(target)
+    overwrite(target, changed)
+
+
+@traced(np.copyto)
+def copyto(dst, src, casting="same_kind", where=True):
+    """`numpy.copyto`."""
+    value = broadcast_to(fitting(src, dst.dtype), dst.shape)
+    _write("copyto", dst, value if where is True else _chosen(where, value, dst))
+
+
+def _chosen(mask, value, otherwise):
+    return where(broadcast_to(ufuncs.truth(operand(mask)), otherwise.shape), value, otherwise)
+
+
+@traced(np.putmask)
+def putmask(a, mask, values):
+    """`numpy.putmask`."""
+    values = resize(fitting(values, a.dtype), a.shape)
+    _write("putmask", a, _chosen(mask, values, a))
+
+
+@traced(np.place)
+def place(arr, mask, vals):
+    """`numpy.place` where the mask is known."""
+    where_true = np.flatnonzero(known_mask("place", operand(mask)))
+    values = resize(fitting(vals, arr.dtype), len(where_true))
+    changed = at(ravel(arr))[where_true].set(values)
+    _write("place", arr, reshape(changed, arr.shape))
+
+
+@traced(np.put)
+def put(a, ind, v, mode="raise"):
+    """`numpy.put`."""
+    ind = ravel(positions(ind, "put"))
+    values = resize(fitting(v, a.dtype), ind.shape)
+    if mode == "clip":  # NumPy's: negative positions are clipped to 0
+        ind = ufuncs.maximum(ind, 0)
+    changed = at(ravel(a))[ind].set(values, mode=mode)
+    _write("put", a, reshape(changed, a.shape))
+
+
+@traced(np.put_along_axis)
+def put_along_axis(arr, indices, values, axis):
+    """`numpy.put_along_axis`."""
+    indices = positions(indices, "put_along_axis")
+    if axis is None:
+        changed = reshape(at(ravel(arr))[indices].set(values), arr.shape)
+    else:
+        changed = at(arr)[along(arr, indices, axis % arr.ndim)].set(values)
+    _write("put_along_axis", arr, changed)
+
+
+@traced(np.fill_diagonal)
+def fill_diagonal(a, val, wrap=False):
+    """`numpy.fill_diagonal`."""
+    if a.ndim < 2:
+        raise ValueError("array must be at least 2-d")
+    if a.ndim > 2 and len(set(a.shape)) > 1:
+        raise ValueError("All dimensions of input must be of equal length")
+    if a.ndim == 2:
+        step, end = a.shape[1] + 1, None if wrap else a.shape[1] * a.shape[1]
+    else:
+        step, end = 1 + int(np.cumprod(a.shape[:-1]).sum()), None
+    where_diagonal = np.arange(a.size)[:end:step]
+    values = resize(fitting(val, a.dtype), len(where_diagonal))
+    changed = at(ravel(a))[where_diagonal].set(values)
+    _write("fill_diagonal", a, reshape(changed, a.shape))
