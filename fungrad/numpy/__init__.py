@@ -465,6 +465,10 @@ def nearest_names(name):
 def __getattr__(name):
     if name.startswith("__"):
         raise AttributeError(name)
+    if name == "vectorize":
+        from fungrad.api.gufunc import vectorize
+
+        return vectorize
     near = nearest_names(name)
     hint = f"; nearest: {', '.join(near)}" if near else ""
     if hasattr(_numpy, name):

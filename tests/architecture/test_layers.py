@@ -27,7 +27,9 @@ RANKS = {
 ABOVE_API = 6  # lax, testing, tree, __main__, ...: public modules on top of everything
 
 # Imports inside functions that may point up, as (file, imported layer), each with its reason.
-LATE_IMPORTS_UP = {}
+LATE_IMPORTS_UP = {
+    ("numpy/__init__.py", "api"): "numpy.vectorize is vmap under NumPy's name",
+}
 
 # Modules that cost more than all of fungrad, and the only folders and files that import them.
 HEAVY = ("numba", "llvmlite", "scipy", "sklearn")
