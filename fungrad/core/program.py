@@ -26,6 +26,7 @@ class Literal:
 
     __slots__ = ("type", "value")
     _interned: dict = {}
+    _most = 100_000
 
     def __new__(cls, value, dtype=None):
         value = np.asarray(value, dtype)[()]
@@ -35,6 +36,8 @@ class Literal:
             self = object.__new__(cls)
             self.value = value
             self.type = ArrayType((), value.dtype)
+            if len(cls._interned) >= cls._most:
+                cls._interned.clear()
             cls._interned[key] = self
         return self
 
