@@ -1,10 +1,11 @@
 """Comparisons that name the worst element."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from fungrad.core.types import ArrayType, type_of
+from fungrad.core.types import type_of
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,14 @@ def require_types(values, types, what):
             raise AssertionError(f"{what}: output {k} is {shown}, expected {expected}")
 
 
-def described(values):
-    """Types and values on a line each, for error texts."""
-    return "".join(
-        f"\n  input {i}: {ArrayType(np.shape(x), x.dtype)} = {x!r:.200}"
-        for i, x in enumerate(values)
-    )
+@contextmanager
+def naming_inputs(labels, values):
+    """The text of a failure inside ends with the inputs, each on a line."""
+    try:
+        yield
+    except AssertionError as failure:
+        lines = [
+            f"\n  {label}: {type_of(x)} = {x!r:.200}"
+            for label, x in zip(labels, values, strict=True)
+        ]
+        raise AssertionError(f"{failure}{''.join(lines)}") from failure.__cause__

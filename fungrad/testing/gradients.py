@@ -5,7 +5,7 @@ import numpy as np
 from fungrad.api import products
 from fungrad.api.recorded import float0
 from fungrad.core.tree import flatten, flatten_with_path, keystr
-from fungrad.testing.comparison import Tolerance, precision, require_close
+from fungrad.testing.comparison import Tolerance, naming_inputs, precision, require_close
 from fungrad.testing.numerical import (
     difference_tolerance,
     differences,
@@ -17,6 +17,7 @@ from fungrad.testing.numerical import (
 )
 
 _ROUNDING = 2e4  # units in the last place that a derivative of unknown condition may lose
+_LEAST = 1e-6  # the tolerance in float64: functions far larger than their derivatives need it
 
 
 def check_grads(f, args=None, order=2, modes=("fwd", "rev"), atol=None, rtol=None, eps=None):
@@ -136,14 +137,15 @@ def check_jvp(f, f_jvp, args, atol=None, rtol=None, eps=None, err_msg=""):
     values, tree, labels = _values(args)
     tangents = _tangents(np.random.default_rng(8), values)
     y, dy = f_jvp(tuple(args), tuple(tree.unflatten([_given(t) for t in tangents])))
-    _check_outputs(y, f(*args), what, atol, rtol)
-    expected = _numerical(f, values, tree, tangents, eps)
-    tolerance = _tolerance(values, expected, atol, rtol, eps)
-    tangent_leaves = [_array(t) for t in flatten(dy, is_leaf=_is_none)[0]]
-    for k, (t, reference) in enumerate(zip(tangent_leaves, expected, strict=True)):
-        if reference is not None:
-            text = f"{what}, tangent of output {k}{_described(values, labels)}"
-            require_close(_filled(t, reference), reference, text, tolerance)
+    with naming_inputs(labels, values):
+        _check_outputs(y, f(*args), what, atol, rtol)
+        expected = _numerical(f, values, tree, tangents, eps)
+        tolerance = _tolerance(values, expected, atol, rtol, eps)
+        tangent_leaves = [_array(t) for t in flatten(dy, is_leaf=_is_none)[0]]
+        for k, (t, reference) in enumerate(zip(tangent_leaves, expected, strict=True)):
+            if reference is not None:
+                text = f"{what}, tangent of output {k}"
+                require_close(_filled(t, reference), reference, text, tolerance)
 
 
 def check_vjp(f, f_vjp, args, atol=None, rtol=None, eps=None, err_msg=""):
@@ -157,33 +159,33 @@ def check_vjp(f, f_vjp, args, atol=None, rtol=None, eps=None, err_msg=""):
     what = err_msg or "vjp"
     values, tree, labels = _values(args)
     y, pull_back = f_vjp(*args)
-    _check_outputs(y, f(*args), what, atol, rtol)
     generator = np.random.default_rng(9)
     out_leaves, out_tree = flatten(y)
-    outputs = [_array(v) for v in out_leaves]
-    cotangents = _tangents(generator, outputs)
+    cotangents = _tangents(generator, [_array(v) for v in out_leaves])
     pulled = pull_back(out_tree.unflatten([_given(c) for c in cotangents]))
     ct_x = [_array(c) for c in flatten(tuple(pulled), is_leaf=_is_none)[0]]
-    for i, (x, c) in enumerate(zip(values, ct_x, strict=True)):
-        if not is_differentiable(x):
-            continue
-        alone = [t if i == j else None for j, t in enumerate(_tangents(generator, values))]
-        dy = _numerical(f, values, tree, alone, eps)
-        c = _filled(c, x)
-        if np.shape(c) != np.shape(x):
-            raise AssertionError(
-                f"{what}: the cotangent of {labels[i]} has shape {np.shape(c)}, its value "
-                f"{np.shape(x)}"
-            )
-        expected, scale = pairing(cotangents, dy)
-        found, other = pairing([c], [alone[i]])
-        tolerance = _tolerance(values, dy, atol, rtol, eps)
-        allowed = tolerance.absolute + tolerance.relative * max(scale, other)
-        if not abs(found - expected) <= allowed:
-            raise AssertionError(
-                f"{what}, cotangent of {labels[i]}: <pull_back(ct), dx> is {found!r}, but "
-                f"<ct, dy> by differences is {expected!r}{_described(values, labels)}"
-            )
+    with naming_inputs(labels, values):
+        _check_outputs(y, f(*args), what, atol, rtol)
+        for i, (x, c) in enumerate(zip(values, ct_x, strict=True)):
+            if is_differentiable(x):
+                alone = [t if i == j else None for j, t in enumerate(_tangents(generator, values))]
+                dy = _numerical(f, values, tree, alone, eps)
+                tolerance = _tolerance(values, dy, atol, rtol, eps)
+                text = f"{what}, cotangent of {labels[i]}"
+                _check_pairing(text, (cotangents, dy), (_filled(c, x), alone[i]), tolerance)
+
+
+def _check_pairing(what, outputs, inputs, tolerance):
+    """<ct, dy> = <pull_back(ct), dx>."""
+    (cotangents, dy), (c, dx) = outputs, inputs
+    if np.shape(c) != np.shape(dx):
+        raise AssertionError(f"{what}: it has shape {np.shape(c)}, its value {np.shape(dx)}")
+    expected, scale = pairing(cotangents, dy)
+    found, other = pairing([c], [dx])
+    if not abs(found - expected) <= tolerance.absolute + tolerance.relative * max(scale, other):
+        raise AssertionError(
+            f"{what}: <pull_back(ct), dx> is {found!r}, but <ct, dy> by differences is {expected!r}"
+        )
 
 
 def _values(args):
@@ -233,7 +235,7 @@ def _tolerance(values, outputs, atol, rtol, eps):
     narrow = precision([v.dtype for v in values])
     wide = precision([y.dtype for y in outputs if y is not None])
     truncation = 0.0 if eps is None else 100 * eps**4
-    unit = max(_ROUNDING * narrow, difference_tolerance(wide), truncation)
+    unit = max(_ROUNDING * narrow, difference_tolerance(wide), truncation, _LEAST)
     return Tolerance(unit if atol is None else atol, unit if rtol is None else rtol)
 
 
@@ -244,7 +246,3 @@ def _check_outputs(y, expected, what, atol, rtol):
     for k, (a, b) in enumerate(zip(first, second, strict=True)):
         a, b = _array(a), _array(b)
         require_close(a, b, f"{what}, value of output {k}", _tolerance([a], [b], atol, rtol, None))
-
-
-def _described(values, labels):
-    return "".join(f"\n  {name} = {x!r:.200}" for name, x in zip(labels, values, strict=True))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fungrad.core.types import type_of
-from fungrad.testing.comparison import described
+from fungrad.testing.comparison import naming_inputs
 from fungrad.testing.laws import (
     check_batch,
     check_batch_of_reverse,
@@ -90,10 +90,9 @@ def _check_subject(subject, order, names, modes):
 
 def _obey(law, subject):
     """Check a law; the text of a failure ends with the inputs."""
-    try:
+    labels = [f"input {i}" for i in range(len(subject.inputs))]
+    with naming_inputs(labels, subject.inputs):
         law(subject)
-    except AssertionError as failure:
-        raise AssertionError(f"{failure}{described(subject.inputs)}") from failure.__cause__
 
 
 def check_error(primitive, inputs, error, message):
