@@ -1,5 +1,6 @@
 """What the transforms share: a new program recorded from the equations of an old one."""
 
+from fungrad.core.errors import ProgramError
 from fungrad.core.program import Literal
 from fungrad.core.tracing import Recording
 from fungrad.core.types import ArrayType
@@ -38,7 +39,11 @@ def finish(recording, outputs, program):
     """The rewritten program under the old one's name; it must not have captured anything."""
     result = recording.finish(outputs, program.name)
     if recording.captures:
-        raise AssertionError(f"a rule put arrays into {recording.title}: {recording.captures}")
+        raise ProgramError(
+            f"a rule used arrays that are not among its inputs while {recording.title} was "
+            f"written: {recording.captures}; rules may use scalars and primitives that make arrays",
+            program,
+        )
     return result
 
 
