@@ -1,6 +1,7 @@
 """Arguments: which of them a transform looks at, as flat leaves, and how to call with new ones."""
 
 import inspect
+import operator
 
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 
@@ -71,26 +72,31 @@ def select_arguments(fun, args, kwargs, argnums, argnames, title):
     """The arguments that `argnums` or `argnames` choose."""
     if argnames is not None:
         return _by_name(fun, args, kwargs, argnames, title)
-    if type(argnums) is int:
-        if 0 <= argnums < len(args):
-            return Selected(args, kwargs, (argnums,), True)
-        argnums, is_single = (argnums,), True
-    else:
-        is_single = False
-    places = []
-    for n in argnums:
-        if isinstance(n, str):
-            return _by_name(fun, args, kwargs, argnums, title)
-        if not isinstance(n, int) or not -len(args) <= n < len(args):
-            raise _missing(fun, args, kwargs, n, title)
-        places.append(n % len(args))
-    return Selected(args, kwargs, tuple(places), is_single)
+    if type(argnums) is int and 0 <= argnums < len(args):
+        return Selected(args, kwargs, (argnums,), True)
+    is_single = not isinstance(argnums, tuple | list)
+    numbers = (argnums,) if is_single else argnums
+    if any(isinstance(n, str) for n in numbers):
+        return _by_name(fun, args, kwargs, argnums, title)
+    places = tuple([_position(n, args, kwargs, title) for n in numbers])
+    if len(set(places)) < len(places):
+        raise TypeError(f"{title}: argnums={argnums!r} names an argument twice")
+    return Selected(args, kwargs, places, is_single)
 
 
-def _missing(fun, args, kwargs, n, title):
-    given = f"{len(args)} positional argument{'s' if len(args) != 1 else ''}"
-    hint = f" and keywords {', '.join(kwargs)}; use argnames for those" if kwargs else ""
-    return TypeError(f"{title}: argnums={n!r}, but the call has {given}{hint}")
+def _position(n, args, kwargs, title):
+    """The position that a number from an argnums names; a negative one counts from the end."""
+    try:
+        place = operator.index(n)
+    except TypeError:
+        raise TypeError(
+            f"{title}: argnums={n!r}; it must be an int, a string, or a tuple of them"
+        ) from None
+    if not -len(args) <= place < len(args):
+        given = f"{len(args)} positional argument{'s' if len(args) != 1 else ''}"
+        hint = f" and keywords {', '.join(kwargs)}; use argnames for those" if kwargs else ""
+        raise TypeError(f"{title}: argnums={n!r}, but the call has {given}{hint}")
+    return place % len(args)
 
 
 def _by_name(fun, args, kwargs, argnames, title):
@@ -106,6 +112,8 @@ def _by_name(fun, args, kwargs, argnames, title):
             places.append(positions[name])
         else:
             raise TypeError(f"{title}: the call has no argument named {name!r}")
+    if len(set(places)) < len(places):
+        raise TypeError(f"{title}: argnames={argnames!r} names an argument twice")
     return Selected(args, kwargs, tuple(places), is_single, None if is_single else names)
 
 

@@ -3,7 +3,7 @@
 from functools import wraps
 
 from fungrad.api.closing import close, finished, operands_of
-from fungrad.api.recorded import function_name
+from fungrad.api.recorded import title_of
 from fungrad.control.checkpoint import Checkpoint
 from fungrad.core.tracing import state
 from fungrad.core.tree import flatten
@@ -98,7 +98,7 @@ def checkpoint(fun=None, *, prevent_cse=True, policy=None, static_argnums=()):
     if fun is None:
         return lambda f: checkpoint(f, policy=policy, static_argnums=static_argnums)
     static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
-    title = f"checkpoint of {function_name(fun)}"
+    title = title_of("checkpoint", fun)
 
     @wraps(fun, assigned=("__name__", "__doc__"), updated=())
     def checkpointed(*args, **kwargs):

@@ -15,7 +15,7 @@ from fungrad.api.closing import (
     type_of_operand,
     with_captures_of,
 )
-from fungrad.api.recorded import function_name, operand_of
+from fungrad.api.recorded import function_name, operand_of, title_of
 from fungrad.control.cond import Cond
 from fungrad.control.scan import Scan
 from fungrad.control.while_loop import While
@@ -173,7 +173,7 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     >>> scan(lambda total, x: (total + x, total), 0.0, np.array([1.0, 2.0, 3.0]))
     (np.float64(6.0), array([0., 1., 3.]))
     """
-    title = f"scan of {function_name(f)}"
+    title = title_of("scan", f)
     x_leaves, x_tree = flatten(xs)
     rows, row_types, row_weak = operands_of(x_leaves)
     sizes = {t.shape[:1] for t in row_types}
@@ -214,7 +214,7 @@ def while_loop(cond_fun, body_fun, init_val):
     >>> while_loop(lambda x: x < 100, lambda x: x * 2, 1)
     np.int64(128)
     """
-    title = f"while_loop of {function_name(body_fun)}"
+    title = title_of("while_loop", body_fun)
     tree = flatten(init_val)[1]
     program, closed, carry, types, _ = _closed_body(
         lambda *v: (body_fun(tree.unflatten(v)), None), init_val, ([], []), title
@@ -237,7 +237,7 @@ def fori_loop(lower, upper, body_fun, init_val):
     >>> fori_loop(0, 5, lambda i, total: total + i, 0)
     np.int64(10)
     """
-    title = f"fori_loop of {function_name(body_fun)}"
+    title = title_of("fori_loop", body_fun)
     bounds = [operand_of(b)[0] for b in (lower, upper)]
     for b, name in zip(bounds, ("lower", "upper"), strict=True):
         if np.shape(b) or b.dtype.kind not in "iu":

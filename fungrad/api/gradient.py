@@ -5,7 +5,7 @@ from functools import wraps
 import numpy as np
 
 from fungrad.api.arguments import select_arguments
-from fungrad.api.recorded import Recorded, function_name, operand_of
+from fungrad.api.recorded import Recorded, operand_of, promoted_int, title_of
 from fungrad.core.errors import (
     ComplexError,
     IntegerInputError,
@@ -58,8 +58,7 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x**2 + 3 * x)(1.0)
     (np.float64(4.0), np.float64(5.0))
     """
-    name = function_name(fun)
-    title = f"grad of {name}"
+    title = title_of("grad", fun)
 
     @wraps(fun, assigned=("__name__", "__doc__"), updated=())
     def both(*args, **kwargs):
@@ -70,10 +69,15 @@ def value_and_grad(
             aux_tree, scalar_count = split_aux(recorded, title)
         else:
             scalar_count = len(recorded.leaves)
-        if scalar_count != 1 or recorded.positions[0] is None:
+        if scalar_count != 1:
             raise NonScalarOutputError(
                 f"{title}: the function must return one scalar, it returned {recorded.tree} with "
                 f"{scalar_count} leaves; use has_aux=True for extra outputs, or jacrev"
+            )
+        if recorded.positions[0] is None:
+            raise NonScalarOutputError(
+                f"{title}: the function must return a scalar, it returned {recorded.leaves[0]!r:.60} "
+                f"of type {type(recorded.leaves[0]).__name__}"
             )
         _require_scalar(recorded.output_type(0), holomorphic, title)
         outputs, leaves = recorded.gradient()
@@ -87,22 +91,23 @@ def value_and_grad(
 
 
 def differentiable(chosen, holomorphic, allow_int, title):
-    """The chosen leaves as operands: Python ints become floats, integer arrays are refused."""
+    """The chosen leaves as operands, and which are weak.
+
+    Python ints become floats and integer arrays are refused, unless integers are allowed.
+    """
     operands, weak = [], []
     for number, leaf in enumerate(chosen.leaves):
-        kind = type(leaf)
-        if kind is float:
+        if type(leaf) is float and not holomorphic:
             operands.append(np.float64(leaf))
             weak.append(True)
             continue
         x, is_weak = operand_of(leaf, title, lambda n=number: chosen.label(n))
-        if x.dtype.kind not in "fc":
-            if kind is int:
-                x = np.float64(leaf)
-            elif not allow_int:
+        if x.dtype.kind not in "fc" and not allow_int:
+            x = promoted_int(x, is_weak)
+            if x.dtype.kind != "f":
                 raise IntegerInputError(
                     f"{title}: {chosen.label(number)} has dtype {x.dtype}, which has no "
-                    f"derivative; pass floats (x.astype(float)), or allow_int=True"
+                    "derivative; pass floats (x.astype(float)), or allow_int=True"
                 )
         if holomorphic and x.dtype.kind != "c":
             raise ComplexError(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fungrad.api.closing import close
-from fungrad.api.recorded import function_name, operand_of
+from fungrad.api.recorded import operand_of, title_of
 from fungrad.core.tracing import Tracer
 from fungrad.core.tree import flatten, register_leaf
 from fungrad.core.types import ArrayType, type_of
@@ -75,7 +75,7 @@ def eval_shape(fun, *args, **kwargs):
     >>> eval_shape(lambda x: x.sum(), ShapeDtypeStruct((3,), np.float32))
     ShapeDtypeStruct(shape=(), dtype=float32)
     """
-    closed = closed_on(fun, args, kwargs, f"eval_shape of {function_name(fun)}")
+    closed = closed_on(fun, args, kwargs, title_of("eval_shape", fun))
     return closed.tree.unflatten([ShapeDtypeStruct(t.shape, t.dtype) for t in closed.types])
 
 

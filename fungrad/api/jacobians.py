@@ -7,7 +7,7 @@ import numpy as np
 from fungrad.api.arguments import select_arguments
 from fungrad.api.gradient import differentiable, grad
 from fungrad.api.products import jvp, vjp
-from fungrad.api.recorded import Recorded, float0, function_name, owned
+from fungrad.api.recorded import Recorded, float0, owned, title_of
 from fungrad.core.errors import ComplexError, IntegerOutputError, TreeMismatchError
 from fungrad.core.tracing import run
 from fungrad.core.tree import flatten
@@ -55,7 +55,7 @@ def jacobian(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=False, 
 
 
 def _jacobian(fun, argnums, has_aux, holomorphic, allow_int, mode, name):
-    title = f"{name} of {function_name(fun)}"
+    title = title_of(name, fun)
 
     @wraps(fun, assigned=("__name__", "__doc__"), updated=())
     def jacobian_of(*args, **kwargs):

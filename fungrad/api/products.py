@@ -7,9 +7,10 @@ from fungrad.api.gradient import split_aux
 from fungrad.api.recorded import (
     Recorded,
     float0,
-    function_name,
     operand_of,
     owned,
+    promoted_int,
+    title_of,
     zeros_like,
 )
 from fungrad.core.errors import TangentMismatchError, TreeMismatchError
@@ -35,7 +36,7 @@ def jvp(fun, primals, tangents, has_aux=False):
     >>> jvp(lambda x: x**2, (3.0,), (1.0,))
     (np.float64(9.0), np.float64(6.0))
     """
-    title = f"jvp of {function_name(fun)}"
+    title = title_of("jvp", fun)
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
         raise TypeError(
             f"{title}: primals and tangents must be tuples or lists of arguments, got "
@@ -78,8 +79,8 @@ def _paired(chosen, primals, tangents, title):
         if primal is None:
             continue
         x, is_weak = operand_of(primal, title, lambda p=path: f"the argument at {p}")
-        if type(primal) is int and tangent is not None and not is_float0(tangent):
-            x = np.float64(primal)
+        if tangent is not None and not is_float0(tangent):
+            x = promoted_int(x, is_weak)
         operands.append(x)
         weak.append(is_weak)
         is_active = x.dtype.kind in "fc"
@@ -138,10 +139,10 @@ def linearize(fun, *primals, has_aux=False):
     >>> push_forward(1.0)
     np.float64(6.0)
     """
-    title = f"linearize of {function_name(fun)}"
+    title = title_of("linearize", fun)
     chosen = Selected.whole(primals)
     pairs = [operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)]
-    operands = [_as_differentiable(x, leaf) for (x, _), leaf in zip(pairs, chosen.leaves, strict=True)]
+    operands = [promoted_int(x, is_weak) for x, is_weak in pairs]
     recorded = Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
     active = recorded.active(len(operands))
     outputs, push = recorded.forward(active)
@@ -168,10 +169,6 @@ def linearize(fun, *primals, has_aux=False):
 
 def _settled(values):
     return values if any(type(v) is Tracer for v in values) else owned(values)
-
-
-def _as_differentiable(x, leaf):
-    return np.float64(leaf) if type(leaf) is int else x
 
 
 def _flat_tangents(chosen, primals, tangents, operands, marks, title):
@@ -206,10 +203,10 @@ def vjp(fun, *primals, has_aux=False):
     >>> pull_back(1.0)
     (np.float64(4.0), np.float64(3.0))
     """
-    title = f"vjp of {function_name(fun)}"
+    title = title_of("vjp", fun)
     chosen = Selected.whole(primals)
     pairs = [operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)]
-    operands = [_as_differentiable(x, leaf) for (x, _), leaf in zip(pairs, chosen.leaves, strict=True)]
+    operands = [promoted_int(x, is_weak) for x, is_weak in pairs]
     recorded = Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
     count = len(recorded.leaves)
     out_tree = recorded.tree
@@ -261,7 +258,7 @@ def linear_transpose(fun, *primals):
     Raises:
         LinearityError: `fun` is not linear.
     """
-    title = f"linear_transpose of {function_name(fun)}"
+    title = title_of("linear_transpose", fun)
     chosen = Selected.whole(primals)
     types = [ArrayType(x.shape, x.dtype) if hasattr(x, "shape") else type_of(x) for x in chosen.leaves]
     seen = {}

@@ -8,11 +8,13 @@ from fungrad.core.program import Literal, derived
 from fungrad.core.tracing import DEFERRED, Recording, Tracer, evaluate, evaluator, run, slots, state
 from fungrad.core.tree import flatten
 from fungrad.core.types import ArrayType
+from fungrad.primitives.elementwise import Convert
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import linearize
 from fungrad.transforms.vjp import vjp
 
 float0 = np.dtype([("float0", np.void, 0)])
+FLOAT64 = np.dtype(np.float64)
 
 
 def zeros_like(type):
@@ -25,6 +27,13 @@ def zeros_like(type):
 def function_name(function):
     """The name of a function for titles: "loss", or the class of a callable object."""
     return getattr(function, "__name__", None) or type(getattr(function, "func", function)).__name__
+
+
+def title_of(transform, function):
+    """What error texts begin with, "grad of loss"; TypeError for what cannot be called."""
+    if not callable(function):
+        raise TypeError(f"{transform}: expected a function, got {reprlib.repr(function)}")
+    return f"{transform} of {function_name(function)}"
 
 
 def operand_of(leaf, title="", label=None):
@@ -50,6 +59,11 @@ def operand_of(leaf, title="", label=None):
             "other arguments"
         )
     return value[()], False
+
+
+def promoted_int(x, is_weak):
+    """An operand that may be differentiated: a Python int as a float, everything else as it is."""
+    return Convert(FLOAT64)(x) if is_weak and x.dtype.kind == "i" else x
 
 
 def owned(values, inputs=()):

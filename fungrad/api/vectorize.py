@@ -6,7 +6,7 @@ from functools import wraps
 import numpy as np
 
 from fungrad.api.closing import type_of_operand
-from fungrad.api.recorded import function_name, is_numeric, operand_of, owned
+from fungrad.api.recorded import is_numeric, operand_of, owned, title_of
 from fungrad.core.errors import AxesError
 from fungrad.core.tracing import Recording, Tracer, run, state
 from fungrad.core.tree import broadcast_prefix, flatten, flatten_with_path, keystr
@@ -38,7 +38,7 @@ def vmap(fun, in_axes=0, out_axes=0, axis_name=None, axis_size=None):
     >>> vmap(lambda x, y: x * y, in_axes=(0, None))(np.arange(3.0), 2.0)
     array([0., 2., 4.])
     """
-    title = f"vmap of {function_name(fun)}"
+    title = title_of("vmap", fun)
 
     @wraps(fun, assigned=("__name__", "__doc__"), updated=())
     def mapped(*args, **kwargs):
