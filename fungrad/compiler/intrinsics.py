@@ -19,11 +19,9 @@ from fungrad.compiler.scalar import VOCABULARY, result_dtype
 
 inf, nan = math.inf, math.nan
 
-_DTYPES = [
-    np.dtype(name)
-    for name in """bool int8 int16 int32 int64 uint8 uint16 uint32 uint64
-    float32 float64 complex64 complex128""".split()
-]
+_DTYPE_NAMES = """bool int8 int16 int32 int64 uint8 uint16 uint32 uint64
+    float32 float64 complex64 complex128"""
+_DTYPES = [np.dtype(name) for name in _DTYPE_NAMES.split()]
 
 
 def _typed(word, operand_types, dtype=None, attribute=None):
@@ -87,10 +85,10 @@ def _typed_table(typing_context, name, index):
     return _after_literal(name, _typed("table", (index,), dtype, name.literal_value))
 
 
-def _typed_libm_where(typing_context, name, condition, x):
+def _typed_call_where(typing_context, name, condition, x):
     if not isinstance(name, types.StringLiteral):
         return None
-    return _after_literal(name, _typed("libm_where", (condition, x), None, name.literal_value))
+    return _after_literal(name, _typed("call_where", (condition, x), None, name.literal_value))
 
 
 def _after_literal(literal, typed):
@@ -103,7 +101,7 @@ def _after_literal(literal, typed):
     return signature.return_type(literal, *signature.args), generate
 
 
-_WITH_ATTRIBUTE = {"convert", "bitcast", "integer_power", "table", "libm_where"}
+_WITH_ATTRIBUTE = {"convert", "bitcast", "integer_power", "table", "call_where"}
 for _name in VOCABULARY.keys() - _WITH_ATTRIBUTE:
     globals()[_name] = _word(_name)
 for _dtype in _DTYPES:
@@ -111,7 +109,7 @@ for _dtype in _DTYPES:
     globals()[f"bitcast_{_dtype.name}"] = _conversion("bitcast", f"bitcast_{_dtype.name}", _dtype)
 integer_power = _named(_typed_integer_power, "integer_power", prefer_literal=True)
 table = _named(_typed_table, "table", prefer_literal=True)
-libm_where = _named(_typed_libm_where, "libm_where", prefer_literal=True)
+call_where = _named(_typed_call_where, "call_where", prefer_literal=True)
 
 #: Every name that generated source may use, with its value: the globals of a generated module.
 NAMES = {

@@ -1,30 +1,19 @@
 """Scalar expressions as LLVM instructions, appended to a basic block through llvmlite.
 
 Machine words become instructions or LLVM intrinsics here; words with an expansion
-(`fungrad.compiler.math.expand`) are emitted as their expansion; the rest calls libm.
+(`fungrad.compiler.math.expand`) are emitted as their expansion; lgamma calls libm.
 Booleans are i1, complex numbers are structs of two floats, as in Numba.
 """
+
+from functools import lru_cache
 
 import numpy as np
 from llvmlite import ir
 
-from fungrad.compiler.math import TABLES, expand
-from fungrad.compiler.scalar import Builder, Scalar, topological_order
+from fungrad.compiler.math import FUNCTIONS, TABLES, expand
+from fungrad.compiler.scalar import Builder, Scalar, real_dtype, topological_order
 
 _build = Builder()
-
-LIBM = {
-    "arccos": "acos",
-    "arccosh": "acosh",
-    "arcsin": "asin",
-    "arcsinh": "asinh",
-    "arctan": "atan",
-    "arctan2": "atan2",
-    "arctanh": "atanh",
-    "power": "pow",
-    **{name: name for name in "cbrt hypot lgamma exp exp2 expm1 log log2 log10 log1p".split()},
-    **{name: name for name in "sin cos tan sinh cosh tanh erf erfc".split()},
-}
 
 
 def llvm_type(dtype):
@@ -57,13 +46,22 @@ def emit_word(builder, word, dtype, attribute, dtypes, operands):
 def _emit_node(builder, node, operands):
     if node.op == "constant":
         return _constant(node.dtype, node.attribute)
-    expansion = node.operands and expand(node.op, node.operands[0].dtype)
-    if not expansion:
+    dtypes = tuple(x.dtype for x in node.operands)
+    expansion = _expansion(node.op, node.attribute, dtypes)
+    if expansion is None:
         return _emit_machine_word(builder, node, operands)
-    symbols = [_build.symbol(f"operand{i}", x.dtype) for i, x in enumerate(node.operands)]
-    attribute = () if node.attribute is None else (node.attribute,)
-    root = expansion(_build, *symbols, *attribute)
+    symbols, root = expansion
     return emit(builder, [root], dict(zip(symbols, operands, strict=True)))[0]
+
+
+@lru_cache(maxsize=500)
+def _expansion(word, attribute, dtypes):
+    """The symbols of the operands of a word and the expression of them that it expands to."""
+    expansion = expand(word, dtypes[0])
+    if expansion is None:
+        return None
+    symbols = [_build.symbol(f"operand{i}", dtype) for i, dtype in enumerate(dtypes)]
+    return symbols, expansion(_build, *symbols, *(() if attribute is None else (attribute,)))
 
 
 def _constant(dtype, value):
@@ -83,12 +81,8 @@ def _emit_machine_word(builder, node, operands):
         return table[word](builder, *operands)
     if word in _COMPARISONS:
         return _compare(builder, _COMPARISONS[word], kind, *operands)
-    if kind in "biu":
-        return _SIGNED_OR_NOT[word](builder, kind == "i", *operands)
-    return _call_libm(builder, LIBM[word], operands)
+    return _SIGNED_OR_NOT[word](builder, kind == "i", *operands)
 
-
-# ------------------------------------------------------------------ comparisons and conversions
 
 _COMPARISONS = {
     "equal": "==",
@@ -109,7 +103,15 @@ def _compare(builder, symbol, kind, x, y):
 
 
 def _convert(builder, node, x):
-    source, target = node.operands[0].dtype, node.dtype
+    return _convert_between(builder, x, node.operands[0].dtype, node.dtype)
+
+
+def _convert_between(builder, x, source, target):
+    if source.kind == "c":
+        return _convert_complex(builder, x, source, target)
+    if target.kind == "c":
+        part = _convert_between(builder, x, source, real_dtype(target))
+        return _complex_value(builder, target, part, part.type(0))
     if source.kind == "f":
         return _convert_float(builder, x, source, target)
     to = llvm_type(target)
@@ -139,6 +141,15 @@ def _convert_float(builder, x, source, target):
     return builder.fptosi(x, to)
 
 
+def _convert_complex(builder, x, source, target):
+    parts = [builder.extract_value(x, 0), builder.extract_value(x, 1)]
+    to = target if target.kind == "b" else real_dtype(target)
+    real, imag = (_convert_between(builder, part, real_dtype(source), to) for part in parts)
+    if target.kind == "b":
+        return builder.or_(real, imag)
+    return _complex_value(builder, target, real, imag) if target.kind == "c" else real
+
+
 def _convert_float_to_uint64(builder, x, to):
     """Wraps negative numbers around, as C on x86 does; LLVM's fptoui leaves them undefined."""
     half = x.type(2.0**63)
@@ -154,7 +165,11 @@ def _bitcast(builder, node, x):
 
 
 def _make_complex(builder, node, real, imag):
-    empty = ir.Constant(llvm_type(node.dtype), ir.Undefined)
+    return _complex_value(builder, node.dtype, real, imag)
+
+
+def _complex_value(builder, dtype, real, imag):
+    empty = ir.Constant(llvm_type(dtype), ir.Undefined)
     return builder.insert_value(builder.insert_value(empty, real, 0), imag, 1)
 
 
@@ -174,14 +189,14 @@ def _lookup(builder, node, index):
     return builder.load(address)
 
 
-def _libm_where(builder, node, condition, x):
-    """Branches to libm. The loop around it is still vectorised, with one branch per lane."""
+def _call_where(builder, node, condition, x):
+    """Branches to a function. The loop around it is vectorised, with one branch per lane."""
     before = builder.block
     rare = builder.append_basic_block("rare")
     after = builder.append_basic_block("after")
     builder.cbranch(condition, rare, after)
     builder.position_at_end(rare)
-    value = builder.call(_predicable_libm(builder, node.attribute, x.type), [x])
+    value = builder.call(_function(builder.module, node.attribute, node.dtype), [x])
     builder.branch(after)
     builder.position_at_end(after)
     result = builder.phi(x.type)
@@ -190,19 +205,40 @@ def _libm_where(builder, node, condition, x):
     return result
 
 
-def _predicable_libm(builder, name, kind):
-    """A libm function that LLVM's vectoriser calls lane by lane, only where a mask is set.
-
-    It does so for functions without side effects that have a masked vector variant, of any width;
-    the variant named here is one of 1024 lanes, which no loop asks for. `nobuiltin` keeps LLVM
-    from taking the function for one of its own intrinsics, which it would call for every lane.
-    """
-    function = _declare_libm(builder.module, name, [kind])
-    variant = f"_ZGV_LLVM_M1024v_{function.name}({function.name})"
-    for attribute in ("readnone", "nounwind", "willreturn", "nobuiltin"):
-        set.add(function.attributes, attribute)  # AttributeSet.add knows only some attributes
-    set.add(function.attributes, f'"vector-function-abi-variant"="{variant}"')
+def _function(module, name, dtype):
+    """The LLVM function of one of `math.FUNCTIONS`, which is defined once per module."""
+    kind = llvm_type(dtype)
+    symbol = f"fungrad_{name}_{dtype.name}"
+    function = module.globals.get(symbol)
+    if function is None:
+        function = ir.Function(module, ir.FunctionType(kind, [kind]), symbol)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        _call_by_lane(function)
+        builder = ir.IRBuilder(function.append_basic_block())
+        x = _build.symbol("x", dtype)
+        root = FUNCTIONS[name](_build, x)
+        builder.ret(emit(builder, [root], {x: function.args[0]})[0])
     return function
+
+
+def _call_by_lane(function):
+    """Lets loops that call the function be vectorised: lane by lane, only where a mask is set.
+
+    LLVM's vectoriser does so for functions without side effects that have a masked vector variant
+    of any width; the variant named here is one of 1024 lanes, which no loop asks for. `nobuiltin`
+    keeps LLVM from taking libm's functions for intrinsics, which it would call for every lane.
+    """
+    variant = f'"vector-function-abi-variant"="_ZGV_LLVM_M1024v_{function.name}({function.name})"'
+    for attribute in ("readnone", "nounwind", "willreturn", "nobuiltin", variant):
+        set.add(function.attributes, attribute)  # AttributeSet.add knows only some attributes
+
+
+def _lgamma(builder, x):
+    name = "lgamma" if isinstance(x.type, ir.DoubleType) else "lgammaf"
+    function = _declare(builder.module, name, ir.FunctionType(x.type, [x.type]))
+    _call_by_lane(function)
+    return builder.call(function, [x])
 
 
 _STRUCTURAL = {
@@ -213,11 +249,8 @@ _STRUCTURAL = {
     "real": lambda builder, node, x: builder.extract_value(x, 0),
     "imag": lambda builder, node, x: builder.extract_value(x, 1),
     "table": _lookup,
-    "libm_where": _libm_where,
+    "call_where": _call_where,
 }
-
-
-# ------------------------------------------------------------------------------ floating point
 
 
 def _intrinsic(name):
@@ -245,16 +278,6 @@ def _declare(module, name, function_type):
     return ir.Function(module, function_type, name) if found is None else found
 
 
-def _call_libm(builder, name, operands):
-    function = _declare_libm(builder.module, name, [x.type for x in operands])
-    return builder.call(function, operands)
-
-
-def _declare_libm(module, name, kinds):
-    name = name if isinstance(kinds[0], ir.DoubleType) else f"{name}f"
-    return _declare(module, name, ir.FunctionType(kinds[0], kinds))
-
-
 def _extremum(name):
     """NumPy's maximum or minimum: NaN wins, the sign of zero is either."""
 
@@ -275,6 +298,9 @@ _FLOAT = {
     "negative": lambda builder, x: builder.fneg(x),
     "maximum": _extremum("maximum"),
     "minimum": _extremum("minimum"),
+    # a flag that means nothing here, because Numba adds `contract` where there is none
+    "rounded_multiply": lambda builder, x, y: builder.fmul(x, y, flags=("arcp",)),
+    "lgamma": _lgamma,
     "fma": _intrinsic("fma"),
     "absolute": _intrinsic("fabs"),
     "copysign": _intrinsic("copysign"),
@@ -284,9 +310,6 @@ _FLOAT = {
     "rint": _intrinsic("rint"),
     "trunc": _intrinsic("trunc"),
 }
-
-
-# ---------------------------------------------------------------------------------- integers
 
 
 def _left_shift(builder, x, count):

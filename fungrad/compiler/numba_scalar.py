@@ -35,6 +35,7 @@ class NumbaPrinter:
     expression is printed once, also over several calls. A printer for an inner scope is made with
     `NumbaPrinter(dict(outer.names), ...)`.
 
+    >>> from fungrad.compiler.scalar import Builder
     >>> build = Builder()
     >>> x, y = build.symbol("x", float), build.symbol("y", float)
     >>> printer = NumbaPrinter()
@@ -94,7 +95,7 @@ def expression(node, operands):
         return f"bitcast_{node.dtype.name}({operands[0]})"
     if word == "integer_power":
         return f"integer_power({operands[0]}, {node.attribute})"
-    if word in ("table", "libm_where"):
+    if word in ("table", "call_where"):
         return f"{word}({node.attribute!r}, {', '.join(operands)})"
     assert word in VOCABULARY, word
     return f"{word}({', '.join(operands)})"

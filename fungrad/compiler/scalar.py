@@ -5,6 +5,7 @@ object, so a shared subexpression is computed once and `is` is equality. Words m
 function (or, where NumPy has none, the `jax.lax` function) of that name means, for one element.
 """
 
+from typing import ClassVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -19,17 +20,19 @@ _UNARY = """negative absolute sign floor ceil rint trunc sqrt rsqrt cbrt recipro
     convert bitcast real imag conjugate integer_power table"""
 _BINARY = """add subtract multiply divide power maximum minimum remainder fmod floor_divide
     index_divide index_remainder arctan2 copysign nextafter hypot logaddexp strong_multiply
-    equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor
-    bitwise_and bitwise_or bitwise_xor left_shift right_shift fast_add make_complex libm_where"""
+    strong_divide equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor
+    bitwise_and bitwise_or bitwise_xor left_shift right_shift fast_add rounded_multiply make_complex call_where"""
 _TERNARY = "select fma"
 
 #: The number of operands of each word. Those that are not NumPy's or lax's:
 #: `index_divide`, `index_remainder`: of two integers that are not negative, the second not zero;
-#: `strong_multiply`: a product in which zero wins, also over inf and nan;
+#: `strong_multiply`, `strong_divide`: a product or quotient in which a zero (of the quotient: its
+#: numerator) wins, also over inf and nan;
 #: `fast_add`: an addition that may be reordered, for the accumulators of reductions;
 #: `fma(x, y, z)`: x * y + z, rounded once; `select(condition, x, y)`: x if condition else y;
-#: `libm_where(condition, x)`: the libm function named by the attribute of x where the condition
-#: holds, by a branch that is taken rarely, else x;
+#: `rounded_multiply`: a product that is not fused with a sum;
+#: `call_where(condition, x)`: the function of x that the attribute names, one of
+#: `math.FUNCTIONS`, where the condition holds, by a branch that is taken rarely, else x;
 #: `table`: the entry of the constant table named by the attribute, at an int64 index;
 #: `integer_power`: the power whose exponent, a Python int, is the attribute.
 VOCABULARY = {
@@ -38,10 +41,10 @@ VOCABULARY = {
     **dict.fromkeys(_TERNARY.split(), 3),
 }
 
-PREDICATES = frozenset(
-    """equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor
-    logical_not isnan isinf isfinite signbit""".split()
-)
+_PREDICATES = """equal not_equal less less_equal greater greater_equal
+    logical_and logical_or logical_xor logical_not isnan isinf isfinite signbit"""
+#: The words whose result is a bool.
+PREDICATES = frozenset(_PREDICATES.split())
 
 
 def real_dtype(dtype):
@@ -53,7 +56,7 @@ def result_dtype(word, *dtypes):
     """The dtype of a word applied to operands of these dtypes."""
     if word in PREDICATES:
         return BOOL
-    if word in ("select", "libm_where"):
+    if word in ("select", "call_where"):
         return dtypes[1]
     if word in ("real", "imag", "absolute"):
         return real_dtype(dtypes[0])
@@ -70,7 +73,7 @@ class Scalar:
     """
 
     __slots__ = ("__weakref__", "attribute", "dtype", "op", "operands")
-    _interned = WeakValueDictionary()
+    _interned: ClassVar = WeakValueDictionary()
 
     def __new__(cls, op, dtype, operands=(), attribute=None):
         # repr tells 0.0 from -0.0 and finds nan equal to itself
@@ -228,9 +231,9 @@ class Builder:
         """x to the power of a Python int."""
         return call("integer_power", x.dtype, x, attribute=int(exponent))
 
-    def libm_where(self, condition, function, x):
-        """libm's function of x where the condition holds, which is to be rare, else x."""
-        return call("libm_where", x.dtype, condition, x, attribute=function)
+    def call_where(self, condition, function, x):
+        """The named function of x where the condition holds, which is to be rare, else x."""
+        return call("call_where", x.dtype, condition, x, attribute=function)
 
     def table(self, name, index, dtype=np.float64):
         """The entry of a constant table (see `fungrad.compiler.math.TABLES`) at an int64 index."""

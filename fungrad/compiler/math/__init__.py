@@ -7,8 +7,10 @@ whether or not products and sums are contracted to fma.
 
 from fungrad.compiler.math import (
     arithmetic,
+    complex_numbers,
     error_function,
     exponential,
+    gamma,
     inverse_trigonometric,
     logarithm,
     power,
@@ -16,7 +18,19 @@ from fungrad.compiler.math import (
 )
 from fungrad.compiler.math.tables import TABLES
 
-__all__ = ["TABLES", "expand"]
+__all__ = ["FUNCTIONS", "TABLES", "ULP_BOUNDS", "expand"]
+
+_BOUNDS = {
+    1.0: "exp exp2 log log2 log10 sin cos power cbrt",
+    1.5: "log1p arccos rsqrt hypot",
+    2.0: "expm1 cosh arcsinh erf erfinv",
+    2.5: "logistic sinh tanh arccosh arctanh tan arcsin arctan arctan2",
+    3.5: "erfc",
+    6.0: "digamma",
+}
+#: The largest error of each function on float32 and float64, in units in the last place of the
+#: exact result, subnormal ones included. That of digamma is in units of the larger of it and 1.
+ULP_BOUNDS = {word: bound for bound, words in _BOUNDS.items() for word in words.split()}
 
 _FAMILIES = {
     exponential: "exp exp2 expm1 logistic tanh sinh cosh",
@@ -24,14 +38,18 @@ _FAMILIES = {
     trigonometric: "sin cos tan",
     inverse_trigonometric: "arcsin arccos arctan arctan2",
     error_function: "erf erfc erfinv",
+    gamma: "digamma",
     power: "power cbrt hypot",
 }
 _OF_FLOAT = {
     name: getattr(family, name) for family, names in _FAMILIES.items() for name in names.split()
 }
+#: Functions that expansions branch to, by name; a code generator makes real functions of them.
+FUNCTIONS = {**trigonometric.OF_HUGE}
 _EXPANSIONS = {
     **arithmetic.EXPANSIONS,
     **{(word, "f"): function for word, function in _OF_FLOAT.items()},
+    **{(word, "c"): function for word, function in complex_numbers.EXPANSIONS.items()},
 }
 
 

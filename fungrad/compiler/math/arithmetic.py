@@ -120,6 +120,10 @@ def _strong_multiply(build, x, y):
     return build.select(is_zero, 0, x * y)
 
 
+def _strong_divide(build, x, y):
+    return build.select(build.equal(x, 0), 0, x / y)
+
+
 def _multiply(build, x, y):
     return x * y
 
@@ -194,6 +198,7 @@ _OF_FLOAT = {
     "remainder": _remainder,
     "floor_divide": _floor_divide,
     "strong_multiply": _strong_multiply,
+    "strong_divide": _strong_divide,
     "nextafter": _nextafter,
     "logaddexp": _logaddexp,
 }

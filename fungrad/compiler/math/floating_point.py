@@ -95,10 +95,7 @@ def clamp(build, x, low, high):
 
 
 def upper_half(build, x):
-    """x cut to the upper half of its mantissa, so that products of two such are exact.
-
-    The cut also keeps a product apart from sums: no code generator fuses it to an fma.
-    """
+    """x cut to the upper half of its mantissa, so that products of two such are exact."""
     layout = FORMATS[x.dtype]
     cut = (layout.mantissa + 2) // 2
     mask = (1 << 8 * layout.dtype.itemsize) - (1 << cut)
@@ -106,12 +103,19 @@ def upper_half(build, x):
 
 
 def product_in_two_parts(build, x, y):
-    """x * y as a sum: a first part of half a mantissa, and the rest."""
-    first = upper_half(build, x * y)
-    return first, build.fma(x, y, -first)
+    """x * y as the rounded product and what it lost."""
+    product = build("rounded_multiply", x, y)
+    return product, build.fma(x, y, -product)
 
 
 def sum_in_two_parts(x, y):
     """x + y as the rounded sum and what it lost, where |x| >= |y| or x is 0."""
     total = x + y
     return total, (x - total) + y
+
+
+def any_sum_in_two_parts(x, y):
+    """x + y as the rounded sum and what it lost, whichever is larger."""
+    total = x + y
+    part = total - x
+    return total, (x - (total - part)) + (y - part)

@@ -100,7 +100,7 @@ def arctan2(build, y, x):
     is_inverted = height > width
     a = build.select(is_inverted, width, height)
     b = build.select(is_inverted, height, width)
-    are_infinite = build.equal(a, np.inf)
+    are_infinite = build.equal(a, np.inf) & build.equal(b, np.inf)
     a, b = build.select(are_infinite, one, a), build.select(are_infinite, one, b)
     b = build.select(build.equal(b, 0), one, b)
     is_middle = a > b * _TAN_EIGHTH

@@ -1,0 +1,55 @@
+"""digamma. (lgamma is libm's.)"""
+
+import math
+
+import numpy as np
+
+from fungrad.compiler.math.floating_point import polynomial
+from fungrad.compiler.math.trigonometric import tan_of_moderate
+
+#: Bernoulli numbers B(2 k) / (2 k): digamma(x) ~ log(x) - 1 / (2 x) - their series in 1 / x**2.
+_ASYMPTOTIC = (
+    1 / 12,
+    -1 / 120,
+    1 / 252,
+    -1 / 240,
+    1 / 132,
+    -691 / 32760,
+    1 / 12,
+    -3617 / 8160,
+    43867 / 14364,
+    -174611 / 6600,
+    77683 / 276,
+)
+_SHIFT = 7
+
+
+def digamma(build, x):
+    """The derivative of log(gamma(x)); the error is relative to the larger of it and 1.
+
+    Below 0 by reflection at 1/2; below 7 by digamma(x) = digamma(x + 1) - 1 / x, seven times.
+    """
+    if x.dtype == np.float32:
+        return build.cast(digamma(build, build.cast(x, np.float64)), np.float32)
+    is_left = x < 0
+    value = _digamma_of_positive(build, build.select(is_left, 1.0 - x, x))
+    whole = build("rint", x)
+    angle = (x - whole) * math.pi
+    reflected = value - math.pi / tan_of_moderate(build, angle)
+    reflected = build.select(build.equal(x, whole), np.nan, reflected)
+    pole = build("copysign", build.constant(np.inf, x.dtype), -x)
+    return build.select(build.equal(x, 0), pole, build.select(is_left, reflected, value))
+
+
+def _digamma_of_positive(build, x):
+    is_small = x < _SHIFT
+    numerator, denominator = build.constant(0.0, x.dtype), build.constant(1.0, x.dtype)
+    for step in reversed(range(_SHIFT)):  # numerator / denominator is the sum of 1 / (x + step)
+        term = x + float(step)
+        numerator, denominator = numerator * term + denominator, denominator * term
+    correction = build.select(is_small, numerator / denominator, 0.0)
+    shifted = build.select(is_small, x + _SHIFT, x)
+    inverse = 1.0 / shifted
+    square = inverse * inverse
+    series = square * polynomial(square, _ASYMPTOTIC)
+    return build("log", shifted) - (correction + (0.5 * inverse + series))
