@@ -91,6 +91,8 @@ def spread(value, shape):
     own = np.shape(value)
     if own == shape:
         return value
+    if not own:
+        return Fill(shape)(value)
     extra = len(own) - len(shape)
     if extra > 0 and own[:extra] == (1,) * extra:
         value = Reshape(own[extra:])(value)

@@ -136,7 +136,7 @@ def require_writeable(y):
 
 
 def overwrite(y, value):
-    """Let the tracer `y` denote another traced value of its type; its views are lost."""
+    """Let the tracer `y` denote another value of its type, traced or not; its views are lost."""
     for view in y.views or ():
         view = view()
         if view is not None:
@@ -146,7 +146,7 @@ def overwrite(y, value):
                 "written; take the view again after the write, or copy it before",
             )
     y.views = None
-    y.id = value.id
+    y.id = value.id if type(value) is Tracer else y.recording.capture(np.array(value))
 
 
 def in_place(function):

@@ -140,7 +140,6 @@ row(np.lcm, t([12, 18, -7, 0]), t([8, 27, 21, 5]), smooth=False)
 row(np.add, I, B, smooth=False)
 row(np.add, B, B, smooth=False)
 row(np.multiply, B, B, smooth=False)
-row(np.add, M, N, where=np.array([True, True, True, True]))
 row(np.exp, u(2, dtype=np.float32), dtype=np.float64, smooth=False)
 
 # ---- elementwise compositions
