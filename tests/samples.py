@@ -187,6 +187,8 @@ def elementwise_samples(row):
         samples += [
             sample(row, *mixed, laws=laws, order=1) for mixed in mixtures((*chosen, *arrays))
         ]
+        many = [np.resize(x, (5, 9)) for x in (*chosen, *arrays)]
+        samples.append(sample(row, *many, laws=laws, order=1))
     dtype = KINDS[row.kinds[-1]][0]
     empty = [np.zeros((0, 2), dtype)] * len(arrays)
     samples.append(
@@ -644,6 +646,87 @@ LINALG_BAD = [
     bad(TriangularSolve(True, False, False), [np.zeros((2, 2)), REALS], np.linalg.LinAlgError, ""),
 ]
 
+LARGE = np.sin(np.arange(45.0) ** 2).reshape(5, 9)
+LARGE_INTS = (np.arange(45) ** 2 % 23).reshape(5, 9)
+UPDATES = np.cos(np.arange(100.0)).reshape(20, 5)
+LARGE_INDICES = np.arange(60).reshape(3, 20) ** 2 % 9
+LARGE_ARRAYS = [  # compiled programs keep arrays of up to 16 elements in registers
+    *[
+        sample(primitive, LARGE.astype(dtype), order=1)
+        for dtype in (F64, F32, C128)
+        for primitive in (
+            Reshape((3, 15)),
+            Broadcast((5, 4, 9), (0, 2)),
+            Transpose((1, 0)),
+            Slice((1, 0), (5, 9), (2, 3)),
+            Reverse((0, 1)),
+            Sum((0,)),
+            Sum((0, 1)),
+            Prod((1,)),
+            CumSum(0, False),
+            CumProd(1, True),
+            IntegerPower(3),
+            Convert(C64),
+        )
+    ],
+    *[
+        sample(primitive, LARGE.astype(dtype), order=1)
+        for dtype in (F64, F32)
+        for primitive in (
+            Max((0,)),
+            Min((0, 1)),
+            ArgExtremum(0, True),
+            ArgExtremum(1, False),
+            CumMax(0, False),
+            CumMin(1, True),
+            CumLogSumExp(1, False),
+            Sort(0),
+            Argsort(1, True),
+        )
+    ],
+    sample(Max((1,)), LARGE_INTS),
+    sample(Sort(1), LARGE_INTS),
+    sample(Any((0,)), LARGE > 0.9),
+    sample(All((1,)), LARGE > -0.9),
+    sample(Fill((5, 9)), 2.5, order=1),
+    sample(Iota((5, 9), I64, 1)),
+    sample(Pad((1, 0), (2, 1), (0, 1)), LARGE, 1.5, order=1),
+    sample(Concatenate(0), LARGE, LARGE[:2], order=1),
+    sample(Concatenate(1), LARGE, LARGE[:, :2], order=1),
+    sample(Recurrence(1, False), LARGE, LARGE[::-1], order=1),
+    *[
+        sample(MATMUL, LARGE.astype(dtype), LARGE[::-1].T.astype(dtype), order=1)
+        for dtype in (F64, F32, C128)
+    ],
+    sample(Contract((0, 1), (0, 1), (1,)), LARGE, LARGE[::-1], order=1),
+    sample(Contract((0, 1), (1, 0), ()), LARGE, LARGE[::-1].T, order=1),
+    sample(MATMUL, LARGE_INTS, LARGE_INTS.T),
+    *[
+        sample(Gather((1,), mode), LARGE, LARGE_INDICES - 3, order=1)
+        for mode in ("raise", "clip", "drop", "wrap")
+    ],
+    *[
+        sample(Scatter((1,), combine, "drop"), LARGE, UPDATES, index, order=1)
+        for combine in ("set", "add", "multiply", "minimum", "maximum")
+        for index in [LARGE_INDICES[0] * 2 - 4]
+    ],
+    sample(DynamicSlice((2, 5)), LARGE, 2, 3, order=1),
+    sample(DynamicUpdate(), LARGE, LARGE[:2, :5] + 1, 2, 3, order=1),
+    sample(
+        Cholesky(),
+        positive_definite(5, 0.5, F64),
+        variants=tuple([(positive_definite(5, s, F64),) for s in (1.0, 1.5)]),
+        order=1,
+    ),
+    sample(
+        TriangularSolve(False, True, False),
+        triangular(5, 0.5, F64),
+        LARGE,
+        variants=tuple([(triangular(5, s, F64), LARGE * s) for s in (1.0, 1.5)]),
+        order=1,
+    ),
+]
+
 ALONG = BatchAxis(3, "i")
 COLLECTIVES = [
     *[
@@ -672,6 +755,7 @@ SAMPLES = [
     *INDEXING,
     *ORDERING,
     *LINALG,
+    *LARGE_ARRAYS,
     *COLLECTIVES,
 ]
 BAD_SAMPLES = [

@@ -2,12 +2,14 @@
 
 import importlib
 import pkgutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from samples import BAD_SAMPLES, SAMPLES
 
 import fungrad.primitives
-from fungrad.core.primitive import Primitive
+from fungrad.core.primitive import Pointwise, Primitive, Reduction, Routine
 from fungrad.primitives.elementwise import Elementwise
 from fungrad.testing import check_primitive
 
@@ -20,6 +22,27 @@ def test_laws(sample):
 @pytest.mark.parametrize("sample", BAD_SAMPLES, ids=lambda b: b.title)
 def test_bad_samples_raise(sample):
     check_primitive(sample.primitive, bad=[(sample.inputs, sample.error, sample.message)])
+
+
+def pytest_generate_tests(metafunc):
+    """The compiled law for every sample, or for one per kind of primitive and dtype."""
+    if "compiled_sample" in metafunc.fixturenames:
+        chosen = SAMPLES if metafunc.config.getoption("--all-compiled") else representatives()
+        metafunc.parametrize("compiled_sample", chosen, ids=lambda s: s.title)
+
+
+def representatives():
+    """The first small and large sample of each kind of primitive and dtype, at first order."""
+    found = {}
+    for sample in SAMPLES:
+        kind = next(k for k in (Pointwise, Reduction, Routine) if isinstance(sample.primitive, k))
+        first = sample.inputs[0] if sample.inputs else np.int64(0)
+        found.setdefault((kind, first.dtype, first.size > 16), replace(sample, order=1))
+    return list(found.values())
+
+
+def test_compiled_law(compiled_sample):
+    check(compiled_sample, ("compiled",))
 
 
 def check(sample, modes):
