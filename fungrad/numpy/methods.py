@@ -5,13 +5,21 @@ import math
 import numpy as np
 
 from fungrad.core.tracing import Tracer
-from fungrad.numpy import products, reductions, selection, shapes, sorting, taking, ufuncs
-from fungrad.numpy import elementary
+from fungrad.numpy import (
+    elementary,
+    in_place,
+    products,
+    reductions,
+    selection,
+    shapes,
+    sorting,
+    taking,
+    ufuncs,
+)
 from fungrad.numpy.at import At
 from fungrad.numpy.conversions import as_int
 from fungrad.numpy.joining import repeat
 from fungrad.numpy.writing import as_view, copied
-from fungrad.primitives import elementwise as e
 
 
 def _shape_arguments(shape):
@@ -76,26 +84,6 @@ def rounded(self, ndigits=None):
     return elementary.round(self, ndigits or 0)
 
 
-def _real(self):
-    return as_view(ufuncs_real(self), self) if self.dtype.kind == "c" else self
-
-
-def ufuncs_real(x):
-    """The real part."""
-    return e.real(x)
-
-
-def _imag(self):
-    return e.imag(self) if self.dtype.kind == "c" else shapes_zeros(self)
-
-
-def shapes_zeros(x):
-    """Zeros of the shape and dtype of x."""
-    from fungrad.numpy.creation import zeros_like
-
-    return zeros_like(x)
-
-
 def _matmul(self, other):
     return products.matmul(self, other) if _is_array(other) else NotImplemented
 
@@ -108,16 +96,12 @@ def _is_array(x):
     return type(x) is Tracer or isinstance(x, list | tuple) or hasattr(x, "dtype")
 
 
-def _take(self, indices, axis=None, out=None, mode="raise"):
-    return taking.take(self, indices, axis, out, mode)
-
-
 def _clip(self, min=None, max=None, out=None, **kwargs):
     return selection.clip(self, min, max, out)
 
 
-def _choose(self, choices, out=None, mode="raise"):
-    return selection.choose(self, choices, out, mode)
+def _compress(self, condition, axis=None, out=None):
+    return selection.compress(condition, self, axis, out)
 
 
 _METHODS = {
@@ -132,9 +116,11 @@ _METHODS = {
     "fill": fill,
     "sort": sort,
     "view": view,
-    "take": _take,
+    "take": taking.take,
     "clip": _clip,
-    "choose": _choose,
+    "choose": selection.choose,
+    "compress": _compress,
+    "put": in_place.put,
     "__matmul__": _matmul,
     "__rmatmul__": _reflected_matmul,
     "__round__": rounded,
@@ -165,8 +151,8 @@ _METHODS = {
 _PROPERTIES = {
     "T": shapes.transpose,
     "mT": shapes.matrix_transpose,
-    "real": _real,
-    "imag": _imag,
+    "real": elementary.real,
+    "imag": elementary.imag,
     "at": At,
     "flat": lambda self: iter(shapes.ravel(self)),
     "itemsize": lambda self: self.dtype.itemsize,
