@@ -163,6 +163,7 @@ NUMPY = {
     "real": lambda x: x.real,
     "strong_divide": lambda x, y: np.where(x == 0, x.dtype.type(0), np.divide(x, y)),
     "strong_multiply": lambda x, y: np.where((x == 0) | (y == 0), x.dtype.type(0), x * y),
+    "strong_divide": lambda x, y: np.where(x == 0, x.dtype.type(0), x / y),
     "population_count": lambda x: np.bitwise_count(x.view(f"u{x.itemsize}")).astype(x.dtype),
     "make_complex": lambda x, y: (x + 1j * np.where(np.isfinite(y), y, 0)).astype(
         f"c{2 * x.itemsize}"
@@ -176,6 +177,7 @@ KINDS = {
     "imag": "iufc",
     "select": "biufc",
     "strong_multiply": "iufc",
+    "strong_divide": "fc",
     "strong_divide": "fc",
     "rounded_multiply": "f",
     "population_count": "iu",
@@ -277,7 +279,7 @@ def _is_sampled(word, dtype, arguments):
     inside = np.ones(arguments[0].shape, bool)
     if word == "reciprocal" and dtype.kind in "iu":
         inside &= arguments[0] != 0
-    if word in ("divide", "power", "reciprocal", "rsqrt") and dtype.kind == "c":
+    if word in ("divide", "strong_divide", "power", "reciprocal", "rsqrt") and dtype.kind == "c":
         inside &= abs(arguments[-1]) > 0
     if word == "lgamma":  # SciPy's of -inf is -inf, C's is inf
         inside &= arguments[0] > -np.inf

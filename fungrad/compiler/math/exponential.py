@@ -11,6 +11,7 @@ import numpy as np
 
 from fungrad.compiler.math.floating_point import (
     FORMATS,
+    LN2,
     bits,
     clamp,
     polynomial,
@@ -40,13 +41,8 @@ _QUOTIENT = {
         2.511295048288977e-08,
     ),
 }
-#: ln 2 in two parts; the product of the first with any exponent is exact.
-_LN2 = {
-    np.float32: (0.693359375, -0.00021219444170128554),
-    np.float64: (0.6931471803691238, 1.9082149292705877e-10),
-}
 #: (2**f - 1) / f on |f| <= 1/2, to 2**-27 and 2**-57.
-_EXP2_QUOTIENT = {
+EXP2_QUOTIENT = {
     np.float32: (
         0.6931471824645996,
         0.24022644758224487,
@@ -77,7 +73,7 @@ _RANGE = {np.float32: (-104.0, 89.0), np.float64: (-746.0, 710.0)}
 def _reduced(build, x):
     """r, what r lost by rounding, and an integer whose lowest bits are k; x = k ln 2 + r."""
     rounder = FORMATS[x.dtype].rounder
-    high, low = _LN2[x.dtype.type]
+    high, low = LN2[x.dtype.type]
     shifted = x * (1 / math.log(2)) + rounder
     k = shifted - rounder
     rest, excess = x - k * high, k * low
@@ -108,7 +104,7 @@ def exp2(build, x):
     x = clamp(build, x, *_EXP2_RANGE[x.dtype.type])
     shifted = x + rounder
     f = x - (shifted - rounder)
-    value = 1.0 + f * polynomial(f, _EXP2_QUOTIENT[x.dtype.type])
+    value = 1.0 + f * polynomial(f, EXP2_QUOTIENT[x.dtype.type])
     return scaled(build, value, bits(build, shifted))
 
 

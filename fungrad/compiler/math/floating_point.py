@@ -38,6 +38,11 @@ FORMATS = {
     np.dtype(np.float32): Format(np.dtype(np.float32), np.dtype(np.uint32), 23, 127),
     np.dtype(np.float64): Format(np.dtype(np.float64), np.dtype(np.uint64), 52, 1023),
 }
+#: ln 2 in two parts; the product of the first with any exponent is exact.
+LN2 = {
+    np.float32: (0.693359375, -0.00021219444170128554),
+    np.float64: (0.6931471803691238, 1.9082149292705877e-10),
+}
 
 
 def polynomial(x, coefficients):

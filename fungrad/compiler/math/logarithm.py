@@ -11,6 +11,7 @@ import numpy as np
 
 from fungrad.compiler.math.floating_point import (
     FORMATS,
+    LN2,
     bits,
     polynomial,
     split,
@@ -39,11 +40,6 @@ _TAIL = {
         0.15314080238396244,
         0.14795690810755716,
     ),
-}
-#: ln 2 in two parts; the product of the first with any exponent is exact.
-_LN2 = {
-    np.float32: (0.693359375, -0.00021219444170128554),
-    np.float64: (0.6931471803691238, 1.9082149292705877e-10),
 }
 #: By base: 1 / ln(base) in two parts, ln(2) / ln(base) in two parts.
 _BASES = {
@@ -80,7 +76,7 @@ def _with_poles(build, x, value):
 
 
 def _log_of_parts(k, f):
-    high, low = _LN2[f.dtype.type]
+    high, low = LN2[f.dtype.type]
     return k * high - ((0.5 * f * f - (_tail(f) + k * low)) - f)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fungrad.compiler.math.exponential import EXP2_QUOTIENT
 from fungrad.compiler.math.floating_point import (
     FORMATS,
     bits,
@@ -29,20 +30,6 @@ _LOG_TAIL = (
 #: Numbers in two parts.
 _TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)
 _INVERSE_LN2 = (1.4426950408889634, 2.0355273740931033e-17)
-#: (2**f - 1) / f on |f| <= 1/2, to 2**-57.
-_EXP2 = (
-    0.6931471805599453,
-    0.24022650695910133,
-    0.05550410866482265,
-    0.00961812910759337,
-    0.001333355814625663,
-    0.0001540353045800531,
-    1.525273393767179e-05,
-    1.3215434861015664e-06,
-    1.0178029122631313e-07,
-    7.073851950281714e-09,
-    4.4588244721318397e-10,
-)
 #: log2((1 + s) / (1 - s)) / s as a polynomial in s**2, to 2**-37, and (2**f - 1) / f, to 2**-34.
 _LOG2_SHORT = (
     2.8853900817901463,
@@ -101,7 +88,7 @@ def _power_of_size(build, size, y):
     exponent = clamp(build, exponent, -1080.0, 1030.0)
     shifted = exponent + FORMATS[size.dtype].rounder
     f = (exponent - (shifted - FORMATS[size.dtype].rounder)) + lost
-    return scaled(build, 1.0 + f * polynomial(f, _EXP2), bits(build, shifted))
+    return scaled(build, 1.0 + f * polynomial(f, EXP2_QUOTIENT[np.float64]), bits(build, shifted))
 
 
 def _power_of_short_size(build, size, y):
