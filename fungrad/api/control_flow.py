@@ -91,7 +91,7 @@ def _choose(index, branches, operands, name):
                 f"{name}: branch {k} returns the structure {other.tree}, branch 0 {first.tree}; "
                 "return the same pytree from every branch"
             )
-        paths = leaf_paths(first.tree.unflatten(list(range(len(dtypes)))))
+        paths = leaf_paths(first.tree)
         for i, (a, b) in enumerate(zip(first.types, other.types, strict=True)):
             common = promoted(a.with_dtype(dtypes[i]), loose[i], b, other.weak[i])
             if common is None:
@@ -136,7 +136,7 @@ def _closed_body(call, init, extra, title, paths=None):
         for i, (t, out) in enumerate(zip(types, closed.types[:n], strict=True)):
             common = promoted(t, weak[i], out, closed.weak[i])
             if common is None:
-                path = leaf_paths(init)[i] if paths is None else ["", *paths][i]
+                path = leaf_paths(tree)[i] if paths is None else ["", *paths][i]
                 raise CarryTypeError(
                     f"{title}: the carry{path} goes in as {t} and comes out as {out}; make the "
                     "initial value of that type, or convert the result with .astype"
@@ -249,7 +249,7 @@ def fori_loop(lower, upper, body_fun, init_val):
         return (i + 1, body_fun(i, tree.unflatten(v))), None
 
     program, closed, carry, types, _ = _closed_body(
-        stepped, (first, init_val), ([], []), title, leaf_paths(init_val)
+        stepped, (first, init_val), ([], []), title, leaf_paths(tree)
     )
     if type(first) is not Tracer and type(last) is not Tracer:
         length = max(int(last) - int(first), 0)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fungrad.api.arguments import Selected
+from fungrad.api.closing import leaf_paths
 from fungrad.api.gradient import split_aux
 from fungrad.api.recorded import (
     Recorded,
@@ -15,7 +16,7 @@ from fungrad.api.recorded import (
 )
 from fungrad.core.errors import TangentMismatchError, TreeMismatchError
 from fungrad.core.tracing import Tracer, run, trace
-from fungrad.core.tree import flatten, flatten_with_path, keystr
+from fungrad.core.tree import flatten, flatten_with_path, is_tree_node, keystr, subtrees
 from fungrad.core.types import ArrayType, short_name, type_of
 from fungrad.transforms.transpose import transpose
 
@@ -47,14 +48,13 @@ def jvp(fun, primals, tangents, has_aux=False):
     recorded = Recorded(fun, operands, weak, chosen.call, title)
     active = active + (False,) * (len(recorded.program.inputs) - len(active))
     outputs, pushed = recorded.jvp(active, moving)
-    return _with_tangents(recorded, outputs, pushed, has_aux, title)
-
-
-def _with_tangents(recorded, outputs, pushed, has_aux, title):
     types = recorded.program.output_types
     tangents = [zeros_like(t) if p is None else p for t, p in zip(types, pushed, strict=True)]
-    if not recorded.is_nested:
-        outputs, tangents = owned(outputs, recorded.operands), owned(tangents, recorded.operands)
+    results = _settled([*outputs, *tangents], [*recorded.operands, *moving])
+    return _with_tangents(recorded, results[: len(types)], results[len(types) :], has_aux, title)
+
+
+def _with_tangents(recorded, outputs, tangents, has_aux, title):
     y = recorded.outputs(outputs)
     dy = [None if k is None else tangents[k] for k in recorded.positions]
     if not has_aux:
@@ -66,18 +66,10 @@ def _with_tangents(recorded, outputs, pushed, has_aux, title):
 
 def _paired(chosen, primals, tangents, title):
     """Operands, weak marks, active marks and tangents; errors name the leaf by its path."""
-    leaves, tree = flatten(tangents, is_leaf=lambda x: x is None)
-    primal_leaves, primal_tree = flatten(primals, is_leaf=lambda x: x is None)
-    if tree != primal_tree:
-        raise TreeMismatchError(
-            f"{title}: primals have the structure {primal_tree}, tangents {tree}; pass one tangent "
-            "for every leaf of the primals"
-        )
-    paths = [keystr(path) for path, _ in flatten_with_path(primals, is_leaf=_is_none)[0]]
+    leaves = leaves_beside(flatten(primals)[1], tangents, title, "primals", "tangent")
     operands, weak, active, moving = [], [], [], []
-    for path, primal, tangent in zip(paths, primal_leaves, leaves, strict=True):
-        if primal is None:
-            continue
+    for (path, primal), tangent in zip(flatten_with_path(primals)[0], leaves, strict=True):
+        path = keystr(path)
         x, is_weak = operand_of(primal, title, lambda p=path: f"the argument at {p}")
         if tangent is not None and not is_float0(tangent):
             x = promoted_int(x, is_weak)
@@ -97,8 +89,21 @@ def _paired(chosen, primals, tangents, title):
     return operands, weak, tuple(active), moving
 
 
-def _is_none(x):
-    return x is None
+def leaves_beside(tree, given, title, whole, part):
+    """The leaves of tangents or cotangents for a structure; None stands for one that is zero."""
+    leaves, given_tree = flatten(given)
+    if given_tree == tree:
+        return leaves
+    try:
+        leaves = subtrees(tree, given, title)
+    except TreeMismatchError:
+        leaves = None
+    if leaves is None or any(x is not None and is_tree_node(type(x)) for x in leaves):
+        raise TreeMismatchError(
+            f"{title}: the {whole} have the structure {tree}, the {part}s {given_tree}; pass one "
+            f"{part} for every leaf of the {whole}, or None for one that is zero"
+        )
+    return leaves
 
 
 def is_float0(x):
@@ -112,7 +117,7 @@ def matching(x, expected, what):
         if type(x) is complex and expected.dtype.kind != "c":
             raise TangentMismatchError(f"{what} is complex, its value is {expected.dtype}")
         return expected.dtype.type(x)
-    operand, is_weak = operand_of(x)
+    operand, is_weak = operand_of(x, label=lambda: what)
     given = operand.type if type(operand) is Tracer else type_of(operand)
     if given.shape != expected.shape:
         raise TangentMismatchError(
@@ -133,7 +138,8 @@ def matching(x, expected, what):
 def linearize(fun, *primals, has_aux=False):
     """The value of `fun` at `primals`, and its derivative there as a linear function of tangents.
 
-    The linear function evaluates the derivative without evaluating `fun` again.
+    The linear function evaluates the derivative without evaluating `fun` again. Arguments may be
+    changed in place before it is called, arrays that `fun` closes over must not.
 
     >>> y, push_forward = linearize(lambda x: x**2, 3.0)
     >>> push_forward(1.0)
@@ -153,37 +159,33 @@ def linearize(fun, *primals, has_aux=False):
         pushed = push(moving)
         types = recorded.program.output_types
         dy = [zeros_like(t) if p is None else p for t, p in zip(types, pushed, strict=True)]
+        dy = _settled(dy, moving)
         flat = [None if k is None else dy[k] for k in recorded.positions]
-        if not has_aux:
-            return recorded.tree.unflatten(_settled(flat))
-        count = split_aux(recorded, title)[1]
-        return recorded.tree.children()[0].unflatten(_settled(flat[:count]))
+        return out_tree.unflatten(flat[: out_tree.num_leaves])
 
     y = recorded.outputs(outputs)
+    out_tree = recorded.tree
     if not has_aux:
-        return recorded.tree.unflatten(y), push_forward
+        return out_tree.unflatten(y), push_forward
     aux_tree, count = split_aux(recorded, title)
-    first = recorded.tree.children()[0]
-    return first.unflatten(y[:count]), push_forward, aux_tree.unflatten(y[count:])
+    out_tree = recorded.tree.children()[0]
+    return out_tree.unflatten(y[:count]), push_forward, aux_tree.unflatten(y[count:])
 
 
-def _settled(values):
-    return values if any(type(v) is Tracer for v in values) else owned(values)
+def _settled(values, given):
+    """Results for the user, none of which is one of the arrays that were given."""
+    return values if any(type(v) is Tracer for v in values) else owned(values, given)
 
 
 def _flat_tangents(chosen, primals, tangents, operands, marks, title):
-    leaves, tree = flatten(tuple(tangents))
-    if tree != chosen.tree:
-        raise TreeMismatchError(
-            f"{title}: the arguments have the structure {chosen.tree}, the tangents {tree}; pass "
-            "one tangent for every leaf of the arguments"
-        )
+    leaves = leaves_beside(chosen.tree, tuple(tangents), title, "arguments", "tangent")
     moving = []
     for number, (t, x, is_active) in enumerate(zip(leaves, operands, marks, strict=True)):
         if is_active:
+            kind = ArrayType(x.shape, x.dtype)
             what = f"{title}: the tangent of {chosen.label(number)}"
-            moving.append(matching(t, ArrayType(x.shape, x.dtype), what))
-        elif not is_float0(t):
+            moving.append(zeros_like(kind) if t is None else matching(t, kind, what))
+        elif not (t is None or is_float0(t)):
             raise TangentMismatchError(f"{title}: {chosen.label(number)} has no tangent")
     return moving
 
@@ -196,7 +198,8 @@ def vjp(fun, *primals, has_aux=False):
     of the arguments, by reverse mode.
 
     The second result takes a pytree like the value and returns a tuple with one entry per
-    argument (float0 zeros for integers). With `has_aux`, `fun` returns `(output, aux)` and the
+    argument (float0 zeros for integers). Arguments may be changed in place before it is called,
+    arrays that `fun` closes over must not. With `has_aux`, `fun` returns `(output, aux)` and the
     result is `(output, pull_back, aux)`.
 
     >>> y, pull_back = vjp(lambda x, y: x * y, 3.0, 4.0)
@@ -220,30 +223,21 @@ def vjp(fun, *primals, has_aux=False):
     in_types = recorded.program.input_types[: len(operands)]
 
     def pull_back(cotangent):
-        leaves, tree = flatten(cotangent)
-        if tree != out_tree:
-            raise TreeMismatchError(
-                f"{title}: the output has the structure {out_tree}, the cotangent {tree}; pass one "
-                "cotangent for every leaf of the output"
-            )
+        leaves = leaves_beside(out_tree, cotangent, title, "outputs", "cotangent")
         given = [None] * len(types)
-        paths = [keystr(path) for path, _ in flatten_with_path(cotangent)[0]]
-        for leaf, k, path in zip(leaves, recorded.positions[:count], paths, strict=True):
+        places = recorded.positions[:count]
+        for leaf, k, path in zip(leaves, places, leaf_paths(out_tree), strict=True):
             if k is not None and wanted[k]:
-                given[k] = matching(leaf, types[k], f"{title}: the cotangent{at(path)}")
+                what = f"{title}: the cotangent{path}"
+                given[k] = zeros_like(types[k]) if leaf is None else matching(leaf, types[k], what)
         pulled = pull(given)[: len(operands)]
         result = [zeros_like(t) if c is None else c for t, c in zip(in_types, pulled, strict=True)]
-        return chosen.tree.unflatten(_settled(result))
+        return chosen.tree.unflatten(_settled(result, given))
 
     y = recorded.outputs(outputs)
     if not has_aux:
         return recorded.tree.unflatten(y), pull_back
     return out_tree.unflatten(y[:count]), pull_back, aux_tree.unflatten(y[count:])
-
-
-def at(path):
-    """" at ['w'][0]" for a path, "" for the root."""
-    return f" at {path}" if path else ""
 
 
 def linear_transpose(fun, *primals):
@@ -273,19 +267,15 @@ def linear_transpose(fun, *primals):
     transposed, found = transpose(program, linear, given)
 
     def pull_back(cotangent):
-        leaves, tree = flatten(cotangent)
-        if tree != seen["tree"]:
-            raise TreeMismatchError(
-                f"{title}: the output has the structure {seen['tree']}, the cotangent {tree}; "
-                "pass one cotangent for every leaf of the output"
-            )
+        leaves = leaves_beside(seen["tree"], cotangent, title, "outputs", "cotangent")
+        paths = leaf_paths(seen["tree"])
         cotangents = [
-            matching(c, t, f"{title}: cotangent {i}")
-            for i, (c, t) in enumerate(zip(leaves, program.output_types, strict=True))
+            zeros_like(t) if c is None else matching(c, t, f"{title}: the cotangent{path}")
+            for c, t, path in zip(leaves, program.output_types, paths, strict=True)
         ]
         pulled = iter(run(transposed, [*captures, *cotangents]))
         result = [next(pulled) if f else zeros_like(t) for f, t in zip(found, types, strict=True)]
-        return chosen.tree.unflatten(_settled(result))
+        return chosen.tree.unflatten(_settled(result, cotangents))
 
     return pull_back
 

@@ -67,16 +67,29 @@ def promoted_int(x, is_weak):
 
 
 def owned(values, inputs=()):
-    """Results as the user gets them: scalars, or writeable arrays that share no memory."""
-    result = []
+    """Results as the user gets them: scalars, or writeable arrays that share no memory, neither with
+    each other nor with the inputs.
+    """
+    result, taken = [], None
     for x in values:
         if isinstance(x, np.ndarray):
             if not x.ndim:
                 x = x[()]
-            elif x.base is not None or not x.flags.writeable or any(x is i for i in inputs):
-                x = np.array(x)
+            else:
+                if taken is None:
+                    taken = set(map(id, inputs))
+                if x.base is not None or not x.flags.writeable or id(x) in taken:
+                    x = np.array(x)
+                taken.add(id(x))
         result.append(x)
     return result
+
+
+def owner_of(x):
+    """The array that owns the memory of an array, as far as NumPy knows."""
+    while isinstance(x.base, np.ndarray):
+        x = x.base
+    return x
 
 
 class Recorded:
@@ -212,7 +225,8 @@ class Recorded:
         halves = vjp(self.program, active, wanted)
         outputs, residuals = self.split(halves)
         if not self.is_nested:
-            outputs = owned(outputs, self.operands)
+            residuals = self._detached(residuals)
+            outputs = owned(outputs, [*self.operands, *residuals])
 
         def pull_back(cotangents):
             given = [c for c, g in zip(cotangents, halves.given, strict=True) if g]
@@ -229,13 +243,23 @@ class Recorded:
         halves = linearize(self.program, active)
         outputs, residuals = self.split(halves)
         if not self.is_nested:
-            outputs = owned(outputs, self.operands)
+            residuals = self._detached(residuals)
+            outputs = owned(outputs, [*self.operands, *residuals])
 
         def push_forward(tangents):
             pushed = iter(run(halves.linear, [*residuals, *tangents]))
             return [next(pushed) if has else None for has in halves.out_active]
 
         return outputs, push_forward
+
+    def _detached(self, residuals):
+        """Residuals that stay as they are when the user writes into the arguments."""
+        arguments = self.operands[: self.recording.input_count]
+        owners = {id(owner_of(x)) for x in arguments if isinstance(x, np.ndarray)}
+        return [
+            np.array(r) if isinstance(r, np.ndarray) and id(owner_of(r)) in owners else r
+            for r in residuals
+        ]
 
     def jvp(self, active, tangents):
         """The outputs and their tangents (None where there is none), in one pass."""
