@@ -20,7 +20,7 @@ def compiled(roots, dtypes, contract=True, vectorised=True):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(numba.config, "LOOP_VECTORIZE", int(vectorised))
         patch.setattr(numba.config, "SLP_VECTORIZE", 0)
-        kernel = _kernel(roots, dtypes, contract)
+        kernel = kernel_of(roots, dtypes, contract)
 
     def apply(**arrays):
         inputs = [np.ascontiguousarray(arrays[name], dtype) for name, dtype in dtypes.items()]
@@ -46,7 +46,8 @@ def source(roots, dtypes):
     return "\n".join(lines)
 
 
-def _kernel(roots, dtypes, contract):
+def kernel_of(roots, dtypes, contract=True):
+    """The compiled function `(*inputs, *outputs)`."""
     names = dict(intrinsics.NAMES)
     exec(source(roots, dtypes), names)
     all_dtypes = [*dtypes.values(), *(root.dtype for root in roots.values())]

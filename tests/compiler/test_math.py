@@ -1,10 +1,12 @@
 """Elementary functions against mpmath: everywhere within their bounds, and right at the edges."""
 
+import re
+
 import mpmath
 import numpy as np
 import pytest
 import scipy.special
-from scalar_kernels import compiled
+from scalar_kernels import compiled, kernel_of
 
 from fungrad.compiler.math import ULP_BOUNDS
 from fungrad.compiler.scalar import VOCABULARY, Builder
@@ -199,3 +201,12 @@ def test_whole_powers_and_logarithms_are_exact(functions, dtype):
     small = np.arange(1.0, 8.0).astype(dtype)
     squares = functions(x=small, y=np.full_like(small, 2))["power"]
     np.testing.assert_array_equal(squares, small * small)
+
+
+@pytest.mark.parametrize("word", ULP_BOUNDS)
+def test_loops_are_vectorised(word, dtype):
+    x, y = build.symbol("x", dtype), build.symbol("y", dtype)
+    root = {word: build(word, *(x, y)[: VOCABULARY[word]])}
+    (code,) = kernel_of(root, {"x": dtype, "y": dtype}).inspect_llvm().values()
+    element = "float" if dtype == np.float32 else "double"
+    assert re.search(rf"store <\d+ x {element}>", code), f"the loop of {word} is scalar"

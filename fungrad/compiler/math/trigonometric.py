@@ -3,7 +3,7 @@
 |x| = n pi/2 + r with |r| <= pi/4; r is the sum of two floats, so that it is accurate relative to
 itself also next to multiples of pi/2. Up to `_LARGEST`, it comes from subtracting n times three
 parts of pi/2 (Cody and Waite). Larger x are multiplied by the bits of 2/pi that matter (Payne and
-Hanek), in a function that is called for those elements only: they cost some 10 ns each, and the
+Hanek), in a function that is called for those elements only: they cost some 16 ns each, and the
 others a test each, which is about half of their time.
 """
 
