@@ -8,7 +8,6 @@ from fungrad.core.tracing import Tracer
 from fungrad.core.types import is_python_number
 from fungrad.numpy import ufuncs
 from fungrad.numpy.creation import operand
-from fungrad.numpy.elementary import bitwise_count
 from fungrad.numpy.elementary import imag as imag
 from fungrad.numpy.elementary import real as real
 from fungrad.numpy.promotion import align, as_float, convert, promote, promote_to_float
@@ -122,8 +121,7 @@ def integer_pow(x, y):
 
 def population_count(x):
     """The number of ones among the bits, in the dtype of x."""
-    x = operand(x)
-    return e.population_count(x) if type(x) is Tracer else bitwise_count(x).astype(x.dtype)
+    return e.population_count(operand(x))
 
 
 def complex(x, y):

@@ -520,7 +520,9 @@ bitwise_not = unary("bitwise_not", operator.invert, kinds="biu")
 left_shift = binary("left_shift", np.left_shift, kinds="iu")
 right_shift = binary("right_shift", np.right_shift, kinds="iu")
 population_count = unary(
-    "population_count", lambda x: np.bitwise_count(x).astype(x.dtype), kinds="iu"
+    "population_count",
+    lambda x: np.bitwise_count(x.view(f"u{x.itemsize}")).astype(x.dtype),
+    kinds="iu",
 )
 
 
