@@ -8,6 +8,7 @@ from fungrad.testing.laws import (
     check_batch,
     check_batch_of_reverse,
     check_compiled,
+    check_compiled_reverse,
     check_direct_transpose,
     check_jvp,
     check_transpose,
@@ -83,6 +84,8 @@ def _check_subject(subject, order, names, modes):
                 _obey(check_batch_of_reverse, subject)
         if "compiled" in modes:
             _obey(check_compiled, subject)
+        if "compiled" in modes and "transpose" in names:
+            _obey(check_compiled_reverse, subject)
         if "higher order" in names and order > 1 and subject.differentiable:
             derived = subject.pushed_forward(tuple(subject.differentiable))
             _check_subject(derived, order - 1, names, modes)
