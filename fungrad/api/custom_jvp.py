@@ -5,17 +5,18 @@ Rules are recorded when the function is called inside a trace, beside the functi
 
 from functools import update_wrapper
 
-from fungrad.api.closing import close, finished, with_captures_of
+from fungrad.api.closing import Closed, close, finished, with_captures_of
 from fungrad.api.custom_rules import (
     Arguments,
     arguments_first,
     as_numbers,
     attempt,
     checked,
+    late_rule,
     record_custom,
 )
 from fungrad.api.recorded import function_name
-from fungrad.control.custom import CustomJvp, FailedRule
+from fungrad.control.custom import CustomJvp
 from fungrad.control.programs import rearranged
 from fungrad.core import tree as trees
 from fungrad.core.errors import CustomRuleError
@@ -86,21 +87,22 @@ class custom_jvp:
         main = close(
             lambda *v: self.fun(*call.full(v)), call.types, call.weak, title, call.values
         )
-        rule = attempt(lambda: self._rule(call, main, f"the rule of custom_jvp of {name}"))
-        n, k = len(call.types), 0
-        if isinstance(rule, FailedRule):
-            captures = main.captures
-            program = arguments_first(main.program, len(captures), n)
-            rule_program = rule
-        else:
-            (program, rule_program), captures = with_captures_of(main, [rule])
+        title = f"the rule of custom_jvp of {name}"
+        rule = attempt(self, lambda: self._rule(call, main, title))
+        n, captures = len(call.types), main.captures
+        if isinstance(rule, Closed):
+            (program, rule), captures = with_captures_of(main, [rule])
             k = len(captures)
             program = arguments_first(program, k, n)
-            rule_program = rearranged(
-                rule_program,
-                (*range(k, k + n), *range(k), *range(k + n, len(rule_program.inputs))),
-            )
-        primitive = CustomJvp(program, rule_program, n, name)
+            rest = range(k + n, len(rule.inputs))
+            rule = (rearranged(rule, (*range(k, k + n), *range(k), *rest)),)
+        else:
+            program = arguments_first(main.program, len(captures), n)
+        if rule is None:
+            types = call.tangent_types()
+            record = lambda: (self._rule(call, main, title), types, ())
+            rule = late_rule(self, call, captures, record)
+        primitive = CustomJvp(program, rule, n, name)
         results = record_custom(primitive, [*call.operands, *captures], main)
         return main.tree.unflatten(finished(results))
 

@@ -1,16 +1,18 @@
 """What custom rules share: the arguments of a call, and rules recorded beside the function."""
 
 import inspect
+import threading
+from contextlib import contextmanager
 
 import numpy as np
 
 from fungrad.api.closing import operands_of
 from fungrad.api.products import matching
 from fungrad.api.recorded import float0, function_name
-from fungrad.control.custom import FailedRule
+from fungrad.control.custom import FailedRule, LateRule
 from fungrad.control.programs import rearranged
 from fungrad.core.errors import CustomRuleError
-from fungrad.core.tracing import DEFERRED, UNKNOWN, Tracer, state
+from fungrad.core.tracing import DEFERRED, UNKNOWN, Recording, Tracer, run, state
 from fungrad.core.tree import flatten
 
 
@@ -70,12 +72,66 @@ def as_numbers(nondiff_argnums):
     return tuple(nondiff_argnums)
 
 
-def attempt(build):
-    """What `build` returns, or its error kept for the time when the rule is needed."""
+class _Active(threading.local):
+    """The custom functions whose rules this thread is recording."""
+
+    functions = ()
+
+
+_active = _Active()
+
+
+@contextmanager
+def recording_rule_of(function):
+    """While this lasts, calls of the function inside its own rule record their rule late."""
+    before = _active.functions
+    _active.functions = (*before, function)
     try:
-        return build()
+        yield
+    finally:
+        _active.functions = before
+
+
+def attempt(function, build):
+    """What `build` returns, or its error kept for the time when the rule is needed.
+
+    None inside the rule of the function itself, where it must be recorded late.
+    """
+    if any(f is function for f in _active.functions):
+        return None
+    try:
+        with recording_rule_of(function):
+            return build()
     except Exception as error:
         return FailedRule(error)
+
+
+def late_rule(function, call, captures, record):
+    """A rule recorded when it is needed, over the arguments and what the function closes over.
+
+    `record()` returns the rule closed, the types of its further arguments, and further programs.
+    """
+
+    def programs():
+        call.values = [UNKNOWN] * len(call.values)
+        title = f"the rule of {function_name(function)}"
+        recording = Recording(title, hides_values=True, takes_constants=True)
+        with recording, recording_rule_of(function):
+            arguments = [recording.add_input(t) for t in call.types]
+            for captured in captures:
+                recording.stand_in(captured)
+            closed, types, others = record()
+            arguments += [recording.add_input(t) for t in types]
+            outputs = run(closed.program, [*closed.captures, *arguments])
+            program = recording.finish(outputs, function_name(function))
+        if recording.captures:
+            raise CustomRuleError(
+                f"{title} calls the function itself and closes over an array; pass the array as "
+                "an argument"
+            )
+        return (program, *others)
+
+    return LateRule(programs)
 
 
 def record_custom(primitive, operands, closed):

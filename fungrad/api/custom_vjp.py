@@ -15,10 +15,11 @@ from fungrad.api.custom_rules import (
     as_numbers,
     attempt,
     checked,
+    late_rule,
     record_custom,
 )
 from fungrad.api.recorded import float0, function_name
-from fungrad.control.custom import CustomVjp, FailedRule
+from fungrad.control.custom import CustomVjp
 from fungrad.control.programs import rearranged
 from fungrad.core.errors import CustomRuleError
 from fungrad.core.tracing import UNKNOWN, Recording, state
@@ -84,23 +85,29 @@ class custom_vjp:
             f"custom_vjp of {name}",
             call.values,
         )
-        return _with_backward(name, call, main, forward)
+        return _with_backward(self, call, main, forward)
 
 
-def _with_backward(name, call, main, forward):
+def _with_backward(function, call, main, forward):
     """Record a custom function whose forward rule returns the output and the backward function."""
-    halves = attempt(lambda: _halves(name, call, main, forward))
-    n = len(call.types)
-    if isinstance(halves, FailedRule):
-        captures = main.captures
-        program = arguments_first(main.program, len(captures), n)
-        primitive = CustomVjp(program, halves, halves, n, name)
-    else:
-        first, backward = halves
-        (program, fwd), captures = with_captures_of(main, [first])
+    name = function_name(function)
+    rule = attempt(function, lambda: _halves(name, call, main, forward))
+    n, captures = len(call.types), main.captures
+    if isinstance(rule, tuple):
+        first, backward = rule
+        (program, first), captures = with_captures_of(main, [first])
         program = arguments_first(program, len(captures), n)
-        fwd = arguments_first(fwd, len(captures), n)
-        primitive = CustomVjp(program, fwd, backward, n, name)
+        rule = (arguments_first(first, len(captures), n), backward)
+    else:
+        program = arguments_first(main.program, len(captures), n)
+    if rule is None:
+
+        def record():
+            first, backward = _halves(name, call, main, forward)
+            return first, (), (backward,)
+
+        rule = late_rule(function, call, captures, record)
+    primitive = CustomVjp(program, rule, n, name)
     results = record_custom(primitive, [*call.operands, *captures], main)
     return main.tree.unflatten(finished(results))
 
@@ -215,7 +222,7 @@ def custom_gradient(fun):
             f"custom_gradient of {name}",
             call.values,
         )
-        return _with_backward(name, call, main, forward)
+        return _with_backward(fun, call, main, forward)
 
     return update_wrapper(wrapped, fun, updated=())
 

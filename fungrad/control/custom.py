@@ -17,6 +17,22 @@ class FailedRule:
         self.error = error
 
 
+class LateRule:
+    """A rule that is recorded when it is needed: of a function that is called in a rule of its own.
+
+    `record()` returns its programs.
+    """
+
+    def __init__(self, record):
+        self._record, self._programs = record, None
+
+    def programs(self):
+        """The programs of the rule, recorded at the first call."""
+        if self._programs is None:
+            self._programs = self._record()
+        return self._programs
+
+
 class _Custom:
     """What both kinds of custom functions share: they compute what `program` computes."""
 
@@ -34,7 +50,7 @@ class _Custom:
         raise LinearityError(f"{self.label} has a custom rule and cannot be transposed")
 
     def _require(self, rule, tangents):
-        """The rule, unless it failed or a closed-over value is being differentiated."""
+        """The programs of the rule, unless it failed or a closed-over value has a tangent."""
         if isinstance(rule, FailedRule):
             raise rule.error
         if any(t is not None for t in tangents[self.argument_count :]):
@@ -42,7 +58,29 @@ class _Custom:
                 f"{self.label} closes over a value that is being differentiated, for which its "
                 "custom rule gives no derivative; pass the value as an argument"
             )
-        return rule
+        return rule.programs() if isinstance(rule, LateRule) else rule
+
+    def _batched(self, marked, axis):
+        """The rule over a batch axis, recorded late where it was to be."""
+        rule = self.rule
+        if isinstance(rule, FailedRule):
+            return rule
+        if isinstance(rule, LateRule):
+            return LateRule(lambda: self._batched_rule(rule.programs(), marked, axis))
+        return self._batched_rule(rule, marked, axis)
+
+    def batch(self, inputs, batched, axis):
+        wide = (True,) * len(self.program.outputs)
+        program, _ = batch(self.program, tuple(batched), axis, wide)
+        rule = self._batched(tuple(batched), axis)
+        return self.replace(program=program, rule=rule)(*inputs), wide
+
+    def _argument_marks(self, batched):
+        """For each differentiable argument whether it has the batch axis."""
+        arguments = self.program.inputs[: self.argument_count]
+        return tuple(
+            [b for v, b in zip(arguments, batched, strict=False) if v.type.is_differentiable]
+        )
 
     @property
     def inlined(self):
@@ -54,7 +92,7 @@ class _Custom:
 
 
 class CustomJvp(_Custom, Routine):
-    """`program` with the rule (x, dx) -> (y, dy) as a program; x is all operands.
+    """`program` with the rule (x, dx) -> (y, dy), a tuple of one program; x is all operands.
 
     Operands after the first `argument_count` are closed-over values. Arguments without a tangent
     get a zero one; those of integer dtype have none.
@@ -68,7 +106,7 @@ class CustomJvp(_Custom, Routine):
     name = "custom_jvp"
 
     def jvp(self, inputs, tangents):
-        rule = self._require(self.rule, tangents)
+        (rule,) = self._require(self.rule, tangents)
         arguments = self.program.inputs[: self.argument_count]
         moving = [
             zeros(v.type) if t is None else t
@@ -80,45 +118,28 @@ class CustomJvp(_Custom, Routine):
         has_tangent = [v.type.is_differentiable for v in self.program.outputs]
         return results[:n], spread(results[n:], has_tangent)
 
-    def batch(self, inputs, batched, axis):
-        program, out = batch(self.program, tuple(batched), axis)
-        if isinstance(self.rule, FailedRule):
-            return CustomJvp(program, self.rule, self.argument_count, self.label)(*inputs), out
-        own = self.rule.inputs[len(self.program.inputs) :]
-        active = [
-            b
-            for v, b in zip(self.program.inputs[: self.argument_count], batched, strict=False)
-            if v.type.is_differentiable
-        ]
-        assert len(own) == len(active)
-        _, rule_out = batch(self.rule, (*batched, *active), axis)
-        n = len(out)
-        moved = spread(rule_out[n:], [v.type.is_differentiable for v in self.program.outputs])
-        out = tuple([a or b or bool(m) for a, b, m in zip(out, rule_out[:n], moved, strict=True)])
-        program, _ = batch(self.program, tuple(batched), axis, out)
-        forced = (*out, *(o for o, m in zip(out, moved, strict=True) if m is not None))
-        rule, _ = batch(self.rule, (*batched, *active), axis, forced)
-        return CustomJvp(program, rule, self.argument_count, self.label)(*inputs), out
+    def _batched_rule(self, rules, marked, axis):
+        (rule,) = rules
+        wide = (True,) * len(rule.outputs)
+        return (batch(rule, (*marked, *self._argument_marks(marked)), axis, wide)[0],)
 
 
 class CustomVjp(_Custom, Routine):
-    """`program` with a forward rule x -> (y, residuals) and a backward rule.
+    """`program` with a rule of two programs, x -> (y, residuals) and the backward rule.
 
     The backward rule takes the residuals, then the cotangents of the differentiable outputs, and
     returns the cotangents of the differentiable arguments.
     """
 
     program: Program
-    forward: object
-    backward: object
+    rule: object
     argument_count: int
     label: str
 
     name = "custom_vjp"
 
     def jvp(self, inputs, tangents):
-        forward = self._require(self.forward, tangents)
-        backward = self._require(self.backward, tangents)
+        forward, backward = self._require(self.rule, tangents)
         results = run(forward, inputs)
         n = len(self.program.outputs)
         arguments = self.program.inputs[: self.argument_count]
@@ -132,26 +153,12 @@ class CustomVjp(_Custom, Routine):
         has_tangent = [v.type.is_differentiable for v in self.program.outputs]
         return results[:n], spread(linear(*residuals, *moving), has_tangent)
 
-    def batch(self, inputs, batched, axis):
-        program, out = batch(self.program, tuple(batched), axis, self._all(self.program))
-        if isinstance(self.forward, FailedRule) or isinstance(self.backward, FailedRule):
-            rules = (self.forward, self.backward)
-            return CustomVjp(program, *rules, self.argument_count, self.label)(*inputs), out
-        marked = tuple(batched)
-        forward, _ = batch(self.forward, marked, axis, self._all(self.forward))
-        wide = (True,) * len(self.backward.inputs)
-        backward, _ = batch(self.backward, wide, axis, self._all(self.backward))
-        differentiable = [
-            b
-            for v, b in zip(self.program.inputs[: self.argument_count], batched, strict=False)
-            if v.type.is_differentiable
-        ]
-        backward = summed_where_shared(backward, differentiable)
-        rules = (forward, backward)
-        return CustomVjp(program, *rules, self.argument_count, self.label)(*inputs), out
-
-    def _all(self, program):
-        return (True,) * len(program.outputs)
+    def _batched_rule(self, rules, marked, axis):
+        forward, backward = rules
+        forward, _ = batch(forward, marked, axis, (True,) * len(forward.outputs))
+        every = (True,) * len(backward.inputs)
+        backward, _ = batch(backward, every, axis, (True,) * len(backward.outputs))
+        return forward, summed_where_shared(backward, self._argument_marks(marked))
 
 
 def summed_where_shared(program, batched):

@@ -167,6 +167,9 @@ class Recording:
     def capture(self, outer):
         """The slot of a value from outside: a tracer of an enclosing recording, or an array."""
         if type(outer) is Tracer:
+            outer = self._standing_for(outer)
+            if outer.recording is self:
+                return outer.id
             outer.recording.require_open(outer)
             key = (id(outer.recording), outer.id)
             value = UNKNOWN if self.hides_values else outer.recording.values[outer.id]
@@ -191,6 +194,23 @@ class Recording:
     def _enter(self, entry, first):
         self.entries.append(entry)
         self.firsts.append(first)
+
+    def stand_in(self, outer):
+        """A new input that stands for a traced value or an array wherever it is used inside."""
+        key = (id(outer.recording), outer.id) if type(outer) is Tracer else id(outer)
+        tracer = self.add_input(outer.type if type(outer) is Tracer else type_of(outer))
+        self.captured[key] = tracer.id
+        return tracer
+
+    def _standing_for(self, outer):
+        """The tracer that stands for one of a recording that has ended, if there is one."""
+        recording = self
+        while recording is not None and not outer.recording.is_open:
+            slot = recording.captured.get((id(outer.recording), outer.id))
+            if slot is not None:
+                return Tracer(recording, slot)
+            recording = recording.parent
+        return outer
 
     def id_of(self, x):
         """The slot or literal that stands for an operand of a primitive."""
