@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
@@ -56,23 +57,38 @@ class Contract(Routine):
                 )
         return x.with_shape(tuple([sizes[i] for i in self.out]))
 
-    def evaluate(self, x, y):
-        if (self.left, self.right, self.out) == ((0, 1), (1, 2), (0, 2)):
-            return x @ y
+    @cached_property
+    def orders(self):
+        """The axes of both operands as batch, own, contracted (contracted, own), and of the output.
+
+        An order of None leaves the axes as they are.
+        """
         g = self.groups
-        sizes = dict(zip(self.left, x.shape, strict=True))
-        sizes.update(zip(self.right, y.shape, strict=True))
-
-        def arranged(v, labels, *parts):
-            order = [labels.index(i) for part in parts for i in part]
-            shape = [int(np.prod([sizes[i] for i in p], dtype=int)) for p in parts[1:]]
-            return v.transpose(order).reshape([sizes[i] for i in g.batch] + shape)
-
-        a = arranged(x, self.left, g.batch, g.left, g.contracted)
-        b = arranged(y, self.right, g.batch, g.contracted, g.right)
         made = (*g.batch, *g.left, *g.right)
-        result = np.matmul(a, b).reshape([sizes[i] for i in made])
-        return result.transpose([made.index(i) for i in self.out])[()]
+        orders = (
+            [self.left.index(i) for i in (*g.batch, *g.left, *g.contracted)],
+            [self.right.index(i) for i in (*g.batch, *g.contracted, *g.right)],
+            [made.index(i) for i in self.out],
+        )
+        return tuple([None if o == sorted(o) else tuple(o) for o in orders])
+
+    def evaluate(self, x, y):
+        g = self.groups
+        left, right, out = self.orders
+        x = x if left is None else x.transpose(left)
+        y = y if right is None else y.transpose(right)
+        nb, nl, nc, nr = len(g.batch), len(g.left), len(g.contracted), len(g.right)
+        if not nb and nc == 1 and nl <= 1 and nr <= 1:
+            result = np.dot(x, y)
+        else:
+            batch, rows, inner = x.shape[:nb], x.shape[nb : nb + nl], x.shape[nb + nl :]
+            columns = y.shape[nb + nc :]
+            if nl != 1 or nc != 1:
+                x = x.reshape(*batch, prod(rows), prod(inner))
+            if nr != 1 or nc != 1:
+                y = y.reshape(*batch, prod(inner), prod(columns))
+            result = np.matmul(x, y).reshape(batch + rows + columns)
+        return (result if out is None else result.transpose(out))[()]
 
     def jvp(self, inputs, tangents):
         (x, y), (dx, dy) = inputs, tangents
