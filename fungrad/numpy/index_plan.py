@@ -1,6 +1,7 @@
 """NumPy's index expressions, read once: a block by slices, then elements of it by index arrays."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _KINDS = (
 )
 
 
-@dataclass(slots=True)
+@dataclass
 class Plan:
     """How an index reads an array of a shape: Slice, Reverse, Reshape to `block`, Gather, Transpose.
 
@@ -29,9 +30,9 @@ class Plan:
     """
 
     shape: tuple
-    starts: list
-    stops: list
-    steps: list
+    starts: tuple
+    stops: tuple
+    steps: tuple
     reversed: tuple
     block: tuple
     axes: tuple
@@ -40,25 +41,25 @@ class Plan:
     mode: str
     is_view: bool
 
-    @property
+    @cached_property
     def sliced(self):
         """The shape after the slices, before axes of single elements are dropped."""
         return tuple(
             [-(-(b - a) // s) for a, b, s in zip(self.starts, self.stops, self.steps, strict=True)]
         )
 
-    @property
+    @cached_property
     def is_whole(self):
         """Whether the slices select everything in order."""
         return self.sliced == self.shape and not self.reversed
 
-    @property
+    @cached_property
     def gathered(self):
         """The shape of what is gathered: the index arrays' shape, then the other axes."""
         rest = [n for a, n in enumerate(self.block) if a not in self.axes]
         return (*np.shape(self.indices[0]), *rest)
 
-    @property
+    @cached_property
     def result(self):
         """The shape of the indexed array."""
         if not self.axes:
@@ -71,7 +72,7 @@ class Plan:
         if self.is_whole:
             return x if self.block == self.shape else Reshape(self.block)(x)
         if self.sliced != self.shape:
-            x = Slice(tuple(self.starts), tuple(self.stops), tuple(self.steps))(x)
+            x = Slice(self.starts, self.stops, self.steps)(x)
         if self.reversed:
             x = Reverse(self.reversed)(x)
         return x if self.block == self.sliced else Reshape(self.block)(x)
@@ -105,7 +106,37 @@ def plan(shape, index, mode="raise"):
     With another mode than "raise", integers and index arrays may lie outside.
     Raises IndexError, OutOfBoundsError, BooleanIndexError.
     """
-    return _Reader(shape, "clip" if mode == "promise_in_bounds" else mode).read(index)
+    if mode != "raise":
+        return _Reader(shape, "clip" if mode == "promise_in_bounds" else mode).read(index)
+    key = _static_key(index)
+    if key is None:
+        return _Reader(shape, mode).read(index)
+    try:
+        return _plans[shape, key]
+    except KeyError:
+        if len(_plans) >= _MOST_PLANS:
+            _plans.clear()
+        result = _plans[shape, key] = _Reader(shape, mode).read(index)
+        return result
+
+
+_plans: dict = {}  # of basic indices without run-time values
+_MOST_PLANS = 4096
+_STATIC = frozenset({int, type(None), type(Ellipsis)})
+
+
+def _static_key(index):
+    """What identifies a basic index: integers, slices, None, Ellipsis; None for other indices."""
+    parts = []
+    for i in index if type(index) is tuple else (index,):
+        if type(i) is slice:
+            i = (i.start, i.stop, i.step)
+            if not (type(i[0]) in _STATIC and type(i[1]) in _STATIC and type(i[2]) in _STATIC):
+                return None
+        elif type(i) not in _STATIC:
+            return None
+        parts.append(i)
+    return tuple(parts)
 
 
 class _Reader:
@@ -131,9 +162,9 @@ class _Reader:
         indices, order = self.placed()
         return Plan(
             self.shape,
-            self.starts,
-            self.stops,
-            self.steps,
+            tuple(self.starts),
+            tuple(self.stops),
+            tuple(self.steps),
             tuple(self.reversed),
             tuple(self.block),
             tuple(self.axes),

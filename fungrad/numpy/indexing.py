@@ -153,7 +153,7 @@ def write_block(y, how: Plan, block):
         return y
     if all(s == 1 for s in how.steps):
         return DynamicUpdate()(y, block, *[np.int64(a) for a in how.starts])
-    low, interior = tuple(how.starts), tuple([s - 1 for s in how.steps])
+    low, interior = how.starts, tuple([s - 1 for s in how.steps])
     covered = [1 + (n - 1) * s for n, s in zip(shape, how.steps, strict=True)]
     high = tuple([n - a - c for n, a, c in zip(how.shape, low, covered, strict=True)])
     pad = Pad(low, high, interior)

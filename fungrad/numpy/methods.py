@@ -84,18 +84,6 @@ def rounded(self, ndigits=None):
     return elementary.round(self, ndigits or 0)
 
 
-def _matmul(self, other):
-    return products.matmul(self, other) if _is_array(other) else NotImplemented
-
-
-def _reflected_matmul(self, other):
-    return products.matmul(other, self) if _is_array(other) else NotImplemented
-
-
-def _is_array(x):
-    return type(x) is Tracer or isinstance(x, list | tuple) or hasattr(x, "dtype")
-
-
 def _clip(self, min=None, max=None, out=None, **kwargs):
     return selection.clip(self, min, max, out)
 
@@ -121,8 +109,6 @@ _METHODS = {
     "choose": selection.choose,
     "compress": _compress,
     "put": in_place.put,
-    "__matmul__": _matmul,
-    "__rmatmul__": _reflected_matmul,
     "__round__": rounded,
     "__floor__": lambda self: math.floor(as_int(ufuncs.floor(self))),
     "__ceil__": lambda self: math.ceil(as_int(ufuncs.ceil(self))),
@@ -161,8 +147,9 @@ _PROPERTIES = {
 
 
 def install():
-    """Attach the methods to the tracer class."""
+    """Attach the methods to the tracer class: the traced forms, since `self` is traced."""
     for name, function in _METHODS.items():
-        setattr(Tracer, name, function)
+        setattr(Tracer, name, getattr(function, "__wrapped__", function))
     for name, function in _PROPERTIES.items():
-        setattr(Tracer, name, property(function, doc=function.__doc__))
+        form = getattr(function, "__wrapped__", function)
+        setattr(Tracer, name, property(form, doc=function.__doc__))

@@ -46,8 +46,9 @@ def matmul(x1, x2, /, out=None, **options):
             "matmul: input operand does not have enough dimensions; multiply by a scalar with *"
         )
     require_equal("matmul", a, -1, b, -2 if b.ndim > 1 else -1)
-    if a.ndim == 2 and b.ndim == 2:
-        return Contract((0, 1), (1, 2), (0, 2))(a, b)
+    if a.ndim <= 2 and b.ndim <= 2:
+        left, right = (0, 1)[2 - a.ndim :], (1, 2)[: b.ndim]
+        return Contract(left, right, left[:-1] + right[1:])(a, b)
     inner = 0
     row, column = (1,) if a.ndim > 1 else (), (2,) if b.ndim > 1 else ()
     left, right = a.shape[:-2], b.shape[:-2]

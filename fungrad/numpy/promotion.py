@@ -40,6 +40,23 @@ def weak_kind(x):
 
 def result_dtype(*operands):
     """The dtype to which NumPy promotes the operands."""
+    common, number = None, None
+    for x in operands:
+        kind = type(x)
+        if kind is float or kind is int:
+            number = float if kind is float else number or int
+            continue
+        dtype = getattr(x, "dtype", None)
+        if dtype is None or (common is not None and dtype != common):
+            break
+        common = dtype
+        if kind is Tracer and x.weak:
+            break
+    else:  # arrays of one dtype, with Python numbers that do not raise it
+        if common is not None and (
+            number is None or common.kind in "fc" or (number is int and common.kind in "iu")
+        ):
+            return common
     return np.result_type(*[_promotion_key(x) for x in operands])
 
 
@@ -58,6 +75,8 @@ def convert(x, dtype):
         return x if x.dtype == dtype else Convert(dtype)(x)
     if type(x) in WEAK_DTYPES:
         return dtype.type(x)
+    if isinstance(x, np.generic) and x.dtype == dtype:
+        return x
     x = np.asarray(x)
     if x.dtype.kind == "O":
         raise_for_objects(x)

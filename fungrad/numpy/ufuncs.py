@@ -28,8 +28,8 @@ def binary(primitive, function, dtype_of=None):
     def apply(x, y):
         if type(x) is Tracer:
             dtype = x.dtype
-            if type(y) is Tracer:
-                matched = dtype == y.dtype and x.weak == y.weak
+            if type(y) is Tracer or type(y) is np.ndarray:
+                matched = dtype == y.dtype
             elif type(y) is float or type(y) is int:
                 matched = dtype.kind in "fc" or (type(y) is int and dtype.kind in "iu")
                 if matched and (dtype_of is None or dtype_of(dtype) == dtype):
@@ -42,7 +42,7 @@ def binary(primitive, function, dtype_of=None):
                 matched = dtype.kind in "fc" or (type(x) is int and dtype.kind in "iu")
                 if matched and (dtype_of is None or dtype_of(dtype) == dtype):
                     return primitive(scalar(dtype, x), y)
-            matched = False
+            matched = type(x) is np.ndarray and dtype == x.dtype
         else:
             return function(x, y)
         if not matched or (dtype_of is not None and dtype_of(dtype) != dtype):
