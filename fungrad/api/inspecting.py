@@ -3,7 +3,7 @@
 import numpy as np
 
 from fungrad.api.closing import close
-from fungrad.api.recorded import operand_of, title_of
+from fungrad.api.recorded import function_name, operand_of, title_of
 from fungrad.core.tracing import Tracer
 from fungrad.core.tree import flatten, register_leaf
 from fungrad.core.types import ArrayType, type_of
