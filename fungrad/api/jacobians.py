@@ -5,12 +5,11 @@ from functools import wraps
 import numpy as np
 
 from fungrad.api.arguments import select_arguments
-from fungrad.api.gradient import differentiable, grad
-from fungrad.api.products import jvp, vjp
-from fungrad.api.recorded import Recorded, float0, owned, title_of
-from fungrad.core.errors import ComplexError, IntegerOutputError, TreeMismatchError
+from fungrad.api.gradient import differentiable, grad, split_aux
+from fungrad.api.products import jvp, settled, vjp
+from fungrad.api.recorded import Recorded, float0, title_of, zeros_like
+from fungrad.core.errors import ComplexError, IntegerOutputError, ShapeError, TreeMismatchError
 from fungrad.core.tracing import run
-from fungrad.core.tree import flatten
 from fungrad.transforms.batch import BatchAxis, batch
 from fungrad.transforms.linearize import linearize
 from fungrad.transforms.vjp import vjp as reverse
@@ -66,29 +65,25 @@ def _jacobian(fun, argnums, has_aux, holomorphic, allow_int, mode, name):
         for k in main:
             _require_differentiable(recorded.output_type(k), holomorphic, title)
         active = recorded.active(len(operands))
-        forward = mode == "fwd" or (mode == "auto" and _is_wide(recorded, active, main))
-        columns = _forward_columns if forward else _reverse_rows
-        outputs, blocks = columns(recorded, active, main)
-        if not recorded.is_nested:
-            blocks = [owned(row) for row in blocks]
-        out_tree = recorded.tree.children()[0] if has_aux else recorded.tree
-        result = out_tree.unflatten([chosen.rebuild(row) for row in blocks])
+        if _goes_forward(mode, recorded, active, main, chosen, holomorphic, title):
+            outputs, blocks = _forward_columns(recorded, active, main)
+        else:
+            outputs, blocks = _reverse_rows(recorded, active, main)
+        n = len(operands)
+        blocks = settled([block for row in blocks for block in row], recorded.operands)
+        rows = [chosen.rebuild(blocks[k * n : (k + 1) * n]) for k in range(len(main))]
         if not has_aux:
-            return result
-        leaves = recorded.outputs(outputs)
-        return result, recorded.tree.children()[1].unflatten(leaves[len(main) :])
+            return recorded.tree.unflatten(rows)
+        main_tree, aux_tree = recorded.tree.children()
+        leaves = recorded.outputs(settled(outputs, recorded.operands))
+        return main_tree.unflatten(rows), aux_tree.unflatten(leaves[len(main) :])
 
     return jacobian_of
 
 
 def _main_outputs(recorded, has_aux, title):
     """The program outputs to differentiate."""
-    count = len(recorded.leaves)
-    if has_aux:
-        children = recorded.tree.children()
-        if len(children) != 2:
-            raise TreeMismatchError(f"{title}: has_aux=True needs a function that returns a pair")
-        count = children[0].num_leaves
+    count = split_aux(recorded, title)[1] if has_aux else len(recorded.leaves)
     places = recorded.positions[:count]
     if any(k is None for k in places):
         raise TypeError(f"{title}: an output is not numeric; return it as aux")
@@ -98,16 +93,31 @@ def _main_outputs(recorded, has_aux, title):
 def _require_differentiable(t, holomorphic, title):
     if not t.is_differentiable:
         raise IntegerOutputError(f"{title}: an output has dtype {t.dtype}, whose derivative is zero")
-    if (t.dtype.kind == "c") != holomorphic:
-        kind = "complex" if t.dtype.kind == "c" else "real"
-        raise ComplexError(f"{title}: an output is {kind}; holomorphic={holomorphic}")
+    if holomorphic and t.dtype.kind != "c":
+        raise ComplexError(f"{title}: holomorphic=True needs complex outputs, not {t.dtype}")
+    if t.dtype.kind == "c" and not holomorphic:
+        raise ComplexError(
+            f"{title}: an output has dtype {t.dtype}; return real numbers, or pass holomorphic=True"
+        )
 
 
-def _is_wide(recorded, active, main):
-    inputs = sum(
-        v.type.size for v, a in zip(recorded.program.inputs, active, strict=True) if a
-    )
-    return inputs <= sum(recorded.output_type(k).size for k in main)
+def _goes_forward(mode, recorded, active, main, chosen, holomorphic, title):
+    """Whether to use forward mode: where the input has no more elements than the output.
+
+    A real function of complex inputs has one cotangent per output, but two tangents per input.
+    """
+    inputs = [v.type for v, a in zip(recorded.program.inputs, active, strict=True) if a]
+    is_complex = any(t.dtype.kind == "c" for t in inputs) and not holomorphic
+    if mode == "fwd" and is_complex:
+        number = next(i for i, t in enumerate(inputs) if t.dtype.kind == "c")
+        raise ComplexError(
+            f"{title}: {chosen.label(number)} has dtype {inputs[number].dtype}; use jacrev for a "
+            "real function of complex inputs, or pass holomorphic=True"
+        )
+    if mode != "auto":
+        return mode == "fwd"
+    sizes = sum(t.size for t in inputs), sum(recorded.output_type(k).size for k in main)
+    return not is_complex and sizes[0] <= sizes[1]
 
 
 def basis(types):
@@ -219,7 +229,7 @@ def hvp(fun, primals, tangents):
     >>> hvp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     array([ 6., 12.])
     """
-    argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
+    argnums = _all_of(primals, tangents, title_of("hvp", fun))
     return jvp(grad(fun, argnums), primals, tangents)[1]
 
 
@@ -229,34 +239,65 @@ def vhp(fun, primals, cotangents):
     >>> vhp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
     array([ 6., 12.])
     """
-    argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
+    argnums = _all_of(primals, cotangents, title_of("vhp", fun))
     _, pull_back = vjp(grad(fun, argnums), *primals)
-    result = pull_back(cotangents[0] if len(primals) == 1 else tuple(cotangents))
-    return result[0] if len(primals) == 1 else result
+    result = pull_back(cotangents[0] if argnums == 0 else tuple(cotangents))
+    return result[0] if argnums == 0 else result
+
+
+def _all_of(primals, vector, title):
+    """The argnums of all arguments: 0 where there is one."""
+    if not isinstance(primals, tuple | list) or not isinstance(vector, tuple | list):
+        raise TypeError(
+            f"{title}: the arguments and the vector must be tuples or lists, got "
+            f"{type(primals).__name__} and {type(vector).__name__}"
+        )
+    if len(primals) != len(vector):
+        raise TreeMismatchError(
+            f"{title}: there are {len(primals)} arguments, and {len(vector)} parts of the vector"
+        )
+    return 0 if len(primals) == 1 else tuple(range(len(primals)))
 
 
 def elementwise_grad(fun, argnums=0):
     """The derivative of each output element in its own input element, for elementwise functions.
 
-    The output must have the shape of the argument.
+    The output is one array of the shape of the argument, or ShapeError is raised.
 
     >>> elementwise_grad(lambda x: x**3)(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
+    title = title_of("elementwise_grad", fun)
 
     @wraps(fun, assigned=("__name__", "__doc__"), updated=())
     def derivative(*args, **kwargs):
-        chosen = select_arguments(fun, args, kwargs, argnums, None, "elementwise_grad")
-
-        def of_chosen(*leaves):
-            return chosen.call(fun, list(leaves))
-
-        leaves = [float(x) if type(x) is int else x for x in chosen.leaves]
-        y, pull_back = vjp(of_chosen, *leaves)
-        ones = flatten(y)[1].unflatten([np.ones(np.shape(v), v.dtype)[()] for v in flatten(y)[0]])
-        return chosen.rebuild(list(pull_back(ones)))
+        chosen = select_arguments(fun, args, kwargs, argnums, None, title)
+        operands, weak = differentiable(chosen, False, False, title)
+        recorded = Recorded(fun, operands, weak, chosen.call, title)
+        _require_elementwise(recorded, chosen, operands, title)
+        out = recorded.output_type(0)
+        _, pull_back = recorded.reverse(recorded.active(len(operands)), (True,))
+        pulled = pull_back([np.ones(out.shape, out.dtype)[()]])
+        result = [
+            zeros_like(v.type) if c is None else c
+            for c, v in zip(pulled[: len(operands)], recorded.program.inputs, strict=False)
+        ]
+        return chosen.rebuild(settled(result, recorded.operands))
 
     return derivative
+
+
+def _require_elementwise(recorded, chosen, operands, title):
+    if _main_outputs(recorded, False, title) != [0]:
+        raise ShapeError(f"{title}: the function must return one array, it returned {recorded.tree}")
+    out = recorded.output_type(0)
+    _require_differentiable(out, False, title)
+    for number, x in enumerate(operands):
+        if x.shape != out.shape:
+            raise ShapeError(
+                f"{title}: the output has shape {out.shape}, {chosen.label(number)} has shape "
+                f"{x.shape}; an elementwise function keeps the shape; use jacrev for others"
+            )
 
 
 __all__ = [

@@ -1,6 +1,5 @@
 """jvp, linearize, vjp, linear_transpose: products with the Jacobian and with its transpose."""
 
-import numpy as np
 
 from fungrad.api.arguments import Selected
 from fungrad.api.closing import leaf_paths
@@ -50,7 +49,7 @@ def jvp(fun, primals, tangents, has_aux=False):
     outputs, pushed = recorded.jvp(active, moving)
     types = recorded.program.output_types
     tangents = [zeros_like(t) if p is None else p for t, p in zip(types, pushed, strict=True)]
-    results = _settled([*outputs, *tangents], [*recorded.operands, *moving])
+    results = settled([*outputs, *tangents], [*recorded.operands, *moving])
     return _with_tangents(recorded, results[: len(types)], results[len(types) :], has_aux, title)
 
 
@@ -159,7 +158,7 @@ def linearize(fun, *primals, has_aux=False):
         pushed = push(moving)
         types = recorded.program.output_types
         dy = [zeros_like(t) if p is None else p for t, p in zip(types, pushed, strict=True)]
-        dy = _settled(dy, moving)
+        dy = settled(dy, moving)
         flat = [None if k is None else dy[k] for k in recorded.positions]
         return out_tree.unflatten(flat[: out_tree.num_leaves])
 
@@ -172,7 +171,7 @@ def linearize(fun, *primals, has_aux=False):
     return out_tree.unflatten(y[:count]), push_forward, aux_tree.unflatten(y[count:])
 
 
-def _settled(values, given):
+def settled(values, given):
     """Results for the user, none of which is one of the arrays that were given."""
     return values if any(type(v) is Tracer for v in values) else owned(values, given)
 
@@ -232,7 +231,7 @@ def vjp(fun, *primals, has_aux=False):
                 given[k] = zeros_like(types[k]) if leaf is None else matching(leaf, types[k], what)
         pulled = pull(given)[: len(operands)]
         result = [zeros_like(t) if c is None else c for t, c in zip(in_types, pulled, strict=True)]
-        return chosen.tree.unflatten(_settled(result, given))
+        return chosen.tree.unflatten(settled(result, given))
 
     y = recorded.outputs(outputs)
     if not has_aux:
@@ -275,7 +274,7 @@ def linear_transpose(fun, *primals):
         ]
         pulled = iter(run(transposed, [*captures, *cotangents]))
         result = [next(pulled) if f else zeros_like(t) for f, t in zip(found, types, strict=True)]
-        return chosen.tree.unflatten(_settled(result, cotangents))
+        return chosen.tree.unflatten(settled(result, cotangents))
 
     return pull_back
 
