@@ -203,10 +203,10 @@ def gather(
 ):
     """Blocks of `x` at run-time positions, as `jax.lax.gather` defines it.
 
-    Mode "clip" moves blocks inside; None and "fill" read `fill_value` (default nan) outside.
+    Mode "clip" (the default) moves blocks inside; "fill" reads `fill_value` (default nan) outside.
     """
     x, starts, d = operand(x), operand(start_indices), dimension_numbers
-    mode = GatherScatterMode.from_any(mode)
+    mode = GatherScatterMode.from_any(mode or "clip")
     skipped = {*d.collapsed_slice_dims, *d.operand_batching_dims}
     batching = dict(zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True))
     places, wide, valid = _places(
@@ -251,7 +251,10 @@ def _scatter(combine):
         how = "clip" if valid is None else "drop"
         return Scatter(tuple(range(x.ndim)), combine, how)(x, updates, *places)
 
-    apply.__doc__ = f"`x` with blocks of updates at run-time positions ({combine})."
+    apply.__doc__ = (
+        f"`x` with blocks of updates at run-time positions ({combine}); those that do not lie "
+        'inside are dropped, or moved with mode="clip".'
+    )
     return apply
 
 
