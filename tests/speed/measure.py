@@ -1,0 +1,105 @@
+"""Measuring: interleaved medians in one process, and times that fresh processes report."""
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+SHORTEST = 2e-4  # a sample lasts at least this long, so that the clock does not matter
+ROOT = Path(__file__).parents[2]
+
+
+def medians(calls, seconds=2.0, rounds=7):
+    """The median time of each call, in seconds; the calls take turns, sample by sample.
+
+    Each call is warmed up first. At least `rounds` samples of each are taken, and more until
+    `seconds` have passed.
+    """
+    repeats = {name: _repeats(call) for name, call in calls.items()}
+    samples = {name: [] for name in calls}
+    gc.collect()
+    gc.disable()
+    try:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end or any(len(s) < rounds for s in samples.values()):
+            for name, call in calls.items():
+                samples[name].append(_sample(call, repeats[name]))
+    finally:
+        gc.enable()
+    return {name: median(values) for name, values in samples.items()}
+
+
+def _sample(call, repeats):
+    start = time.perf_counter()
+    for _ in range(repeats):
+        call()
+    return (time.perf_counter() - start) / repeats
+
+
+def _repeats(call):
+    for _ in range(3):
+        call()
+    repeats = 1
+    while _sample(call, repeats) * repeats < SHORTEST:
+        repeats *= 2
+    return repeats
+
+
+def installed(*names):
+    """Those of the libraries that can be imported, by name."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = __import__(name)
+        except ImportError:
+            print(f"{name} is not installed; its figures are left out", file=sys.stderr)
+    return found
+
+
+def reported(code, environment):
+    """What a fresh interpreter prints as JSON on the last line of `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+    if done.returncode:
+        raise RuntimeError(f"a measured process failed:\n{done.stderr}")
+    return json.loads(done.stdout.strip().split("\n")[-1])
+
+
+def in_fresh_processes(codes, rounds=7):
+    """The median of what each code reports, in turns, each time from a fresh interpreter.
+
+    The first round, in which bytecode is written, is left out.
+    """
+    samples = {name: [] for name in codes}
+    with bytecode() as folder:
+        for number in range(rounds + 1):
+            for name, code in codes.items():
+                value = reported(code, written_to(folder))
+                if number:
+                    samples[name].append(value)
+    return {name: median(values) for name, values in samples.items()}
+
+
+def bytecode():
+    """A new folder for the bytecode of fresh processes, removed with the object."""
+    return tempfile.TemporaryDirectory(prefix="fungrad-bytecode-")
+
+
+def written_to(folder):
+    """The environment in which Python keeps its bytecode in a folder."""
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+
+
+def empty_cache():
+    """A new folder for the cache of compiled code, removed with the object."""
+    return tempfile.TemporaryDirectory(prefix="fungrad-speed-")
