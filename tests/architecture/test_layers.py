@@ -145,7 +145,10 @@ def test_heavy_modules_are_imported_late(path):
             assert is_late, f"{where} imports {name} before the first compilation"
 
 
-@pytest.mark.parametrize("folder", sorted(PACKAGE.rglob("__init__.py")), ids=lambda p: p.parent.name)
+FOLDERS = sorted(PACKAGE.rglob("__init__.py"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.parent.name)
 def test_every_folder_says_what_it_is(folder):
     """The docstring of `__init__.py` names the layer, and what it imports, in its first lines."""
     text = ast.get_docstring(parsed(folder))

@@ -1,4 +1,4 @@
-"""Bad input: each case raises its own class, with a text that names what, where, and the way out."""
+"""Bad input: each case raises its own class; the text names what, where, and the way out."""
 
 import inspect
 import math

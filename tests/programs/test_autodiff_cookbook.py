@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 
 import fungrad.numpy as fnp
-from fungrad import grad, hessian, hvp, jacfwd, jacrev, jit, jvp, linearize, value_and_grad, vjp
-from fungrad import vmap
+from fungrad import (
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacrev,
+    jit,
+    jvp,
+    linearize,
+    value_and_grad,
+    vjp,
+    vmap,
+)
 from fungrad.testing import check_grads
 
 EAGER_AND_COMPILED = pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])

@@ -288,7 +288,7 @@ def test_bouncing_particle_over_starts_with_different_numbers_of_bounces():
 
 
 def test_aiming_by_descent():
-    """The speed that brings the particle to a height after two bounces, by Newton on the gradient."""
+    """The speed that brings the particle to a height at a time, by Newton's method."""
     target = jit(lambda v: position_after(1.0, v, 1.8) - 0.3)
     slope = jit(grad(lambda v: position_after(1.0, v, 1.8)))
     v = 1.0
