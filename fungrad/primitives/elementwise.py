@@ -199,14 +199,20 @@ def _strong_multiply(x, y):
     if isinstance(x, np.generic) and isinstance(y, np.generic):
         return x.dtype.type(0) if x == 0 or y == 0 else x * y
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.where((x == 0) | (y == 0), x.dtype.type(0), x * y)[()]
+        return _without_nan(x * y, (x == 0) | (y == 0))
 
 
 def _strong_divide(x, y):
     if isinstance(x, np.generic) and isinstance(y, np.generic):
         return x if x == 0 else np.divide(x, y)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        return np.where(x == 0, x.dtype.type(0), np.divide(x, y))[()]
+        return _without_nan(np.divide(x, y), x == 0)
+
+
+def _without_nan(z, is_zero):
+    """z, but 0 where it is nan although a factor is 0."""
+    is_wrong = np.isnan(z) & is_zero
+    return np.where(is_wrong, z.dtype.type(0), z) if is_wrong.any() else z
 
 
 # Products and quotients in which 0 annihilates inf and nan: a zero tangent or cotangent stays 0
@@ -294,11 +300,9 @@ arctan2 = binary(
 
 
 def _over_square(numerator, x, y):
-    """numerator / (x**2 + y**2), and 0 where both are 0."""
-    square = x * x + y * y
-    zero, one = square.dtype.type(0), square.dtype.type(1)
-    is_origin = equal(square, zero)
-    return select(is_origin, zero, numerator / select(is_origin, one, square))
+    """numerator / (x**2 + y**2) without squares, which overflow, and 0 where both are 0."""
+    length = hypot(x, y)
+    return _unless_zero(_unless_zero(numerator, length), length)
 
 
 hypot = binary(
@@ -323,17 +327,22 @@ logaddexp = binary(
     "logaddexp",
     np.logaddexp,
     (
-        lambda t, x, y, z: multiply(t, _share_of_exp(x, z)),
-        lambda t, x, y, z: multiply(t, _share_of_exp(y, z)),
+        lambda t, x, y, z: multiply(t, _share_of_exp(x, y, z)),
+        lambda t, x, y, z: multiply(t, _share_of_exp(y, x, z)),
     ),
     kinds="f",
 )
 
 
-def _share_of_exp(x, z):
-    """exp(x - z), and 0 where z is -inf."""
-    low = z.dtype.type(-np.inf)
-    return select(equal(z, low), z.dtype.type(0), exp(subtract(x, select(equal(z, low), x, z))))
+def _share_of_exp(x, y, z):
+    """exp(x - z) as a function of x - y, which loses no digits where x and y are large.
+
+    It is 1/2 where both are inf and 0 where both are -inf.
+    """
+    zero = z.dtype.type(0)
+    is_same = logical_and(equal(x, y), isinf(x))
+    distance = subtract(select(is_same, zero, x), select(is_same, zero, y))
+    return select(equal(z, z.dtype.type(-np.inf)), zero, logistic(distance))
 
 
 copysign = binary(
@@ -387,9 +396,9 @@ cbrt = unary(
     "cbrt", np.cbrt, lambda t, x, y: strong_divide(t, 3 * square(y)), kinds="f"
 )
 reciprocal = unary("reciprocal", lambda x: 1 / x, lambda t, x, y: strong_multiply(t, -y * y))
-exp = unary("exp", np.exp, lambda t, x, y: multiply(t, y))
-exp2 = unary("exp2", np.exp2, lambda t, x, y: t * (y * math.log(2.0)))
-expm1 = unary("expm1", np.expm1, lambda t, x, y: t * (y + 1))
+exp = unary("exp", np.exp, lambda t, x, y: strong_multiply(t, y))
+exp2 = unary("exp2", np.exp2, lambda t, x, y: strong_multiply(t, y * math.log(2.0)))
+expm1 = unary("expm1", np.expm1, lambda t, x, y: strong_multiply(t, y + 1))
 log = unary("log", np.log, lambda t, x, y: strong_divide(t, x))
 log2 = unary("log2", np.log2, lambda t, x, y: strong_divide(t, x * math.log(2.0)))
 log10 = unary("log10", np.log10, lambda t, x, y: strong_divide(t, x * math.log(10.0)))
@@ -404,8 +413,8 @@ arccos = unary(
     "arccos", np.arccos, lambda t, x, y: strong_divide(-t, sqrt((1 - x) * (1 + x)))
 )
 arctan = unary("arctan", np.arctan, lambda t, x, y: strong_divide(t, 1 + x * x))
-sinh = unary("sinh", np.sinh, lambda t, x, y: t * cosh(x))
-cosh = unary("cosh", np.cosh, lambda t, x, y: t * sinh(x))
+sinh = unary("sinh", np.sinh, lambda t, x, y: strong_multiply(t, cosh(x)))
+cosh = unary("cosh", np.cosh, lambda t, x, y: strong_multiply(t, sinh(x)))
 tanh = unary("tanh", np.tanh, lambda t, x, y: t * ((1 - y) * (1 + y)))  # 1 - y*y cancels
 arcsinh = unary("arcsinh", np.arcsinh, lambda t, x, y: strong_divide(t, sqrt(1 + x * x)))
 arccosh = unary(
