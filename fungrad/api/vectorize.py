@@ -5,7 +5,7 @@ from functools import wraps
 
 import numpy as np
 
-from fungrad.api.closing import type_of_operand
+from fungrad.api.closing import leaf_paths, type_of_operand
 from fungrad.api.recorded import is_numeric, operand_of, owned, title_of
 from fungrad.core.errors import AxesError
 from fungrad.core.tracing import Recording, Tracer, run, state
@@ -16,7 +16,7 @@ from fungrad.transforms.batch import BatchAxis, batch
 
 
 def _is_axis(x):
-    return x is None or isinstance(x, int)
+    return x is None or isinstance(x, int | np.integer)
 
 
 def vmap(fun, in_axes=0, out_axes=0, axis_name=None, axis_size=None):
@@ -45,7 +45,10 @@ def vmap(fun, in_axes=0, out_axes=0, axis_name=None, axis_size=None):
         leaves, tree = flatten((args, kwargs))
         axes = _flat_axes(in_axes, args, kwargs, title)
         operands = [
-            leaf if a is None else operand_of(leaf)[0] for leaf, a in zip(leaves, axes, strict=True)
+            leaf
+            if a is None
+            else operand_of(leaf, title, lambda i=i: _label((args, kwargs), i))[0]
+            for i, (leaf, a) in enumerate(zip(leaves, axes, strict=True))
         ]
         size = _size(operands, axes, axis_size, (args, kwargs), title)
         rows = []
@@ -83,10 +86,10 @@ def _run(fun, tree, leaves, axes, rows, axis, out_axes, title):
         a = out[i]
         if a is None and has:
             raise AxesError(
-                f"{title}: out_axes is None for output {i}, which differs between elements; give "
-                "it an axis"
+                f"{title}: out_axes is None for the output{leaf_paths(out_tree)[i]}, which differs "
+                "between elements; give it an axis"
             )
-        outputs[i] = _placed(y, a, title)
+        outputs[i] = _placed(y, a, f"{title}: out_axes {a}", leaf_paths(out_tree)[i])
     if not any(type(y) is Tracer for y in outputs):
         numbers = owned([outputs[i] for i in positions], rows)
         for i, y in zip(positions, numbers, strict=True):
@@ -94,12 +97,15 @@ def _run(fun, tree, leaves, axes, rows, axis, out_axes, title):
     return out_tree.unflatten(outputs)
 
 
-def _placed(y, axis, title):
+def _placed(y, axis, what, path):
     """The result with its batch axis moved from the front."""
     if axis in (None, 0):
         return y
     if not -y.ndim <= axis < y.ndim:
-        raise AxesError(f"{title}: out_axes {axis} does not fit a result of shape {y.shape}")
+        raise AxesError(
+            f"{what} does not fit the output{path}, which has the shape {y.shape} with the axis "
+            "in front"
+        )
     order = list(range(1, y.ndim))
     order.insert(axis % y.ndim, 0)
     return Transpose(tuple(order))(y)
@@ -117,10 +123,14 @@ def _flat_axes(in_axes, args, kwargs, title):
         axes = broadcast_prefix(in_axes, args, is_leaf=_is_axis, title=f"{title}: in_axes")
     except TypeError as error:
         raise AxesError(str(error)) from None
+    _require_axes(axes, f"{title}: an entry of in_axes")
+    return [*axes, *([0] * len(flatten(kwargs)[0]))]
+
+
+def _require_axes(axes, what):
     for a in axes:
         if not _is_axis(a):
-            raise AxesError(f"{title}: an entry of in_axes is {a!r}; it must be an int or None")
-    return [*axes, *([0] * len(flatten(kwargs)[0]))]
+            raise AxesError(f"{what} is {a!r:.60}; it must be an int or None")
 
 
 def _flat_out_axes(out_axes, out_tree, title):
@@ -128,9 +138,11 @@ def _flat_out_axes(out_axes, out_tree, title):
     if isinstance(out_axes, list):
         out_axes = tuple(out_axes)
     try:
-        return broadcast_prefix(out_axes, full, is_leaf=_is_axis, title=f"{title}: out_axes")
+        axes = broadcast_prefix(out_axes, full, is_leaf=_is_axis, title=f"{title}: out_axes")
     except TypeError as error:
         raise AxesError(str(error)) from None
+    _require_axes(axes, f"{title}: an entry of out_axes")
+    return axes
 
 
 def _size(operands, axes, axis_size, arguments, title):

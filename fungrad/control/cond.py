@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.control.programs import marks, present, recorded, spread
+from fungrad.control.programs import combines_rows, marks, present, recorded, spread
 from fungrad.control.scan import type_of_value
 from fungrad.control.while_loop import borrowed, where_rows
 from fungrad.core.errors import ShapeError
@@ -107,7 +107,8 @@ class Cond(Routine):
 
     def _batch_ragged(self, programs, index, operands, marked, axis):
         """Each branch runs if some row takes it; rows that do not take it compute on the operands
-        of one that does, where the branch is known to be safe, and throw the result away."""
+        of one that does, where the branch is known to be safe, and throw the result away. In a
+        branch with a collective over this axis they compute on their own: all rows are summed."""
         from fungrad.primitives.elementwise import maximum, minimum
 
         last = np.int64(len(programs) - 1)
@@ -117,9 +118,12 @@ class Cond(Routine):
         for k, program in enumerate(programs):
             takes = equal(index, np.int64(k))
             n = len(operands)
+            lent = marked
+            if combines_rows(self.branches[k], axis.name):
+                lent = (False,) * n
 
-            def chosen(*v, program=program, n=n):
-                safe = borrowed(v[1 : 1 + n], marked, v[0], axis)
+            def chosen(*v, program=program, n=n, lent=lent):
+                safe = borrowed(v[1 : 1 + n], lent, v[0], axis)
                 return where_rows(v[0], run(program, list(safe)), v[1 + n :])
 
             operand_types = [type_of_value(x) for x in operands]

@@ -1,7 +1,8 @@
 """Programs with inputs and outputs in another order, and other small surgery on inner programs."""
 
-from fungrad.core.program import Variable, derived
+from fungrad.core.program import Variable, derived, subprograms
 from fungrad.core.tracing import Recording
+from fungrad.primitives.collectives import Collective
 
 
 @derived
@@ -28,6 +29,16 @@ def used_inputs(program):
     used = {v for e in program.equations for v in e.inputs}
     used.update(program.outputs)
     return tuple([v in used for v in program.inputs])
+
+
+@derived
+def combines_rows(program, label):
+    """Whether the program, or one inside it, reduces over the batch axis of that name."""
+    return any(
+        (isinstance(e.primitive, Collective) and e.primitive.label == label)
+        or any(combines_rows(inner, label) for _, inner in subprograms(e.primitive))
+        for e in program.equations
+    )
 
 
 def recorded(function, types, name):

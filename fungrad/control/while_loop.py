@@ -3,6 +3,7 @@
 import numpy as np
 
 from fungrad.control.programs import (
+    combines_rows,
     marks,
     present,
     rearranged,
@@ -229,8 +230,10 @@ class While(Routine):
 
     def _batch_ragged(self, condition, body, first, second, carry, b_second, axis):
         """Rows end at different times: a row that has ended computes on the state of one that
-        has not, where the body is known to be safe, and throws the result away."""
+        has not, where the body is known to be safe, and throws the result away. Where the body has
+        a collective over this axis it computes on its own state: all rows are summed."""
         n, c, s = self.carry_count, len(first), len(second)
+        has_collective = combines_rows(self.body, axis.name)
         rows = Fill((axis.size,))(np.int64(0))
 
         def goes_on(*v):
@@ -240,8 +243,10 @@ class While(Routine):
         def step(*v):
             (is_active,) = run(condition, [*v[:c], *v[c + s : c + s + n]])
             constants, state, counts = v[c : c + s], v[c + s : c + s + n], v[c + s + n]
-            safe = borrowed(constants, b_second, is_active, axis)
-            result = run(body, [*safe, *borrowed(state, (True,) * n, is_active, axis)])
+            operands = [*constants, *state]
+            if not has_collective:
+                operands = borrowed(operands, (*b_second, *(True,) * n), is_active, axis)
+            result = run(body, operands)
             kept = where_rows(is_active, result[:n], state)
             one = select(is_active, np.int64(1), np.int64(0))
             return [*kept, add(counts, one), *result[n:]]
