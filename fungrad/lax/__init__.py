@@ -91,7 +91,6 @@ from fungrad.lax.elementwise import (
     floor,
     ge,
     gt,
-    imag,
     integer_pow,
     is_finite,
     le,
@@ -108,7 +107,6 @@ from fungrad.lax.elementwise import (
     nextafter,
     population_count,
     pow,
-    real,
     reciprocal,
     rem,
     round,
@@ -148,3 +146,4 @@ from fungrad.lax.slicing import (
     slice,
     slice_in_dim,
 )
+from fungrad.numpy.elementary import imag, real

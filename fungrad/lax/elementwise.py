@@ -8,8 +8,6 @@ from fungrad.core.tracing import Tracer
 from fungrad.core.types import is_python_number
 from fungrad.numpy import ufuncs
 from fungrad.numpy.creation import operand
-from fungrad.numpy.elementary import imag as imag
-from fungrad.numpy.elementary import real as real
 from fungrad.numpy.promotion import align, as_float, convert, promote, promote_to_float
 from fungrad.numpy.selection import where
 from fungrad.primitives import elementwise as e

@@ -4,8 +4,6 @@ Outside a trace every function is NumPy's own. On traced values it is recorded, 
 functions themselves: `fungrad.numpy.sin(x)` and `numpy.sin(x)` are the same there.
 """
 
-import difflib
-
 import numpy as _numpy
 from numpy import (  # names that need no derivative
     False_,
@@ -136,7 +134,9 @@ from numpy import (  # names that need no derivative
 )
 
 from fungrad.numpy import conversions, indexing, linalg, methods, operators, protocols
+from fungrad.numpy.arrays import array, asarray
 from fungrad.numpy.at import at
+from fungrad.numpy.bessel import i0
 from fungrad.numpy.calculus import (
     bincount,
     convolve,
@@ -150,8 +150,6 @@ from fungrad.numpy.calculus import (
 )
 from fungrad.numpy.creation import (
     arange,
-    array,
-    asarray,
     diag,
     diagflat,
     empty,
@@ -172,6 +170,7 @@ from fungrad.numpy.creation import (
     zeros,
     zeros_like,
 )
+from fungrad.numpy.dispatch import nearest_names
 from fungrad.numpy.einsum import einsum
 from fungrad.numpy.elementary import (
     allclose,
@@ -180,7 +179,6 @@ from fungrad.numpy.elementary import (
     array_equal,
     array_equiv,
     fix,
-    i0,
     imag,
     isclose,
     iscomplex,
@@ -456,12 +454,6 @@ for _layer in (operators, conversions, indexing, methods, protocols):
     _layer.install()
 
 
-def nearest_names(name):
-    """The names of this module that look like `name`."""
-    names = [n for n in globals() if not n.startswith("_")]
-    return difflib.get_close_matches(name, names, 3, cutoff=0.7)
-
-
 def __getattr__(name):
     if name.startswith("__"):
         raise AttributeError(name)
@@ -469,7 +461,7 @@ def __getattr__(name):
         from fungrad.api.gufunc import vectorize
 
         return vectorize
-    near = nearest_names(name)
+    near = nearest_names(name, [n for n in globals() if not n.startswith("_")])
     hint = f"; nearest: {', '.join(near)}" if near else ""
     if hasattr(_numpy, name):
         hint += f". numpy.{name} works on plain arrays and on stop_gradient values"

@@ -7,11 +7,12 @@ import numpy as np
 
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.creation import operand
+from fungrad.numpy.arrays import operand
 from fungrad.numpy.index_plan import plan
 from fungrad.numpy.indexing import fitting, spread, updated, write
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.primitives import elementwise as e
+from fungrad.primitives.movement import Transpose
 
 MODES = ("raise", "clip", "drop", "fill", "wrap", "promise_in_bounds")
 
@@ -54,8 +55,6 @@ def read(x, index, mode="raise", fill_value=None):
         np.reshape(valid, lead + (1,) * (len(gathered) - len(lead))), gathered
     )
     if how.order is not None:
-        from fungrad.primitives.movement import Transpose
-
         valid = Transpose(how.order)(valid)
     return e.select(valid, result, convert(_fill(fill_value, x.dtype), x.dtype))
 

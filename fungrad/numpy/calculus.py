@@ -4,15 +4,16 @@ import numpy as np
 
 from fungrad.core.errors import ShapeError
 from fungrad.numpy import ufuncs
-from fungrad.numpy.creation import operand
+from fungrad.numpy.arrays import operand
+from fungrad.numpy.at import at
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, part
 from fungrad.numpy.products import dot
 from fungrad.numpy.promotion import as_float, broadcast_to, convert, promote
 from fungrad.numpy.reductions import KEEP, cumsum, sum
-from fungrad.numpy.selection import where
+from fungrad.numpy.selection import known_mask, where
 from fungrad.numpy.shapes import ravel, reshape
-from fungrad.numpy.sorting import searchsorted
+from fungrad.numpy.sorting import argsort, searchsorted
 from fungrad.primitives.indexing import Gather
 from fungrad.primitives.movement import Pad
 
@@ -180,8 +181,6 @@ def interp(x, xp, fp, left=None, right=None, period=None):
 def _periodic(x, xp, fp, period):
     if not period:
         raise ValueError("period must be a non-zero value")
-    from fungrad.numpy.sorting import argsort
-
     x, xp = x % period, xp % period
     order = argsort(xp)
     take = Gather((0,), "clip")
@@ -258,9 +257,6 @@ def unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
 @traced(np.bincount)
 def bincount(x, /, weights=None, minlength=0):
     """`numpy.bincount` of known positions, with weights that may be traced."""
-    from fungrad.numpy.at import at
-    from fungrad.numpy.selection import known_mask
-
     x = operand(x)
     values = known_mask("bincount", x)
     size = max(int(values.max()) + 1 if values.size else 0, minlength)

@@ -3,93 +3,17 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError
-from fungrad.core.tracing import Tracer, state
-from fungrad.numpy.dispatch import has_tracer, traced
-from fungrad.numpy.promotion import broadcast_to, common_shape, convert, promote_to_float, result_dtype
+from fungrad.core.tracing import Tracer
+from fungrad.numpy.arrays import constant, operand, shape_of, stacked
+from fungrad.numpy.dispatch import traced
+from fungrad.numpy.promotion import broadcast_to, common_shape, convert, promote_to_float
+from fungrad.numpy.shapes import diagonal, moveaxis, ravel
+from fungrad.numpy.ufuncs import absolute, log10, multiply, power, sign
 from fungrad.numpy.writing import copied
 from fungrad.primitives import elementwise as e
-from fungrad.primitives.movement import Concatenate, Fill, Iota, Reshape, Transpose
+from fungrad.primitives.movement import Fill, Iota, Pad, Transpose
 
 INT64 = np.dtype(np.int64)
-
-
-def operand(x):
-    """An array-like argument as a primitive takes it: a tracer, an array or a NumPy scalar."""
-    if type(x) is Tracer or type(x) is np.ndarray:
-        return x
-    if isinstance(x, list | tuple):
-        return array(x) if has_tracer(x) else np.asarray(x)
-    return np.asarray(x)[()]
-
-
-def constant(x):
-    """A plain array as a traced value that may be written to; `x` must not change afterwards."""
-    recording = state.recording
-    x = np.asarray(x)
-    if x.dtype.kind not in "biufc":
-        return x
-    value = x[()] if not x.ndim else x
-    return copied(Tracer(recording, recording.capture(value)))
-
-
-def shape_of(shape):
-    """A shape argument as a tuple of ints."""
-    if isinstance(shape, list | tuple):
-        return tuple([n.__index__() for n in shape])
-    if isinstance(shape, np.ndarray) and shape.ndim:
-        return tuple(shape.tolist())
-    return (shape.__index__(),)
-
-
-@traced(np.array, creates=True)
-def array(object, dtype=None, *, copy=True, order=None, subok=False, ndmin=0, ndmax=0, like=None):
-    """`numpy.array`; lists may contain traced values."""
-    if type(object) is Tracer:
-        result = object if dtype is None else convert(object, np.dtype(dtype))
-        result = copied(result) if copy and result.id == object.id else result
-    elif has_tracer([object]):
-        result = _from_sequence(object, dtype)
-    else:
-        return constant(np.array(object, dtype, order=order, ndmin=ndmin))
-    if result.ndim < ndmin:
-        result = Reshape((1,) * (ndmin - result.ndim) + result.shape)(result)
-    return result
-
-
-def _from_sequence(sequence, dtype):
-    """A nested list with traced values in it as one array."""
-    parts = [
-        _from_sequence(x, None) if isinstance(x, list | tuple) else x for x in sequence
-    ]
-    dtype = np.dtype(dtype) if dtype is not None else result_dtype(*parts)
-    parts = [convert(x, dtype) for x in parts]
-    shapes = {tuple(np.shape(x)) for x in parts}
-    if len(shapes) > 1:
-        raise ValueError(
-            "setting an array element with a sequence: the elements have shapes "
-            f"{', '.join(map(str, sorted(shapes)))}"
-        )
-    return stacked(parts)
-
-
-def stacked(parts):
-    """Operands of one shape and dtype along a new first axis."""
-    shape = (1, *np.shape(parts[0]))
-    return Concatenate(0)(*[Reshape(shape)(x) for x in parts])
-
-
-@traced(np.asarray, np.asanyarray, np.ascontiguousarray, creates=True)
-def asarray(a, dtype=None, order=None, *, device=None, copy=None, like=None):
-    """`numpy.asarray`; a traced value stays as it is, and an array becomes traced."""
-    if type(a) is Tracer:
-        if copy:
-            return array(a, dtype)
-        return a if dtype is None else convert(a, np.dtype(dtype))
-    if isinstance(a, np.ndarray | np.generic) and not copy:
-        value = np.asarray(a, dtype)[()]
-        if value.dtype.kind in "biufc":
-            return Tracer(state.recording, state.recording.capture(value))
-    return array(a, dtype)
 
 
 def filled(shape, value, dtype):
@@ -122,13 +46,9 @@ def full(shape, fill_value, dtype=None, order="C", *, device=None, like=None):
     dtype = np.dtype(dtype) if dtype is not None else fill_value.dtype
     value = convert(fill_value, dtype)
     if np.ndim(value):
-        return copied(broadcast_to(traced_value(value), shape_of(shape)))
+        value = value if type(value) is Tracer else constant(value)
+        return copied(broadcast_to(value, shape_of(shape)))
     return Fill(shape_of(shape))(value)
-
-
-def traced_value(x):
-    """The operand as a tracer of the innermost trace."""
-    return x if type(x) is Tracer else constant(x)
 
 
 def _like(a, shape, dtype):
@@ -193,8 +113,6 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     if endpoint and num > 1:
         result = _with_last(result, stop)
     if axis not in (0, -result.ndim):
-        from fungrad.numpy.shapes import moveaxis
-
         result = moveaxis(result, 0, axis)
     if dtype is not None:
         target = np.dtype(dtype)
@@ -218,8 +136,6 @@ def broadcast_together(name, *operands):
 @traced(np.logspace)
 def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     """`numpy.logspace` between traced ends."""
-    from fungrad.numpy.ufuncs import power
-
     result = power(operand(base), linspace(start, stop, num, endpoint, axis=axis))
     return result if dtype is None else convert(result, np.dtype(dtype))
 
@@ -227,8 +143,6 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
 @traced(np.geomspace)
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     """`numpy.geomspace` between traced ends of one sign."""
-    from fungrad.numpy.ufuncs import absolute, log10, power, sign
-
     start, stop = operand(start), operand(stop)
     exponents = linspace(log10(absolute(start)), log10(absolute(stop)), num, endpoint, axis=axis)
     result = sign(start) * power(10.0, exponents)
@@ -287,24 +201,18 @@ def triu(m, k=0):
 @traced(np.diagflat)
 def diagflat(v, k=0):
     """`numpy.diagflat`."""
-    from fungrad.numpy.shapes import ravel
-
     return diag(ravel(operand(v)), k)
 
 
 @traced(np.diag)
 def diag(v, k=0):
     """`numpy.diag`: a diagonal matrix of a vector, or the diagonal of a matrix."""
-    from fungrad.numpy.shapes import diagonal
-
     v = operand(v)
     if v.ndim == 2:
         return diagonal(v, k)
     if v.ndim != 1:
         raise ValueError("Input must be 1- or 2-d.")
     n = v.shape[0] + abs(k)
-    from fungrad.primitives.movement import Pad
-
     padded = Pad((max(-k, 0),), (max(k, 0),), (0,))(v, v.dtype.type(0))
     rows = Transpose((1, 0))(broadcast_to(padded, (n, n))) if n else broadcast_to(padded, (0, 0))
     return e.select(compare_indices((n, n), k, e.equal), rows, v.dtype.type(0))
@@ -313,8 +221,6 @@ def diag(v, k=0):
 @traced(np.vander)
 def vander(x, N=None, increasing=False):
     """`numpy.vander`."""
-    from fungrad.numpy.ufuncs import multiply
-
     x = operand(x)
     if x.ndim != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")

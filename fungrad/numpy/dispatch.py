@@ -1,5 +1,6 @@
 """One table: what each NumPy function becomes on traced values."""
 
+import difflib
 from functools import update_wrapper
 
 import numpy as np
@@ -54,6 +55,11 @@ def refuse_out(name, out):
             f"{name}: out= is not supported on traced values; write y[...] = {name}(...) on an "
             "array made inside the trace"
         )
+
+
+def nearest_names(name, names):
+    """The names that look like `name`."""
+    return difflib.get_close_matches(name, names, 3, cutoff=0.7)
 
 
 def normalize_axis(axis, ndim):

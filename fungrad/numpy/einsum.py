@@ -5,14 +5,14 @@ from functools import lru_cache
 import numpy as np
 
 from fungrad.core.errors import ShapeError
-from fungrad.numpy.creation import operand
+from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import refuse_out, traced
 from fungrad.numpy.promotion import convert, promote
 from fungrad.numpy.shapes import diagonal_of_last_axes
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.movement import Reshape, Transpose
-from fungrad.primitives.reductions import Sum
+from fungrad.primitives.reductions import Any, Sum
 
 
 @traced(np.einsum)
@@ -133,11 +133,10 @@ def _summed(x, term, needed):
     axes = tuple([a for a, label in enumerate(term) if label not in needed])
     if not axes:
         return x, term
+    kept = tuple([label for label in term if label in needed])
     if x.dtype.kind == "b":
-        from fungrad.primitives.reductions import Any as Sum_of_truth
-
-        return Sum_of_truth(axes)(x), tuple([i for i in term if i in needed])
-    return Sum(axes)(x), tuple([label for label in term if label in needed])
+        return Any(axes)(x), kept
+    return Sum(axes)(x), kept
 
 
 def _contracted(chosen, needed):

@@ -7,9 +7,16 @@ import numpy as np
 from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.creation import operand
+from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import TRACED, refuse_out, traced
-from fungrad.numpy.promotion import align, as_float, convert, promote, promote_to_float, result_dtype
+from fungrad.numpy.promotion import (
+    align,
+    as_float,
+    convert,
+    promote,
+    promote_to_float,
+    result_dtype,
+)
 from fungrad.numpy.reductions import all
 from fungrad.numpy.selection import where
 from fungrad.numpy.ufuncs import add, divide, floor_divide, logical_and, logical_or
@@ -342,31 +349,6 @@ def iscomplexobj(x):
 def isrealobj(x):
     """`numpy.isrealobj`."""
     return operand(x).dtype.kind != "c"
-
-
-@traced(np.i0)
-def i0(x):
-    """`numpy.i0`: the modified Bessel function of order 0, by Chebyshev series (Cephes)."""
-    x = operand(x)
-    if x.dtype.kind == "c":
-        raise TypeError("i0 not supported for complex values")
-    from numpy.lib._function_base_impl import _i0A, _i0B
-
-    x = ufuncs.absolute(convert(x, as_float(x.dtype)))
-    small = where(x <= 8.0, x, 8.0)
-    large = where(x <= 8.0, 8.0, x)
-    near = multiply(ufuncs.exp(small), _chebyshev(small / 2.0 - 2.0, _i0A))
-    far = ufuncs.exp(large) * _chebyshev(32.0 / large - 2.0, _i0B) / ufuncs.sqrt(large)
-    return where(x <= 8.0, near, far)
-
-
-def _chebyshev(x, coefficients):
-    """Clenshaw's recurrence."""
-    b0, b1, b2 = coefficients[0] + 0 * x, 0 * x, 0 * x
-    for c in coefficients[1:]:
-        b2, b1 = b1, b0
-        b0 = x * b1 - b2 + c
-    return 0.5 * (b0 - b2)
 
 
 for _name in """deg2rad radians rad2deg degrees fabs heaviside logaddexp2 fmax fmin divmod modf

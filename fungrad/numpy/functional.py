@@ -3,7 +3,7 @@
 import numpy as np
 
 from fungrad.core.tracing import Tracer
-from fungrad.numpy.creation import operand
+from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import has_tracer, normalize_axis, traced
 from fungrad.numpy.joining import column_stack, concatenate, getitem_any, stack
 from fungrad.numpy.promotion import result_dtype

@@ -7,6 +7,7 @@ import numpy as np
 
 from fungrad.core.errors import BooleanIndexError, OutOfBoundsError, UnknownValueError
 from fungrad.core.tracing import Tracer
+from fungrad.numpy.arrays import array
 from fungrad.numpy.dispatch import has_tracer
 from fungrad.numpy.promotion import broadcast_to, common_shape, convert
 from fungrad.primitives import elementwise as e
@@ -22,7 +23,7 @@ _KINDS = (
 
 @dataclass
 class Plan:
-    """How an index reads an array of a shape: Slice, Reverse, Reshape to `block`, Gather, Transpose.
+    """How an index reads an array: Slice, Reverse, Reshape to `block`, Gather, Transpose.
 
     `axes` are the axes of the block at which the index arrays `indices` stand; `order` moves the
     axes of what was gathered to their places (None: they are there). `is_view` where NumPy's
@@ -321,8 +322,6 @@ def as_item(i):
             return int(i)
         if not has_tracer([i]):
             return _array_item(i)
-        from fungrad.numpy.creation import array
-
         i = array(i)
     if i.dtype.kind == "b":
         if not i.is_known:

@@ -4,6 +4,7 @@ import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.tracing import Tracer
+from fungrad.numpy.arrays import array
 from fungrad.numpy.index_plan import Plan, plan, raise_out_of_bounds
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.numpy.writing import Awaiting, as_view, overwrite, require_writeable
@@ -72,8 +73,6 @@ def fitting(value, dtype):
     Raises DtypeError where the cast would drop a derivative.
     """
     if isinstance(value, list | tuple):
-        from fungrad.numpy.creation import array
-
         value = array(value)
     if type(value) is Tracer:
         if value.dtype.kind in "fc" and not np.can_cast(value.dtype, dtype, "same_kind"):

@@ -4,7 +4,8 @@ import numpy as np
 
 from fungrad.core.errors import ShapeError
 from fungrad.core.tracing import Tracer
-from fungrad.numpy.creation import iota, operand
+from fungrad.numpy.arrays import operand
+from fungrad.numpy.creation import iota
 from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
 from fungrad.numpy.indexing import getitem
 from fungrad.numpy.promotion import convert, result_dtype

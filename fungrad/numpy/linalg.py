@@ -5,8 +5,10 @@ import numpy as np
 from fungrad.core.errors import ShapeError
 from fungrad.numpy import products, ufuncs
 from fungrad.numpy import reductions as r
-from fungrad.numpy.creation import eye, operand
+from fungrad.numpy.arrays import operand
+from fungrad.numpy.creation import eye
 from fungrad.numpy.dispatch import normalize_axes, traced
+from fungrad.numpy.einsum import einsum
 from fungrad.numpy.promotion import as_float, convert
 from fungrad.numpy.shapes import diagonal as _diagonal
 from fungrad.numpy.shapes import matrix_transpose, ravel, reshape
@@ -123,8 +125,6 @@ def matrix_power(a, n):
 @traced(np.linalg.multi_dot)
 def multi_dot(arrays, *, out=None):
     """`numpy.linalg.multi_dot`: the cheapest order of products."""
-    from fungrad.numpy.einsum import einsum
-
     arrays = [operand(x) for x in arrays]
     if len(arrays) < 2:
         raise ValueError("Expecting at least two arrays.")

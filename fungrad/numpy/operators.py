@@ -6,6 +6,7 @@ The result is weak where NumPy's would be a Python number: both operands stand f
 from fungrad.core.tracing import Tracer
 from fungrad.core.types import WEAK_DTYPES
 from fungrad.numpy import ufuncs
+from fungrad.numpy.arrays import array
 from fungrad.numpy.products import matmul
 from fungrad.numpy.writing import in_place
 
@@ -75,7 +76,6 @@ def _binary_operator(function):
 def _from_sequence(other):
     if not isinstance(other, list | tuple):
         return NotImplemented
-    from fungrad.numpy.creation import array
 
     return array(other)
 

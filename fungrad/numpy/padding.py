@@ -3,7 +3,8 @@
 import numpy as np
 
 from fungrad.numpy import reductions
-from fungrad.numpy.creation import linspace, operand
+from fungrad.numpy.arrays import operand
+from fungrad.numpy.creation import linspace
 from fungrad.numpy.dispatch import traced
 from fungrad.numpy.joining import concatenate, getitem_any, part, repeat, take_static
 from fungrad.numpy.promotion import convert

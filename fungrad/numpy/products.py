@@ -4,9 +4,11 @@ import numpy as np
 
 from fungrad.core.errors import ShapeError
 from fungrad.numpy import ufuncs
-from fungrad.numpy.creation import operand
+from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
+from fungrad.numpy.joining import getitem_any, stack
 from fungrad.numpy.promotion import promote
+from fungrad.numpy.reductions import sum
 from fungrad.numpy.shapes import diagonal_of_last_axes, moveaxis, ravel, reshape
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.movement import Reshape, Transpose
@@ -182,8 +184,6 @@ def kron(a, b):
 @traced(np.trace)
 def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
     """`numpy.trace`."""
-    from fungrad.numpy.reductions import sum
-
     refuse_out("trace", out)
     a = operand(a)
     i, j = normalize_axis(axis1, a.ndim), normalize_axis(axis2, a.ndim)
@@ -194,8 +194,6 @@ def trace(a, offset=0, axis1=0, axis2=1, dtype=None, out=None):
 @traced(np.cross)
 def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     """`numpy.cross` of vectors with 3 (or 2) components."""
-    from fungrad.numpy.joining import getitem_any, stack
-
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = moveaxis(operand(a), axisa, -1), moveaxis(operand(b), axisb, -1)

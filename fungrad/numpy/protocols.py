@@ -6,7 +6,7 @@ import numpy as np
 
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import special
-from fungrad.numpy.dispatch import TRACED
+from fungrad.numpy.dispatch import TRACED, nearest_names
 from fungrad.numpy.ufunc_methods import METHODS, call
 
 
@@ -45,12 +45,10 @@ def find(function):
 
 def no_rule(function, name):
     """The text for a function without a rule."""
-    from fungrad.numpy import nearest_names
-
     home = getattr(function, "__module__", None) or "numpy"
     if isinstance(function, np.ufunc) and getattr(np, name, None) is not function:
         home = "scipy.special"
-    near = nearest_names(name)
+    near = nearest_names(name, {f.__name__ for f in TRACED})
     hint = f"; the nearest names that are: {', '.join(near)}" if near else ""
     return (
         f"{home}.{name} is not supported on traced values{hint}. Give it a derivative with "

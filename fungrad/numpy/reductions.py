@@ -5,13 +5,13 @@ import numpy as np
 from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.creation import operand
+from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.primitives import cumulative
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import reductions as r
-from fungrad.primitives.movement import Reshape
+from fungrad.primitives.movement import Pad, Reshape
 
 KEEP = np._NoValue
 INT64, UINT64 = np.dtype(np.int64), np.dtype(np.uint64)
@@ -317,8 +317,6 @@ def _with_initial(running, first, x, axis, dtype, out, include_initial):
     y = running(x, axis, dtype, out)
     if not include_initial:
         return y
-    from fungrad.primitives.movement import Pad
-
     axis = normalize_axis(axis, y.ndim)
     low = tuple([1 if i == axis else 0 for i in range(y.ndim)])
     return Pad(low, (0,) * y.ndim, (0,) * y.ndim)(y, y.dtype.type(first))

@@ -5,10 +5,13 @@ import numpy as np
 from fungrad.core.errors import BooleanIndexError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.creation import iota, operand, stacked
-from fungrad.numpy.dispatch import refuse_out, traced
+from fungrad.numpy.arrays import operand, stacked
+from fungrad.numpy.creation import iota
+from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
+from fungrad.numpy.joining import parts_of, stack, take_static
 from fungrad.numpy.promotion import align, common_shape, convert, promote, result_dtype
 from fungrad.numpy.promotion import broadcast_to as broadcast
+from fungrad.numpy.reductions import sum
 from fungrad.numpy.shapes import ravel
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.indexing import Gather
@@ -58,8 +61,6 @@ def select(condlist, choicelist, default=0):
 def choose(a, choices, out=None, mode="raise"):
     """`numpy.choose`."""
     refuse_out("choose", out)
-    from fungrad.numpy.joining import parts_of
-
     a = convert(operand(a), np.dtype(np.int64))
     choices = promote(*parts_of(choices))
     shape = common_shape("choose", a, *choices)
@@ -136,8 +137,6 @@ def nonzero(a, *, size=None, fill_value=None):
     if size is None:
         return np.nonzero(known_mask("nonzero", a))
     flat = ufuncs.truth(ravel(a))
-    from fungrad.numpy.reductions import sum
-
     order = Argsort(0, False)(e.logical_not(flat))
     n = flat.shape[0]
     take = Gather((0,), "clip")(order, np.minimum(np.arange(size), max(n - 1, 0))) if n else None
@@ -160,8 +159,6 @@ def flatnonzero(a, *, size=None, fill_value=None):
 @traced(np.argwhere, extras=("size", "fill_value"))
 def argwhere(a, *, size=None, fill_value=None):
     """`numpy.argwhere`; `size` as in `nonzero`."""
-    from fungrad.numpy.joining import stack
-
     a = operand(a)
     if not np.ndim(a):
         return np.argwhere(known_mask("argwhere", a))
@@ -184,6 +181,4 @@ def compress(condition, a, axis=None, out=None):
     mask = known_mask("compress", operand(condition))
     a = operand(a)
     a, axis = (ravel(a), 0) if axis is None else (a, axis)
-    from fungrad.numpy.taking import take
-
-    return take(a, np.flatnonzero(mask), axis)
+    return take_static(a, np.flatnonzero(mask), normalize_axis(axis, a.ndim))

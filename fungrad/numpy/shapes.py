@@ -7,7 +7,7 @@ import numpy as np
 from fungrad.core.errors import ShapeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import promotion
-from fungrad.numpy.creation import operand, shape_of
+from fungrad.numpy.arrays import operand, shape_of
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, traced
 from fungrad.numpy.writing import as_view, copied
 from fungrad.primitives.movement import Reshape, Reverse, Slice, Transpose

@@ -4,13 +4,15 @@ import numpy as np
 
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.creation import operand, zeros
+from fungrad.numpy.arrays import operand
+from fungrad.numpy.creation import zeros
 from fungrad.numpy.dispatch import normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, parts_of
 from fungrad.numpy.promotion import promote
 from fungrad.numpy.reductions import any
 from fungrad.numpy.selection import known_mask, where
 from fungrad.numpy.shapes import expand_dims, flip, ravel
+from fungrad.numpy.taking import take, take_along_axis
 from fungrad.primitives.indexing import Gather
 from fungrad.primitives.ordering import Argsort, Sort
 
@@ -53,8 +55,6 @@ def argpartition(a, kth, axis=-1, kind="introselect", order=None):
 @traced(np.lexsort)
 def lexsort(keys, axis=-1):
     """`numpy.lexsort`: by the last key first."""
-    from fungrad.numpy.taking import take_along_axis
-
     order = None
     for key in parts_of(keys):
         if order is None:
@@ -125,8 +125,6 @@ def unique(
     sorted=True,
 ):
     """`numpy.unique` where the values are known: a gather, differentiable in the values."""
-    from fungrad.numpy.taking import take
-
     ar = operand(ar)
     value = known_mask("unique", ar)
     _, index, *rest = np.unique(
@@ -171,8 +169,6 @@ def sets_by_position(name):
     function = getattr(np, name)
 
     def apply(ar1, ar2, *args, **kwargs):
-        from fungrad.numpy.taking import take
-
         both = concatenate([ravel(operand(ar1)), ravel(operand(ar2))])
         known = known_mask(name, both)
         n = operand(ar1).size

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fungrad.numpy import ufuncs
-from fungrad.numpy.creation import operand
+from fungrad.numpy.arrays import operand
 from fungrad.numpy.promotion import align, as_float, convert, promote_to_float
 from fungrad.numpy.selection import where
 from fungrad.primitives import elementwise as e

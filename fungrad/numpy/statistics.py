@@ -4,7 +4,7 @@ import numpy as np
 
 from fungrad.core.errors import ShapeError
 from fungrad.numpy import reductions, ufuncs
-from fungrad.numpy.creation import operand
+from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced
 from fungrad.numpy.joining import concatenate, getitem_any
 from fungrad.numpy.products import dot
@@ -12,6 +12,7 @@ from fungrad.numpy.promotion import as_float, broadcast_to, convert, promote_to_
 from fungrad.numpy.reductions import KEEP, argmax, argmin, is_set, mean, root, sum
 from fungrad.numpy.selection import where as choose
 from fungrad.numpy.shapes import moveaxis, reshape
+from fungrad.numpy.taking import take_along_axis
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.ordering import Sort
 
@@ -126,8 +127,6 @@ def nanquantile(
 
 def _at_quantile(line, q, top, method):
     """Values of sorted lines at the fractions q of their length, the axes of q in front."""
-    from fungrad.numpy.taking import take_along_axis
-
     q = convert(q, np.result_type(line.dtype, np.float64) if line.dtype.kind != "f" else line.dtype)
     batch = line.shape[:-1]
     fractions = reshape(q, (*np.shape(q), *[1] * len(batch)))

@@ -4,10 +4,12 @@ import numpy as np
 
 from fungrad.core.errors import DtypeError
 from fungrad.numpy import ufuncs
-from fungrad.numpy.creation import operand
+from fungrad.numpy.arrays import operand
+from fungrad.numpy.at import read
 from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to as broadcast
 from fungrad.numpy.promotion import common_shape, convert
+from fungrad.numpy.selection import flatnonzero
 from fungrad.numpy.shapes import ravel, reshape
 
 INT64 = np.dtype(np.int64)
@@ -37,8 +39,6 @@ def take(
 ):
     """`numpy.take` in the modes raise, clip and wrap; mode "fill" reads `fill_value` outside."""
     refuse_out("take", out)
-    from fungrad.numpy.at import read
-
     a, indices = operand(a), positions(indices)
     a, axis = (ravel(a), 0) if axis is None else (a, normalize_axis(axis, a.ndim))
     if mode == "clip":  # NumPy's: negative positions are clipped to 0
@@ -53,8 +53,6 @@ def take(
 @traced(np.take_along_axis, extras=("mode", "fill_value"))
 def take_along_axis(arr, indices, axis=-1, mode="raise", fill_value=None):
     """`numpy.take_along_axis`."""
-    from fungrad.numpy.at import read
-
     arr, indices = operand(arr), positions(indices, "take_along_axis")
     if axis is None:
         if np.ndim(indices) != 1:
@@ -112,8 +110,6 @@ def ix_(*args):
     for i, x in enumerate(args):
         x = operand(x)
         if x.dtype.kind == "b":
-            from fungrad.numpy.selection import flatnonzero
-
             x = flatnonzero(x)
         result.append(reshape(x, (1,) * i + (-1,) + (1,) * (n - i - 1)))
     return tuple(result)

@@ -45,7 +45,7 @@ class Revoked:
 
 
 class Awaiting(Revoked):
-    """Between `view += value` and `base[index] = view`, the two halves of `base[index] += value`."""
+    """Between `view += value` and `base[index] = view`: the halves of `base[index] += value`."""
 
     def __init__(self, recording, view):
         super().__init__(
