@@ -11,6 +11,7 @@ from fungrad.compiler.lower import Lowering
 from fungrad.compiler.memory import place_buffers
 from fungrad.compiler.scalar import INDEX, Builder, constant
 from fungrad.compiler.source import print_function
+from fungrad.compiler.stacks import StackValue, is_stack, stack_depth
 from fungrad.compiler.statements import Point, load
 from fungrad.compiler.views import Buffer, whole
 from fungrad.core.program import Literal, variable_names
@@ -34,7 +35,9 @@ class Assembly:
     """Everything that is known of a compiled program before machine code exists.
 
     `outputs` says, per output of the program, where it comes from: ("input", i), ("literal",
-    value), ("array", type), ("result", number) or ("copy", number of another output).
+    value), ("array", type), ("result", number of a result), ("stack", number of the first of three
+    results) or ("copy", number of another output). `stack_inputs` are the first stack of each input
+    that is one, by the number of the input.
     """
 
     program: object
@@ -46,6 +49,7 @@ class Assembly:
     workspace: int  # bytes
     stacks: int  # words
     outputs: tuple
+    stack_inputs: dict
     errors: tuple
     is_tiny: bool
 
@@ -58,15 +62,22 @@ def assemble(program):
     parameters = _Parameters(entry)
     inputs = [parameters.input(v, names[v]) for v in program.inputs]
     outputs, made = _plan_outputs(program)
-    destinations = {v: parameters.output(v, i) for v, i in made.items() if v.type.shape}
+    destinations = {
+        v: parameters.output(v, i)
+        for v, i in made.items()
+        if not is_stack(v.type) and v.type.shape
+    }
     lowering = Lowering(entry, program, inputs, MOST_LOCALS if is_tiny else 0)
     for v, view in destinations.items():
         lowering.settle(v, view)
     lowering.run()
     for v, number in made.items():
         given = lowering.representation(v)
-        if not v.type.shape:
-            entry.store(parameters.result(v, number), constant(0, INDEX), given[0])
+        if is_stack(v.type):
+            for scalar in given.scalars:
+                parameters.result(scalar, number)
+        elif not v.type.shape:
+            parameters.result(given[0], number)
         else:
             lowering.put(given, v.type, destinations[v])
     workspace = place_buffers(entry)
@@ -86,6 +97,7 @@ def assemble(program):
         workspace,
         entry.stack_count * STACK_WORDS,
         tuple(outputs),
+        parameters.stack_inputs,
         tuple(entry.errors),
         is_tiny,
     )
@@ -98,6 +110,7 @@ class _Parameters:
         self.entry = entry
         self.names = []
         self.arguments = []
+        self.stack_inputs = {}
 
     def add(self, name, argument):
         self.names.append(name)
@@ -105,11 +118,23 @@ class _Parameters:
 
     def input(self, v, name):
         """The representation of an input of the program."""
+        if is_stack(v.type):
+            return self._stack(v, name)
         name = self.entry.unique(name)
         if not v.type.shape:
             self.add(name, Scalar(v.type.dtype))
             return (_build.symbol(name, v.type.dtype),)
         return self._array(v, name, "argument")
+
+    def _stack(self, v, name):
+        """A stack from outside: which one, and the number of its elements."""
+        scalars = []
+        for part in ("number", "count"):
+            self.add(self.entry.unique(f"{name}_{part}"), Scalar(INDEX))
+            scalars.append(_build.symbol(self.names[-1], INDEX))
+        numbers = [self.entry.new_stack() for _ in range(stack_depth(v.type))]
+        self.stack_inputs[v] = numbers[0]
+        return StackValue(scalars[0], constant(0, INDEX), scalars[1])
 
     def output(self, v, number):
         """The memory of an output of the program."""
@@ -119,11 +144,11 @@ class _Parameters:
         self.add(name, Array(v.type.dtype))
         return whole(Buffer(kind, name, v.type.dtype, v.type.size), v.type.shape)
 
-    def result(self, v, number):
-        """The name of the pointer through which a scalar output is returned."""
+    def result(self, scalar, number):
+        """Return a scalar."""
         name = self.entry.unique(f"out{number}")
-        self.add(name, Result(v.type.dtype))
-        return name
+        self.add(name, Result(scalar.dtype))
+        self.entry.store(name, constant(0, INDEX), scalar)
 
 
 def has_only_small_values(program):
@@ -144,8 +169,14 @@ def _plan_outputs(program):
             outputs.append(("copy", made[v]))
         else:
             made[v] = number
-            outputs.append(("array", v.type) if v.type.shape else ("result", results))
-            results += not v.type.shape
+            if is_stack(v.type):
+                outputs.append(("stack", results))
+                results += 3
+            elif v.type.shape:
+                outputs.append(("array", v.type))
+            else:
+                outputs.append(("result", results))
+                results += 1
     return outputs, made
 
 

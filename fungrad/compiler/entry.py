@@ -39,7 +39,6 @@ class Entry(Writer):
         self.time = 0
         self._loops = []  # (first, last) times of the loops that have ended
         self._names = set(_RESERVED)
-        self._slots_in_loops = {}
         self.depth = 0
         self.stack_count = 0
 
@@ -157,11 +156,14 @@ class Entry(Writer):
         self.store(self.pointer(view.buffer), position, value, remark)
 
     def close_lifetimes(self):
-        """Let buffers that a loop reads from outside live to its end."""
+        """Let buffers that a loop shares with what is outside live through all of its turns."""
         for first, last in sorted(self._loops, key=lambda span: span[1] - span[0]):
             for buffer in self.buffers:
-                if buffer.first is not None and buffer.first <= first <= buffer.last <= last:
-                    buffer.last = last
+                if buffer.first is None or buffer.last < first or buffer.first > last:
+                    continue
+                if buffer.first < first or buffer.last > last:
+                    buffer.first = min(buffer.first, first)
+                    buffer.last = max(buffer.last, last)
 
     def new_stack(self):
         """The number of a new stack, which is empty when a call begins."""

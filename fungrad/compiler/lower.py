@@ -72,7 +72,7 @@ class Lowering:
 
     def _run(self):
         for v in self.program.inputs:
-            if v in self.views and self._is_local_size(v):
+            if v in self.views and self._has_local_size(v):
                 self._let(v, self.elements(self.views[v], v.type.shape))
         for step in self.schedule.steps:
             if isinstance(step, Group):
@@ -82,7 +82,7 @@ class Lowering:
             else:
                 self._routine(step.equation)
 
-    def _is_local_size(self, v):
+    def _has_local_size(self, v):
         return not v.type.shape or v.type.size <= self.most_locals
 
     def representation(self, v):
@@ -231,15 +231,15 @@ class _Elements:
 
     def element(self, v, index):
         """An element of a variable, loaded or computed."""
-        if type(v) is Literal:
-            return self.lowering.literal(v)
-        key = v, index
+        key = v, index if type(v) is not Literal else ()
         if key not in self.known:
             self.known[key] = self._element(v, index)
         return self.known[key]
 
     def _element(self, v, index):
         lowering = self.lowering
+        if type(v) is Literal:
+            return lowering.literal(v)
         if v in lowering.schedule.stored:
             scalar = lowering.local_scalar(v, index)
             if scalar is not None:

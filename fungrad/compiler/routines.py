@@ -11,7 +11,7 @@ from fungrad.compiler.lapack import cholesky, triangular_solve
 from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.sorting import argsort, sort
 from fungrad.compiler.statements import Call
-from fungrad.compiler.stacks import add_stacks, empty_stack
+from fungrad.compiler.stacks import add_stacks, empty_stack, map_stack
 from fungrad.compiler.updates import dynamic_update, scatter
 from fungrad.compiler.views import whole
 
@@ -116,6 +116,7 @@ class RoutineBuilder:
     triangular_solve = triangular_solve
     empty_stack = empty_stack
     add_stacks = add_stacks
+    map_stack = map_stack
 
     # ---- programs inside the program
 

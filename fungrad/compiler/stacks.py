@@ -55,6 +55,11 @@ def is_stack(type):
     return hasattr(type, "element")
 
 
+def stack_depth(type):
+    """How many stacks are in each other: 1 for a stack of arrays."""
+    return 1 + (stack_depth(type.element) if is_stack(type.element) else 0)
+
+
 def row_size(type):
     """The number of words or elements of one element of a stack."""
     return _TRIPLE if is_stack(type.element) else type.element.size
@@ -177,6 +182,28 @@ def add_stacks(build, primitive, inputs, outputs):
     x, y = (build.lowering.representation(v) for v in inputs)
     total = _sum(build, x, y, outputs[0].type)
     build.lowering.represent(outputs[0], total)
+
+
+def map_stack(build, primitive, inputs, outputs):
+    """Write a linear program applied to every element; an empty stack stays one."""
+    entry, x = build.entry, build.lowering.representation(inputs[0])
+    if x.is_empty:
+        build.lowering.represent(outputs[0], x)
+        return
+    stack = StackWriter(entry, outputs[0].type)
+    stack.reserve(x.count)
+    stack.set_top(stack.base + x.count)
+    with entry.loop(x.count) as k:
+        row = element(entry, x, k, inputs[0].type)
+        program = primitive.program
+        inner = build.lowering.inner(program, [row], build.lowering.most_locals)
+        (result,) = inner.run()
+        stack.write(k, result, inner)
+    made = stack.value(x.count)
+    if not x.is_filled:
+        number = _build.select(_is_filled(x), made.number, x.number)
+        made = StackValue(entry.let(number, "number"), made.base, made.count)
+    build.lowering.represent(outputs[0], made)
 
 
 def _sum(build, x, y, type):

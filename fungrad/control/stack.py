@@ -66,6 +66,10 @@ class StackType:
         axes = tuple(range(1, len(element.shape) + 1))
         return MapStack(_program_of(Broadcast((size, *element.shape), axes), element))
 
+    def value(self, elements):
+        """The stack of these elements: what compiled code returns."""
+        return Stack(tuple(elements), self)
+
     def __reduce__(self):
         return StackType, (self.element,)
 

@@ -16,7 +16,8 @@ from fungrad.primitives import elementwise as e
 from fungrad.primitives import movement as m
 from fungrad.primitives import reductions as r
 from fungrad.primitives.contraction import Contract
-from fungrad.primitives.indexing import DynamicSlice, DynamicUpdate, Gather, Scatter
+from fungrad.primitives.dynamic import DynamicSlice, DynamicUpdate
+from fungrad.primitives.indexing import Gather, Scatter
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
 from fungrad.primitives.ordering import Argsort, Sort
 

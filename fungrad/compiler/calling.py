@@ -1,0 +1,189 @@
+"""The Python side of a call: a function that passes arguments, outputs and scratch memory."""
+
+import ctypes
+
+import numpy as np
+
+from fungrad.compiler.arguments import Result
+from fungrad.compiler.entry import STACK_WORDS
+from fungrad.compiler.stacks import is_stack, row_dtype, row_size, stack_depth
+
+_ALIGNMENT = 64
+_TRIPLE = 3
+
+free = ctypes.CDLL(None).free  # the C library's, which `reserve` of compiled code belongs to
+free.argtypes, free.restype = (ctypes.c_void_p,), None
+
+
+class Scratch:
+    """The memory that one running call works in; kept for later calls.
+
+    `workspace` is that of the buffer plan, aligned to 64 bytes; `stacks` are the words of stacks,
+    whose memory is given back when this object goes.
+    """
+
+    __slots__ = ("stacks", "workspace")
+
+    def __init__(self, nbytes, words):
+        memory = np.empty(nbytes + _ALIGNMENT, np.uint8)
+        start = -memory.ctypes.data % _ALIGNMENT
+        self.workspace = memory[start : start + nbytes]
+        self.stacks = np.zeros(words, np.int64)
+
+    def __del__(self):
+        for address in self.stacks[::STACK_WORDS]:
+            if address:
+                free(int(address))
+
+
+def plain(x):
+    """An array as compiled code reads it: without gaps, aligned, in native byte order."""
+    x = np.asarray(x)
+    return np.require(x, x.dtype.newbyteorder("="), ["C", "A"])
+
+
+def caller(assembly, entry):
+    """The function from the values of a program's inputs to the list of its outputs."""
+    return _Caller(assembly, entry).function()
+
+
+class _Caller:
+    """Writes the function as Python source: one line per argument that needs attention."""
+
+    def __init__(self, assembly, entry):
+        self.assembly = assembly
+        self.namespace = {
+            "entry": entry,
+            "sizes": assembly.sizes,
+            "scratch": Scratch(0, 0),
+            "empty": np.empty,
+            "array": np.array,
+            "plain": plain,
+            "push": push,
+            "read": read,
+        }
+        self.inputs = [f"a{i}" for i in range(len(assembly.program.inputs))]
+        self.passed = []
+        self.before = []  # lines before scratch memory is taken
+        self.pushed = []  # lines that put stacks into it
+        self.after = []
+        self.returned = []
+        self.results = sum(isinstance(a, Result) for a in assembly.arguments)
+
+    def function(self):
+        for name, v in zip(self.inputs, self.assembly.program.inputs, strict=True):
+            self._input(name, v)
+        for number, (kind, what) in enumerate(self.assembly.outputs):
+            self._output(number, kind, what)
+        lines = [*self.before, *self._call()]
+        lines.append(f"return [{', '.join(self.returned)}]")
+        source = f"def call({', '.join(self.inputs)}):\n    " + "\n    ".join(lines)
+        exec(source, self.namespace)
+        return self.namespace["call"]
+
+    def _input(self, name, v):
+        if is_stack(v.type):
+            first = self.assembly.stack_inputs[v]
+            self.namespace[f"type_{name}"] = v.type
+            self.pushed.append(f"{name}n, {name}c, {name}k = push(scratch, {name}, {first})")
+            self.passed += [f"{name}n", f"{name}c"]
+            words = slice(first * STACK_WORDS, (first + stack_depth(v.type)) * STACK_WORDS)
+            self.after.append(f"scratch.stacks[{words.start}:{words.stop}] = 0")
+            return
+        if v.type.shape:
+            self.before.append(f"if not {name}.flags.carray: {name} = plain({name})")
+        self.passed.append(name)
+
+    def _output(self, number, kind, what):
+        name = f"out{number}"
+        if kind == "array":
+            self.namespace[f"shape{number}"], self.namespace[f"dtype{number}"] = (
+                what.shape,
+                what.dtype,
+            )
+            self.before.append(f"{name} = empty(shape{number}, dtype{number})")
+            self.passed.append(name)
+        elif kind == "literal":
+            self.namespace[name] = what
+        elif kind == "result":
+            name = self._result(what)
+        elif kind == "stack":
+            self.namespace[f"type{number}"] = self.assembly.program.outputs[number].type
+            triple = ", ".join([self._result(what + i) for i in range(_TRIPLE)])
+            self.after.append(f"{name} = read(scratch, type{number}, {triple})")
+        else:
+            source = self.inputs[what] if kind == "input" else self.returned[what]
+            type = self.assembly.program.outputs[number].type
+            name = source if is_stack(type) or not type.shape else f"array({source})"
+        self.returned.append(name)
+
+    def _result(self, number):
+        return f"result[{number}]" if self.results > 1 else "result"
+
+    def _call(self):
+        assembly = self.assembly
+        passed = [*self.passed, "sizes", "scratch.workspace"]
+        if assembly.stacks:
+            passed.append("scratch.stacks")
+        target = "result = " if self.results else ""
+        call = f"{target}entry({', '.join(passed)})"
+        if not (assembly.workspace or assembly.stacks):
+            return [call]
+        pool = self.namespace["pool"] = []
+        self.namespace["take"], self.namespace["new"] = pool.pop, Scratch
+        return [
+            "try: scratch = take()",
+            f"except IndexError: scratch = new({assembly.workspace}, {assembly.stacks})",
+            *self.pushed,
+            call,
+            *self.after,
+            "pool.append(scratch)",
+        ]
+
+
+# ---- stacks from and to Python
+
+
+def push(scratch, stack, first):
+    """Put a stack into scratch memory: its number, its count, and what keeps its memory alive."""
+    if not stack.elements:
+        return -1, 0, None
+    arrays = [[] for _ in range(stack_depth(stack.type))]
+    _collect(stack, 0, first, arrays)
+    kept = [_joined(parts) for parts in arrays]
+    for level, array in enumerate(kept):
+        scratch.stacks[(first + level) * STACK_WORDS] = array.ctypes.data
+    return first, len(stack.elements), kept
+
+
+def _collect(stack, level, first, arrays):
+    """Append the elements of a stack to the memory of its level; return its triple."""
+    if not stack.elements:
+        return -1, 0, 0
+    size = row_size(stack.type)
+    base = sum(part.size for part in arrays[level]) // max(size, 1)
+    if is_stack(stack.type.element):
+        triples = [_collect(inner, level + 1, first, arrays) for inner in stack.elements]
+        arrays[level].append(np.array(triples, np.int64).reshape(-1))
+    else:
+        dtype = row_dtype(stack.type)
+        arrays[level] += [np.asarray(x, dtype).reshape(-1) for x in stack.elements]
+    return first + level, base, len(stack.elements)
+
+
+def _joined(parts):
+    return np.concatenate(parts) if parts else np.empty(1, np.int64)
+
+
+def read(scratch, type, number, base, count):
+    """The value of a stack that compiled code has left in scratch memory."""
+    if number < 0 or not count:
+        return type.value(())
+    size, dtype = row_size(type), row_dtype(type)
+    address = int(scratch.stacks[int(number) * STACK_WORDS]) + int(base) * size * dtype.itemsize
+    nbytes = int(count) * size * dtype.itemsize
+    memory = (ctypes.c_char * nbytes).from_address(address) if nbytes else b""
+    rows = np.frombuffer(memory, dtype, int(count) * size).copy()
+    if is_stack(type.element):
+        return type.value([read(scratch, type.element, *row) for row in rows.reshape(-1, _TRIPLE)])
+    return type.value(rows.reshape(int(count), *type.element.shape))
