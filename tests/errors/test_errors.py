@@ -342,7 +342,7 @@ def test_axes_that_do_not_fit():
     text = text_of(AxesError, vmap(weighted, in_axes=(0, 1)), ONE_WEIGHT, x)
     names(text, "in_axes 1", "argument 1", "(2,)")
     text = text_of(AxesError, vmap(lambda x: x, out_axes=None), x)
-    names(text, "out_axes", "output 0")
+    names(text, "out_axes", "output", "differs")
 
 
 # ---- indexing

@@ -7,6 +7,7 @@ import pytest
 
 import fungrad.numpy as fnp
 from fungrad import custom_jvp, custom_vjp, grad, hessian, jit, jvp, lax, vjp, vmap
+from fungrad.errors import CustomRuleError
 
 EAGER_AND_COMPILED = pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
 
@@ -56,6 +57,28 @@ def rev_iter(f, packed, u):
 fixed_point.defvjp(fixed_point_fwd, fixed_point_rev)
 
 
+@partial(custom_vjp, nondiff_argnums=(0,))
+def scalar_fixed_point(f, a, x_guess):
+    return iterate(f, a, x_guess)
+
+
+def scalar_fwd(f, a, x_init):
+    x_star = scalar_fixed_point(f, a, x_init)
+    return x_star, (a, x_star)
+
+
+def scalar_rev(f, residuals, x_star_bar):
+    """The adjoint equation of a scalar solved at once: x_bar / (1 - df/dx)."""
+    a, x_star = residuals
+    _, vjp_both = vjp(f, a, x_star)
+    _, slope = vjp_both(fnp.ones_like(x_star))
+    a_bar, _ = vjp_both(x_star_bar / (1 - slope))
+    return a_bar, None
+
+
+scalar_fixed_point.defvjp(scalar_fwd, scalar_rev)
+
+
 def newton_sqrt(solve, a):
     def update(a, x):
         return 0.5 * (x + a / x)
@@ -63,7 +86,9 @@ def newton_sqrt(solve, a):
     return solve(update, a, a)
 
 
-SOLVERS = pytest.mark.parametrize("solve", [fixed_point, iterate], ids=["rule", "loop"])
+SOLVERS = pytest.mark.parametrize(
+    "solve", [fixed_point, scalar_fixed_point, iterate], ids=["rule", "scalar rule", "loop"]
+)
 
 
 @EAGER_AND_COMPILED
@@ -78,9 +103,9 @@ def test_square_root_by_newton(solve, run):
 
 
 @EAGER_AND_COMPILED
-@SOLVERS
+@pytest.mark.parametrize("solve", [scalar_fixed_point, iterate], ids=["scalar rule", "loop"])
 def test_forward_mode_too(solve, run):
-    """A rule for one mode serves both."""
+    """Through the loop, and by the transpose of a rule that is linear in the cotangent."""
 
     def root(a):
         return newton_sqrt(solve, a)
@@ -88,6 +113,14 @@ def test_forward_mode_too(solve, run):
     value, tangent = run(lambda a: jvp(root, (a,), (1.0,)))(2.0)
     assert value == pytest.approx(np.sqrt(2), rel=1e-12)
     assert tangent == pytest.approx(1 / (2 * np.sqrt(2)), rel=1e-10)
+    second = run(lambda a: jvp(grad(root), (a,), (1.0,))[1])(2.0)
+    assert second == pytest.approx(-1 / (4 * 2**1.5), rel=1e-8)
+
+
+def test_a_rule_that_iterates_on_the_cotangent_has_no_forward_mode():
+    """How often its loop runs depends on the cotangent, so that it is not linear in it."""
+    with pytest.raises(CustomRuleError, match="fixed_point.*linear.*custom_jvp"):
+        jvp(lambda a: newton_sqrt(fixed_point, a), (2.0,), (1.0,))
 
 
 @SOLVERS
