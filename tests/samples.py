@@ -21,20 +21,12 @@ from fungrad.primitives.cumulative import (
     CumSum,
     Recurrence,
 )
+from fungrad.primitives.dynamic import DynamicSlice, DynamicUpdate
 from fungrad.primitives.elementwise import Convert, Elementwise, IntegerPower, Named
-from fungrad.primitives.indexing import DynamicSlice, DynamicUpdate, Gather, Scatter
+from fungrad.primitives.indexing import Gather, Scatter
+from fungrad.primitives.joining import Concatenate, Pad
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
-from fungrad.primitives.movement import (
-    Broadcast,
-    Concatenate,
-    Fill,
-    Iota,
-    Pad,
-    Reshape,
-    Reverse,
-    Slice,
-    Transpose,
-)
+from fungrad.primitives.movement import Broadcast, Fill, Iota, Reshape, Reverse, Slice, Transpose
 from fungrad.primitives.ordering import Argsort, Sort
 from fungrad.primitives.reductions import All, Any, ArgExtremum, Max, Min, Prod, Sum
 from fungrad.testing.primitives import LAWS

@@ -97,11 +97,10 @@ def derived(function):
     @wraps(function)
     def remembered(program, *static):
         key = (function, *static)
-        try:
-            return program.derived[key]
-        except KeyError:
+        result = program.derived.get(key)
+        if result is None:
             result = program.derived[key] = function(program, *static)
-            return result
+        return result
 
     return remembered
 

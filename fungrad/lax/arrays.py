@@ -10,7 +10,8 @@ from fungrad.numpy.promotion import convert, promote
 from fungrad.numpy.taking import take_along_axis
 from fungrad.primitives import cumulative
 from fungrad.primitives.contraction import Contract
-from fungrad.primitives.movement import Broadcast, Iota, Pad, Slice
+from fungrad.primitives.joining import Pad
+from fungrad.primitives.movement import Broadcast, Iota, Slice
 
 # ---- creation
 

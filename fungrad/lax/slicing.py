@@ -16,7 +16,8 @@ from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.numpy.selection import where
 from fungrad.numpy.shapes import expand_dims, moveaxis, reshape, squeeze, transpose
 from fungrad.primitives import elementwise as e
-from fungrad.primitives.indexing import DynamicSlice, DynamicUpdate, Gather, Scatter
+from fungrad.primitives.dynamic import DynamicSlice, DynamicUpdate
+from fungrad.primitives.indexing import Gather, Scatter
 from fungrad.primitives.movement import Slice
 
 INT64 = np.dtype(np.int64)

@@ -6,7 +6,8 @@ from fungrad.core.tracing import Tracer, state
 from fungrad.numpy.dispatch import has_tracer, traced
 from fungrad.numpy.promotion import convert, result_dtype
 from fungrad.numpy.writing import copied
-from fungrad.primitives.movement import Concatenate, Reshape
+from fungrad.primitives.joining import Concatenate
+from fungrad.primitives.movement import Reshape
 
 
 def operand(x):

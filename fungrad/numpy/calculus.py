@@ -15,7 +15,7 @@ from fungrad.numpy.selection import known_mask, where
 from fungrad.numpy.shapes import ravel, reshape
 from fungrad.numpy.sorting import argsort, searchsorted
 from fungrad.primitives.indexing import Gather
-from fungrad.primitives.movement import Pad
+from fungrad.primitives.joining import Pad
 
 
 def _at(x, axis, index):

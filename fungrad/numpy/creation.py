@@ -11,7 +11,8 @@ from fungrad.numpy.shapes import diagonal, moveaxis, ravel
 from fungrad.numpy.ufuncs import absolute, log10, multiply, power, sign
 from fungrad.numpy.writing import copied
 from fungrad.primitives import elementwise as e
-from fungrad.primitives.movement import Fill, Iota, Pad, Transpose
+from fungrad.primitives.joining import Pad
+from fungrad.primitives.movement import Fill, Iota, Transpose
 
 INT64 = np.dtype(np.int64)
 

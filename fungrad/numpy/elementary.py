@@ -19,8 +19,17 @@ from fungrad.numpy.promotion import (
 )
 from fungrad.numpy.reductions import all
 from fungrad.numpy.selection import where
-from fungrad.numpy.ufuncs import add, divide, floor_divide, logical_and, logical_or
-from fungrad.numpy.ufuncs import multiply, power, remainder, subtract
+from fungrad.numpy.ufuncs import (
+    add,
+    divide,
+    floor_divide,
+    logical_and,
+    logical_or,
+    multiply,
+    power,
+    remainder,
+    subtract,
+)
 from fungrad.numpy.writing import as_view
 from fungrad.primitives import elementwise as e
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.at import at
 from fungrad.numpy.arrays import operand
+from fungrad.numpy.at import at
 from fungrad.numpy.dispatch import traced
 from fungrad.numpy.indexing import fitting
 from fungrad.numpy.joining import resize

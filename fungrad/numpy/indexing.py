@@ -9,8 +9,9 @@ from fungrad.numpy.index_plan import Plan, plan, raise_out_of_bounds
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.numpy.writing import Awaiting, as_view, overwrite, require_writeable
 from fungrad.primitives import elementwise as e
-from fungrad.primitives.indexing import DynamicUpdate
-from fungrad.primitives.movement import Fill, Pad, Reshape, Reverse, Slice
+from fungrad.primitives.dynamic import DynamicUpdate
+from fungrad.primitives.joining import Pad
+from fungrad.primitives.movement import Fill, Reshape, Reverse, Slice
 
 
 def getitem(x, index):

@@ -20,7 +20,8 @@ from fungrad.numpy.shapes import (
 )
 from fungrad.numpy.shapes import broadcast_to as broadcast
 from fungrad.primitives.indexing import Gather
-from fungrad.primitives.movement import Concatenate, Reshape
+from fungrad.primitives.joining import Concatenate
+from fungrad.primitives.movement import Reshape
 
 
 def parts_of(arrays):

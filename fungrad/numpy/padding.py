@@ -9,7 +9,8 @@ from fungrad.numpy.dispatch import traced
 from fungrad.numpy.joining import concatenate, getitem_any, part, repeat, take_static
 from fungrad.numpy.promotion import convert
 from fungrad.numpy.ufuncs import rint
-from fungrad.primitives.movement import Pad, Reverse
+from fungrad.primitives.joining import Pad
+from fungrad.primitives.movement import Reverse
 
 
 @traced(np.pad)

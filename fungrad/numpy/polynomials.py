@@ -3,8 +3,8 @@
 import numpy as np
 
 from fungrad.numpy import ufuncs
-from fungrad.numpy.calculus import convolve
 from fungrad.numpy.arrays import operand, stacked
+from fungrad.numpy.calculus import convolve
 from fungrad.numpy.dispatch import traced
 from fungrad.numpy.joining import concatenate, getitem_any
 from fungrad.numpy.promotion import convert, promote

@@ -11,7 +11,8 @@ from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.primitives import cumulative
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import reductions as r
-from fungrad.primitives.movement import Pad, Reshape
+from fungrad.primitives.joining import Pad
+from fungrad.primitives.movement import Reshape
 
 KEEP = np._NoValue
 INT64, UINT64 = np.dtype(np.int64), np.dtype(np.uint64)

@@ -4,8 +4,8 @@ import numpy as np
 
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import reductions, ufuncs
-from fungrad.numpy.at import at as changes
 from fungrad.numpy.arrays import operand
+from fungrad.numpy.at import at as changes
 from fungrad.numpy.dispatch import normalize_axis, refuse_out
 from fungrad.numpy.joining import getitem_any, stack
 from fungrad.numpy.promotion import align, convert

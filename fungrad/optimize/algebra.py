@@ -13,6 +13,7 @@ from fungrad.core.program import Literal
 from fungrad.optimize.rewrite import Rebuilding
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import movement as m
+from fungrad.primitives.joining import Concatenate, Pad
 from fungrad.primitives.reductions import Sum
 
 
@@ -337,7 +338,7 @@ RULES = {
     m.Fill: (_fill,),
     m.Slice: (_slice,),
     m.Reverse: (_reverse,),
-    m.Concatenate: (_concatenate,),
-    m.Pad: (_pad,),
+    Concatenate: (_concatenate,),
+    Pad: (_pad,),
     Sum: (_reduction,),
 }

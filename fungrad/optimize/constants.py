@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fungrad.core.program import Literal
 from fungrad.core.primitive import Pointwise
+from fungrad.core.program import Literal
 from fungrad.optimize.rewrite import Rebuilding
 from fungrad.primitives.elementwise import Elementwise
 from fungrad.primitives.movement import Broadcast, Fill

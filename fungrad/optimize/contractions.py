@@ -11,7 +11,6 @@ from fungrad.primitives.elementwise import logical_and, multiply
 from fungrad.primitives.movement import Broadcast, Reshape, Transpose
 from fungrad.primitives.reductions import Any, Sum
 
-
 #: The largest sizes of a matrix product that a loop computes faster than BLAS does.
 _SMALL = 16
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fungrad.core.program import derived
 from fungrad.optimize.algebra import simplify
-from fungrad.optimize.common import share_common_subexpressions
+from fungrad.optimize.common_subexpressions import share_common_subexpressions
 from fungrad.optimize.constants import fold_constants
 from fungrad.optimize.contractions import simplify_contractions
 from fungrad.optimize.dead_code import remove_dead_code

@@ -85,7 +85,7 @@ class AllGather(Collective, Pointwise):
         return self(*inputs), self(*tangents)
 
     def transpose(self, cotangents, inputs, linear):
-        from fungrad.primitives.indexing import DynamicSlice
+        from fungrad.primitives.dynamic import DynamicSlice
         from fungrad.primitives.movement import Reshape
 
         total = Combine(Sum, self.label)(cotangents[0])

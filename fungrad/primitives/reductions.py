@@ -88,7 +88,8 @@ class Prod(_Along, Reduction):
 
 def shifted(x, axis, by, fill=1):
     """`x` moved by one place along an axis, with `fill` at the free end."""
-    from fungrad.primitives.movement import Pad, Slice
+    from fungrad.primitives.joining import Pad
+    from fungrad.primitives.movement import Slice
 
     n = x.shape[axis]
     if not n:
