@@ -5,7 +5,7 @@ import numpy as np
 from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import constant, operand, shape_of, stacked
-from fungrad.numpy.dispatch import traced
+from fungrad.numpy.dispatch import has_tracer, traced
 from fungrad.numpy.promotion import broadcast_to, common_shape, convert, promote_to_float
 from fungrad.numpy.shapes import diagonal, moveaxis, ravel
 from fungrad.numpy.ufuncs import absolute, log10, multiply, power, sign
@@ -102,9 +102,12 @@ def arange(start, stop=None, step=None, dtype=None, *, device=None, like=None):
     return constant(values)
 
 
-@traced(np.linspace)
+@traced(np.linspace, creates=True)
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
-    """`numpy.linspace` between traced ends."""
+    """`numpy.linspace`; the ends may be traced."""
+    if not has_tracer((start, stop)):
+        line, step = np.linspace(start, stop, num, endpoint, True, dtype, axis)
+        return (constant(line), step) if retstep else constant(line)
     start, stop = promote_to_float(operand(start), operand(stop))
     start, stop = broadcast_together("linspace", start, stop)
     parts = num - 1 if endpoint else num
@@ -134,16 +137,20 @@ def broadcast_together(name, *operands):
     return [broadcast_to(x, shape) for x in operands]
 
 
-@traced(np.logspace)
+@traced(np.logspace, creates=True)
 def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
-    """`numpy.logspace` between traced ends."""
+    """`numpy.logspace`; the ends may be traced."""
+    if not has_tracer((start, stop, base)):
+        return constant(np.logspace(start, stop, num, endpoint, base, dtype, axis))
     result = power(operand(base), linspace(start, stop, num, endpoint, axis=axis))
     return result if dtype is None else convert(result, np.dtype(dtype))
 
 
-@traced(np.geomspace)
+@traced(np.geomspace, creates=True)
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
-    """`numpy.geomspace` between traced ends of one sign."""
+    """`numpy.geomspace`; the ends may be traced, and have one sign."""
+    if not has_tracer((start, stop)):
+        return constant(np.geomspace(start, stop, num, endpoint, dtype, axis))
     start, stop = operand(start), operand(stop)
     exponents = linspace(log10(absolute(start)), log10(absolute(stop)), num, endpoint, axis=axis)
     result = sign(start) * power(10.0, exponents)

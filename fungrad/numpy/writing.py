@@ -130,8 +130,9 @@ def require_writeable(y):
         )
     if is_argument(y):
         raise ViewWriteError(
-            f"an argument of {recording.title}, of shape {y.shape}, is written; copy it first, "
-            "y = y.copy(), or make a changed copy: y = y.at[index].set(value)"
+            f"an argument of {recording.title} (or an array from outside), of shape {y.shape}, is "
+            "written; copy it first, y = y.copy(), or make a changed copy: "
+            "y = y.at[index].set(value)"
         )
 
 

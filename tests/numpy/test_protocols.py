@@ -148,13 +148,14 @@ def test_creation_inside_a_trace_can_be_written():
             fnp.zeros(2), fnp.ones(2), fnp.empty(2), fnp.full(2, x[0]), fnp.array([1.0, 2.0]),
             fnp.arange(2.0), fnp.zeros_like(x), np.ones_like(x), np.full_like(x, 3.0),
             fnp.array([x[0], 1.0]), fnp.eye(2)[0].copy(), fnp.copy(x), fnp.full(2, [1.0, 2.0]),
-            fnp.identity(2)[0].copy(), fnp.tri(2)[0].copy(),
+            fnp.identity(2)[0].copy(), fnp.tri(2)[0].copy(), fnp.linspace(0, 1, 2),
+            fnp.logspace(0, 1, 2), fnp.geomspace(1, 2, 2),
         ]  # fmt: skip
         for y in made:
             y[0] = x[1]
         return sum(y[0] for y in made)
 
-    np.testing.assert_array_equal(grad(f)(np.array([1.0, 2.0])), [0.0, 15.0])
+    np.testing.assert_array_equal(grad(f)(np.array([1.0, 2.0])), [0.0, 18.0])
 
 
 def test_creation_equals_numpy():
@@ -165,7 +166,8 @@ def test_creation_equals_numpy():
             xp.eye(3, 4, 1), xp.eye(2, dtype=int), xp.identity(2), xp.tri(3, k=-1),
             xp.array([[1, 2], [3, 4]]), xp.array(2.5), xp.array([True]), xp.asarray([1.0]),
             xp.array([1, 2.5]), xp.array([], dtype=int), xp.array([1, 2], ndmin=2),
-            xp.linspace(0, 1, 3), xp.zeros(()), xp.meshgrid([1, 2], [3])[0], xp.indices((2, 2)),
+            xp.linspace(0, 1, 3), xp.logspace(0, 1, 3), xp.geomspace(1, 9, 3),
+            xp.linspace([1, 2], 3, 4, axis=1), *xp.linspace(0, 1, 3, retstep=True), xp.zeros(()), xp.meshgrid([1, 2], [3])[0], xp.indices((2, 2)),
         ]  # fmt: skip
 
     same(make(np), eagerly(lambda x: make(fnp), X))
