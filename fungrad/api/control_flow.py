@@ -16,11 +16,13 @@ from fungrad.api.closing import (
     with_captures_of,
 )
 from fungrad.api.recorded import function_name, operand_of, title_of
+from fungrad.api.uncompiled import fori_in_python, is_known, scan_in_python, while_in_python
+from fungrad.control.call import settings
 from fungrad.control.cond import Cond
 from fungrad.control.scan import Scan
 from fungrad.control.while_loop import While
 from fungrad.core.errors import BranchTypeError, CarryTypeError, TreeMismatchError
-from fungrad.core.tracing import Tracer
+from fungrad.core.tracing import UNKNOWN, Tracer
 from fungrad.core.tree import flatten
 from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import Convert, less
@@ -54,6 +56,8 @@ def cond(pred, true_fun, false_fun, *operands, operand=None):
         raise TypeError(f"cond: pred must be a scalar, it has shape {np.shape(p)}; use where")
     if p.dtype.kind != "b":
         p = p != 0
+    if not settings.is_compiled and is_known(p):
+        return (true_fun if p else false_fun)(*operands)
     return _choose(Convert(INT64)(p), (false_fun, true_fun), operands, "cond")
 
 
@@ -69,6 +73,8 @@ def switch(index, branches, *operands):
     i, _ = operand_of(index)
     if np.shape(i) or i.dtype.kind not in "iu":
         raise TypeError(f"switch: index must be an integer scalar, it is {type_of_operand(i)}")
+    if not settings.is_compiled and is_known(i):
+        return branches[min(max(int(i), 0), len(branches) - 1)](*operands)
     return _choose(i if i.dtype == INT64 else Convert(INT64)(i), branches, operands, "switch")
 
 
@@ -188,6 +194,8 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
         raise ValueError(f"{title}: length is {n}, the leading axis of xs is {sizes.pop()[0]}")
     if unroll is not True and operator.index(unroll) < 0:
         raise ValueError(f"{title}: unroll must not be negative, it is {unroll}")
+    if not settings.is_compiled and n:
+        return scan_in_python(f, init, xs, n, reverse)
     carry_leaves, carry_tree = flatten(init)
     k = len(carry_leaves)
 
@@ -215,6 +223,10 @@ def while_loop(cond_fun, body_fun, init_val):
     np.int64(128)
     """
     title = title_of("while_loop", body_fun)
+    if not settings.is_compiled:
+        result = while_in_python(cond_fun, body_fun, init_val)
+        if result is not UNKNOWN:
+            return result
     tree = flatten(init_val)[1]
     program, closed, carry, types, _ = _closed_body(
         lambda *v: (body_fun(tree.unflatten(v)), None), init_val, ([], []), title
@@ -243,6 +255,8 @@ def fori_loop(lower, upper, body_fun, init_val):
         if np.shape(b) or b.dtype.kind not in "iu":
             raise TypeError(f"{title}: {name} must be an integer scalar, it is {b!r}")
     first, last = [b if b.dtype == INT64 else Convert(INT64)(b) for b in bounds]
+    if not settings.is_compiled and all(map(is_known, bounds)):
+        return fori_in_python(*bounds, body_fun, init_val)
     tree = flatten(init_val)[1]
 
     def stepped(i, *v):

@@ -3,6 +3,8 @@
 import inspect
 from contextlib import contextmanager
 from functools import partial, update_wrapper
+from types import MethodType
+from weakref import WeakSet
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from fungrad.api.recorded import function_name, is_numeric, operand_of
 from fungrad.api.stages import Stage, Traced
 from fungrad.control.call import Call, settings
 from fungrad.core.errors import StaticArgumentError
-from fungrad.core.tracing import Recording, Tracer, clear_programs, evaluate, state
+from fungrad.core.tracing import Recording, Tracer, clear_programs, state
 from fungrad.core.tree import flatten
 from fungrad.core.types import WEAK_DTYPES
 
@@ -120,6 +122,9 @@ def _accepts_keyword(fun, name):
     )
 
 
+_jitted: WeakSet = WeakSet()
+
+
 class Jitted:
     """A jitted function. Calling it traces, compiles and runs; see `jit`."""
 
@@ -131,9 +136,10 @@ class Jitted:
         self._traced = {}
         self._title = f"jit of {function_name(fun)}"
         update_wrapper(self, fun, updated=())
+        _jitted.add(self)
 
     def __call__(self, *args, **kwargs):
-        if not settings.is_compiled and state.recording is None:
+        if not settings.is_compiled:
             return self._fun(*args, **kwargs)
         static = None
         if self._has_static:
@@ -143,7 +149,7 @@ class Jitted:
         traced = self._traced.get(key)
         if traced is None:
             traced = self._trace(args, kwargs, static, key)
-        if state.recording is not None or not settings.is_compiled:
+        if state.recording is not None:
             return self._call_traced(traced, leaves)
         results = traced.compiled()(*traced.captures, *leaves)
         return traced.unflatten(results)
@@ -152,8 +158,6 @@ class Jitted:
         operands = [*traced.captures, *[operand_of(x)[0] for x in leaves]]
         if any(type(x) is Tracer for x in operands):
             return traced.unflatten(list(Call(traced.program)(*operands)))
-        if not settings.is_compiled:
-            return traced.unflatten(evaluate(traced.program, operands))
         return traced.unflatten(traced.compiled()(*operands))
 
     def _trace(self, args, kwargs, static, key):
@@ -214,6 +218,11 @@ class Jitted:
             else:
                 named[name] = x
         for name, x in static.items():
+            if type(x) is Tracer:
+                raise StaticArgumentError(
+                    f"{self._title}: the static argument {name!r} is {x!r}, a traced value of "
+                    f"{x.recording.title}; pass a Python value, or make it an ordinary argument"
+                )
             try:
                 hash(x)
             except TypeError:
@@ -271,14 +280,14 @@ class Jitted:
         args, kwargs = rebuilt if kwargs else (rebuilt, kwargs)
         key = (tree, static, *[_kind(x) for x in leaves])
         traced = self._traced.get(key) or self._trace(tuple(args), kwargs, static, key)
-        return Stage(traced, tree, bool(kwargs), static, self)
+        return Stage(traced, tree, static, self)
 
     def clear_cache(self):
         """Forget what was traced for this function."""
         self._traced.clear()
 
     def __get__(self, instance, owner=None):
-        return self if instance is None else partial(self, instance)
+        return self if instance is None else MethodType(self, instance)
 
     def __repr__(self):
         return f"<jit of {function_name(self._fun)}>"
@@ -308,6 +317,8 @@ def _example(x):
 
 def clear_caches():
     """Forget recorded programs and, in memory, compiled code; jitted functions trace anew."""
+    for jitted in list(_jitted):
+        jitted.clear_cache()
     clear_programs()
     import sys
 
@@ -318,7 +329,7 @@ def clear_caches():
 
 @contextmanager
 def disable_jit(disable=True):
-    """Within this context jitted functions run as plain Python, one operation at a time.
+    """Within this context jitted functions, loops and branches run as plain Python.
 
     >>> with disable_jit():
     ...     jit(lambda x: x if x > 0 else -x)(-3.0)

@@ -38,8 +38,8 @@ class Traced:
 class Stage:
     """A traced function on its way to machine code: `lower()`, then `compile()`, then a call."""
 
-    def __init__(self, traced, tree, has_kwargs, static, jitted):
-        self._traced, self._tree, self._has_kwargs = traced, tree, has_kwargs
+    def __init__(self, traced, tree, static, jitted):
+        self._traced, self._tree = traced, tree
         self._static, self._jitted = static, jitted
 
     @property
@@ -72,10 +72,15 @@ class Stage:
 
 
 class Compiled:
-    """A compiled function for one set of argument types."""
+    """A compiled function for one set of argument types; static arguments may be left out."""
 
     def __init__(self, stage):
         self._stage = stage
+
+    @property
+    def out_info(self):
+        """The shapes and dtypes of the outputs, as the pytree that the function returns."""
+        return self._stage.out_info
 
     def as_text(self):
         """The generated Numba source."""
@@ -83,9 +88,15 @@ class Compiled:
 
     def __call__(self, *args, **kwargs):
         stage = self._stage
-        if stage._jitted._has_static:
-            args, kwargs, _ = stage._jitted._split_static(args, kwargs)
-        leaves, tree = flatten((args, kwargs) if stage._has_kwargs else args)
+        leaves, tree = flatten((args, kwargs) if kwargs else args)
+        if tree is not stage._tree and stage._static:
+            args, kwargs, static = stage._jitted._split_static(args, kwargs)
+            if static and static != stage._static:
+                names = [f"{k!r}={v!r}" for k, _, v in stage._static]
+                raise TypeError(
+                    f"{stage._jitted._title}: compiled for the static arguments {', '.join(names)}"
+                )
+            leaves, tree = flatten((args, kwargs) if kwargs else args)
         traced = stage._traced
         expected = traced.program.input_types[len(traced.captures) :]
         given = [ArrayType(np.shape(x), operand_of(x)[0].dtype) for x in leaves]
@@ -93,4 +104,4 @@ class Compiled:
             raise TypeError(
                 f"{stage._jitted._title}: compiled for {list(expected)}, called with {given}"
             )
-        return traced.unflatten(traced.compiled()(*traced.captures, *leaves))
+        return stage._jitted._call_traced(traced, leaves)
