@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fungrad.api.recorded import function_name, is_numeric, operand_of, owned
+from fungrad.api.recorded import is_numeric, operand_of, owned, title_of
 from fungrad.control.programs import rearranged, recorded
 from fungrad.core.program import Program
 from fungrad.core.tracing import UNKNOWN, Recording, Tracer, run
@@ -157,11 +157,10 @@ def closure_convert(fun, *example_args):
     >>> f(3.0, *values)
     np.float64(6.0)
     """
+    title = title_of("closure_convert", fun)
     leaves, tree = flatten(example_args)
     _, types, weak = operands_of(leaves)
-    closed = close(
-        lambda *v: fun(*tree.unflatten(v)), types, weak, f"closure_convert of {function_name(fun)}"
-    )
+    closed = close(lambda *v: fun(*tree.unflatten(v)), types, weak, title)
     traced = [i for i, c in enumerate(closed.captures) if type(c) is Tracer]
     hoisted = [closed.captures[i] for i in traced]
 

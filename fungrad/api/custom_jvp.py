@@ -9,13 +9,14 @@ from fungrad.api.closing import Closed, close, finished, with_captures_of
 from fungrad.api.custom_rules import (
     Arguments,
     arguments_first,
-    as_numbers,
     attempt,
     checked,
     late_rule,
+    positions_of,
     record_custom,
+    signature_of,
 )
-from fungrad.api.recorded import function_name
+from fungrad.api.recorded import function_name, title_of
 from fungrad.control.custom import CustomJvp
 from fungrad.control.programs import rearranged
 from fungrad.core import tree as trees
@@ -29,7 +30,8 @@ class custom_jvp:
 
     Args:
         fun: the function.
-        nondiff_argnums: positions of arguments without derivative; rules get them first.
+        nondiff_argnums, nondiff_argnames: positions and names of arguments without derivative;
+            rules get them first.
 
     >>> from fungrad import grad
     >>> @custom_jvp
@@ -43,10 +45,11 @@ class custom_jvp:
     np.float64(100.0)
     """
 
-    def __init__(self, fun, nondiff_argnums=()):
+    def __init__(self, fun, nondiff_argnums=(), nondiff_argnames=()):
+        title = title_of("custom_jvp", fun)
         update_wrapper(self, fun, updated=())
-        self.fun = fun
-        self.nondiff_argnums = as_numbers(nondiff_argnums)
+        self.fun, self._signature = fun, signature_of(fun)
+        self.nondiff_argnums = positions_of(fun, nondiff_argnums, nondiff_argnames, title)
         self.rule = None
 
     def defjvp(self, jvp, symbolic_zeros=False):
@@ -61,6 +64,11 @@ class custom_jvp:
 
         def jvp(*arguments):
             *static, primals, tangents = arguments
+            if len(jvps) != len(primals):
+                raise CustomRuleError(
+                    f"custom_jvp of {function_name(self.fun)}: defjvps got {len(jvps)} rules for "
+                    f"{len(primals)} arguments; give one per argument, None for a zero derivative"
+                )
             y = self(*_merged(static, primals, self.nondiff_argnums))
             terms = [
                 rule(t, y, *primals)
@@ -82,7 +90,7 @@ class custom_jvp:
         name = function_name(self.fun)
         if self.rule is None:
             raise CustomRuleError(f"custom_jvp of {name}: no rule was given; call {name}.defjvp")
-        call = Arguments(self.fun, args, kwargs, self.nondiff_argnums)
+        call = Arguments(self.fun, args, kwargs, self._signature, self.nondiff_argnums)
         title = f"custom_jvp of {name}"
         main = close(
             lambda *v: self.fun(*call.full(v)), call.types, call.weak, title, call.values

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from fungrad.api.arguments import parameter_positions
 from fungrad.api.closing import operands_of
 from fungrad.api.products import matching
 from fungrad.api.recorded import float0, function_name
@@ -19,8 +20,8 @@ from fungrad.core.tree import flatten
 class Arguments:
     """The arguments of one call: leaves of the differentiable ones, the others aside."""
 
-    def __init__(self, fun, args, kwargs, nondiff):
-        args = _positional(fun, args, kwargs)
+    def __init__(self, fun, args, kwargs, signature=None, nondiff=()):
+        args = _positional(fun, args, kwargs, signature)
         self.count = len(args)
         self.static = {i: args[i] for i in nondiff if i < len(args)}
         self.moving = tuple([x for i, x in enumerate(args) if i not in self.static])
@@ -49,16 +50,23 @@ class Arguments:
         return self.tree.unflatten(leaves)
 
 
-def _positional(fun, args, kwargs):
-    """The arguments with keywords moved to their positions, defaults filled in."""
-    if not kwargs:
-        return args
+def signature_of(fun):
+    """The signature of a function, or None where Python does not know it."""
     try:
-        bound = inspect.signature(fun).bind(*args, **kwargs)
-    except ValueError:
-        raise TypeError(f"{function_name(fun)}: keyword arguments need a signature") from None
+        return inspect.signature(fun)
+    except (TypeError, ValueError):
+        return None
+
+
+def _positional(fun, args, kwargs, signature):
+    """The arguments with keywords moved to their positions, defaults filled in."""
+    if not kwargs and (signature is None or len(args) == len(signature.parameters)):
+        return args
+    if signature is None:
+        raise TypeError(f"{function_name(fun)}: keyword arguments need a signature")
+    bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
-    if bound.kwargs:
+    if bound.kwargs and kwargs:
         raise TypeError(
             f"{function_name(fun)} has a custom rule, which takes positional arguments only; "
             f"{', '.join(bound.kwargs)} cannot be passed by position"
@@ -66,10 +74,17 @@ def _positional(fun, args, kwargs):
     return bound.args
 
 
-def as_numbers(nondiff_argnums):
-    if isinstance(nondiff_argnums, int):
-        return (nondiff_argnums,)
-    return tuple(nondiff_argnums)
+def positions_of(fun, argnums, argnames, title):
+    """The positions of arguments chosen by number and by name, in order."""
+    numbers = {argnums} if isinstance(argnums, int) else set(argnums)
+    places = parameter_positions(fun)
+    for name in (argnames,) if isinstance(argnames, str) else argnames:
+        if name not in places:
+            raise ValueError(f"{title}: nondiff_argnames names {name!r}, which is not a parameter")
+        numbers.add(places[name])
+    if any(n < 0 for n in numbers):
+        raise ValueError(f"{title}: nondiff_argnums={argnums!r} must count from the front")
+    return tuple(sorted(numbers))
 
 
 class _Active(threading.local):

@@ -8,17 +8,18 @@ from functools import update_wrapper
 
 import numpy as np
 
-from fungrad.api.closing import Closed, close, finished, operands_of, with_captures_of
+from fungrad.api.closing import Closed, close, finished, leaf_paths, operands_of, with_captures_of
 from fungrad.api.custom_rules import (
     Arguments,
     arguments_first,
-    as_numbers,
     attempt,
     checked,
     late_rule,
+    positions_of,
     record_custom,
+    signature_of,
 )
-from fungrad.api.recorded import float0, function_name
+from fungrad.api.recorded import float0, function_name, title_of
 from fungrad.control.custom import CustomVjp
 from fungrad.control.programs import rearranged
 from fungrad.core.errors import CustomRuleError
@@ -32,8 +33,8 @@ class custom_vjp:
 
     Args:
         fun: the function.
-        nondiff_argnums: positions of arguments without derivative; `fwd` gets them in place, `bwd`
-            first.
+        nondiff_argnums, nondiff_argnames: positions and names of arguments without derivative;
+            `fwd` gets them in place, `bwd` first.
 
     >>> from fungrad import grad, jvp
     >>> @custom_vjp
@@ -44,10 +45,11 @@ class custom_vjp:
     (np.float64(100.0), np.float64(100.0))
     """
 
-    def __init__(self, fun, nondiff_argnums=()):
+    def __init__(self, fun, nondiff_argnums=(), nondiff_argnames=()):
+        title = title_of("custom_vjp", fun)
         update_wrapper(self, fun, updated=())
-        self.fun = fun
-        self.nondiff_argnums = as_numbers(nondiff_argnums)
+        self.fun, self._signature = fun, signature_of(fun)
+        self.nondiff_argnums = positions_of(fun, nondiff_argnums, nondiff_argnames, title)
         self.fwd = self.bwd = None
 
     def defvjp(self, fwd, bwd, symbolic_zeros=False, optimize_remat=False):
@@ -65,7 +67,7 @@ class custom_vjp:
         name = function_name(self.fun)
         if self.fwd is None:
             raise CustomRuleError(f"custom_vjp of {name}: no rule was given; call {name}.defvjp")
-        call = Arguments(self.fun, args, kwargs, self.nondiff_argnums)
+        call = Arguments(self.fun, args, kwargs, self._signature, self.nondiff_argnums)
         static = [call.static[i] for i in sorted(call.static)]
 
         def forward(tracers):
@@ -177,10 +179,11 @@ def _cotangent_leaves(result, call, title):
                 f"{title}: the cotangent of argument {number} has the structure {given_tree}, the "
                 f"argument {tree}"
             )
-        for c, t in zip(given, types, strict=True):
+        for c, t, path in zip(given, types, leaf_paths(tree), strict=True):
             if t.is_differentiable:
                 zero = np.zeros(t.shape, t.dtype)[()]
-                what = f"{title}: the cotangent of argument {number}"
+                place = path.removeprefix(" at ")
+                what = f"{title}: the cotangent of argument {number}{place}"
                 leaves.append(zero if c is None else checked(c, t, what))
     return leaves
 
@@ -199,28 +202,33 @@ def custom_gradient(fun):
     np.float64(100.0)
     """
 
+    title, signature = title_of("custom_gradient", fun), signature_of(fun)
+
+    def pair(*args, **kwargs):
+        result = fun(*args, **kwargs)
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            raise CustomRuleError(
+                f"{title}: the function must return (output, pull_back), got {result!r:.60}"
+            )
+        return result
+
     def wrapped(*args, **kwargs):
         if state.recording is None:
-            return fun(*args, **kwargs)[0]
-        call = Arguments(fun, args, kwargs, ())
-        name = function_name(fun)
+            return pair(*args, **kwargs)[0]
+        call = Arguments(fun, args, kwargs, signature)
 
         def forward(tracers):
-            y, pull_back = fun(*call.full(tracers))
+            y, pull_back = pair(*call.full(tracers))
 
             def as_tuple(g):
                 result = pull_back(g)
                 single = len(call.moving) == 1 and not isinstance(result, tuple | list)
-                return (result,) if single else tuple(result)
+                return (result,) if single else result
 
             return y, as_tuple
 
         main = close(
-            lambda *v: fun(*call.full(v))[0],
-            call.types,
-            call.weak,
-            f"custom_gradient of {name}",
-            call.values,
+            lambda *v: pair(*call.full(v))[0], call.types, call.weak, title, call.values
         )
         return _with_backward(fun, call, main, forward)
 
