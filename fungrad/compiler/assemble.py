@@ -9,6 +9,7 @@ from fungrad.compiler.entry import STACK_WORDS, Entry, parameter_dtypes
 from fungrad.compiler.fuse import MOST_LOCALS
 from fungrad.compiler.lower import Lowering
 from fungrad.compiler.memory import place_buffers
+from fungrad.compiler.plan import Given, Kept, Made, Workspace
 from fungrad.compiler.scalar import INDEX, Builder, constant
 from fungrad.compiler.source import print_function
 from fungrad.compiler.stacks import StackValue, is_stack, stack_depth
@@ -44,6 +45,7 @@ class Assembly:
     source: str
     shown: str
     arguments: tuple
+    origins: tuple  # where the caller gets each argument from: see `plan`
     kernels: tuple
     sizes: np.ndarray
     workspace: int  # bytes
@@ -63,15 +65,15 @@ def assemble(program):
     inputs = [parameters.input(v, names[v]) for v in program.inputs]
     outputs, made = _plan_outputs(program)
     destinations = {
-        v: parameters.output(v, i)
-        for v, i in made.items()
+        v: parameters.output(v, number)
+        for number, v in made
         if not is_stack(v.type) and v.type.shape
     }
     lowering = Lowering(entry, program, inputs, MOST_LOCALS if is_tiny else 0)
     for v, view in destinations.items():
         lowering.settle(v, view)
     lowering.run()
-    for v, number in made.items():
+    for number, v in made:
         given = lowering.representation(v)
         if is_stack(v.type):
             for scalar in given.scalars:
@@ -81,10 +83,11 @@ def assemble(program):
         else:
             lowering.put(given, v.type, destinations[v])
     workspace = place_buffers(entry)
-    parameters.add("sizes", Array(np.int64))
-    parameters.add("workspace", Array(np.uint8))
+    sizes = np.array(entry.sizes, np.int64)
+    parameters.add("sizes", Array(np.int64), Kept(sizes))
+    parameters.add("workspace", Array(np.uint8), Workspace(workspace))
     if entry.stack_count:
-        parameters.add("stacks", Array(np.int64))
+        parameters.add("stacks", Array(np.int64), None)
     body = [*entry.preamble, *_workspace_pointers(entry), *entry.body]
     source, shown = print_function("entry", parameters.names, body)
     return Assembly(
@@ -92,8 +95,9 @@ def assemble(program):
         source,
         shown,
         tuple(parameters.arguments),
+        tuple(parameters.origins),
         tuple(_kernel_texts(entry)),
-        np.array(entry.sizes, np.int64),
+        sizes,
         workspace,
         entry.stack_count * STACK_WORDS,
         tuple(outputs),
@@ -110,11 +114,14 @@ class _Parameters:
         self.entry = entry
         self.names = []
         self.arguments = []
+        self.origins = []
         self.stack_inputs = {}
 
-    def add(self, name, argument):
+    def add(self, name, argument, origin):
+        """Append a parameter."""
         self.names.append(name)
         self.arguments.append(argument)
+        self.origins.append(origin)
 
     def input(self, v, name):
         """The representation of an input of the program."""
@@ -122,15 +129,15 @@ class _Parameters:
             return self._stack(v, name)
         name = self.entry.unique(name)
         if not v.type.shape:
-            self.add(name, Scalar(v.type.dtype))
+            self.add(name, Scalar(v.type.dtype), Given())
             return (_build.symbol(name, v.type.dtype),)
-        return self._array(v, name, "argument")
+        return self._array(v, name, "argument", Given(v.type.shape))
 
     def _stack(self, v, name):
         """A stack from outside: which one, and the number of its elements."""
         scalars = []
         for part in ("number", "count"):
-            self.add(self.entry.unique(f"{name}_{part}"), Scalar(INDEX))
+            self.add(self.entry.unique(f"{name}_{part}"), Scalar(INDEX), Given())
             scalars.append(_build.symbol(self.names[-1], INDEX))
         numbers = [self.entry.new_stack() for _ in range(stack_depth(v.type))]
         self.stack_inputs[v] = numbers[0]
@@ -138,16 +145,17 @@ class _Parameters:
 
     def output(self, v, number):
         """The memory of an output of the program."""
-        return self._array(v, self.entry.unique(f"out{number}"), "output")
+        name = self.entry.unique(f"out{number}")
+        return self._array(v, name, "output", Made(v.type.shape))
 
-    def _array(self, v, name, kind):
-        self.add(name, Array(v.type.dtype))
+    def _array(self, v, name, kind, origin):
+        self.add(name, Array(v.type.dtype), origin)
         return whole(Buffer(kind, name, v.type.dtype, v.type.size), v.type.shape)
 
     def result(self, scalar, number):
         """Return a scalar."""
         name = self.entry.unique(f"out{number}")
-        self.add(name, Result(scalar.dtype))
+        self.add(name, Result(scalar.dtype), None)
         self.entry.store(name, constant(0, INDEX), scalar)
 
 
@@ -158,25 +166,30 @@ def has_only_small_values(program):
 
 
 def _plan_outputs(program):
-    """Where each output comes from, and the variables that the entry makes, by output number."""
-    outputs, made, results = [], {}, 0
+    """Where each output comes from, and which output the entry makes for which variable.
+
+    Scalars are always made: each one is a result of its own.
+    """
+    outputs, made, first, results = [], [], {}, 0
     for number, v in enumerate(program.outputs):
         if type(v) is Literal:
             outputs.append(("literal", v.value))
+        elif is_stack(v.type):
+            outputs.append(("stack", results))
+            made.append((number, v))
+            results += 3
+        elif not v.type.shape:
+            outputs.append(("result", results))
+            made.append((number, v))
+            results += 1
         elif v in program.inputs:
             outputs.append(("input", program.inputs.index(v)))
-        elif v in made:
-            outputs.append(("copy", made[v]))
+        elif v in first:
+            outputs.append(("copy", first[v]))
         else:
-            made[v] = number
-            if is_stack(v.type):
-                outputs.append(("stack", results))
-                results += 3
-            elif v.type.shape:
-                outputs.append(("array", v.type))
-            else:
-                outputs.append(("result", results))
-                results += 1
+            outputs.append(("array", v.type))
+            made.append((number, v))
+            first[v] = number
     return outputs, made
 
 

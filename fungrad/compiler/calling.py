@@ -36,10 +36,12 @@ class Scratch:
                 free(int(address))
 
 
-def plain(x):
-    """An array as compiled code reads it: without gaps, aligned, in native byte order."""
+def plain(x, type):
+    """A value as compiled code reads it: no gaps, aligned, native byte order, scalars unpacked."""
+    if is_stack(type):
+        return x
     x = np.asarray(x)
-    return np.require(x, x.dtype.newbyteorder("="), ["C", "A"])
+    return np.require(x, x.dtype.newbyteorder("="), ["C", "A"]) if type.shape else x[()]
 
 
 def caller(assembly, entry):
@@ -84,14 +86,15 @@ class _Caller:
     def _input(self, name, v):
         if is_stack(v.type):
             first = self.assembly.stack_inputs[v]
-            self.namespace[f"type_{name}"] = v.type
             self.pushed.append(f"{name}n, {name}c, {name}k = push(scratch, {name}, {first})")
             self.passed += [f"{name}n", f"{name}c"]
             words = slice(first * STACK_WORDS, (first + stack_depth(v.type)) * STACK_WORDS)
             self.after.append(f"scratch.stacks[{words.start}:{words.stop}] = 0")
             return
         if v.type.shape:
-            self.before.append(f"if not {name}.flags.carray: {name} = plain({name})")
+            self.namespace[f"type_{name}"] = v.type
+            line = f"if not {name}.flags.carray: {name} = plain({name}, type_{name})"
+            self.before.append(line)
         self.passed.append(name)
 
     def _output(self, number, kind, what):

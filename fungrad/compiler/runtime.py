@@ -1,9 +1,12 @@
 """Compiled programs: functions of NumPy values, and what a call of one costs."""
 
+from fungrad.compiler.arguments import Result
 from fungrad.compiler.assemble import assemble
-from fungrad.compiler.calling import caller
+from fungrad.compiler.calling import caller, plain
+from fungrad.compiler.plan import Made
 from fungrad.core.errors import FungradError
 from fungrad.core.program import derived
+from fungrad.core.types import type_of
 from fungrad.optimize import optimize
 
 
@@ -23,7 +26,9 @@ def clear():
 class Executable:
     """A compiled program: takes NumPy values of the program's input types, returns a list.
 
-    `source` is the Numba source of the kernels and of the entry that calls them.
+    `source` is the Numba source of the kernels and of the entry that calls them. `call` is the
+    same function without ceremony: it returns NotImplemented for values that it cannot take as
+    they are (of another type, or arrays with gaps), which `executable(...)` rearranges.
     """
 
     def __init__(self, assembly):
@@ -34,15 +39,12 @@ class Executable:
         kernels = {
             k.name: build.kernel(k.source, k.function, k.arguments) for k in assembly.kernels
         }
-        self._entry = build.entry(
-            assembly.source,
-            "entry",
-            assembly.arguments,
-            kernels,
-            self._fail,
-            release_gil=not assembly.is_tiny,
-        )
-        self._call = caller(assembly, self._entry)
+        what = {"kernels": kernels, "on_error": self._fail, "release_gil": not assembly.is_tiny}
+        text = assembly.source, "entry", assembly.arguments
+        if assembly.stacks:
+            self.call = caller(assembly, build.entry(*text, **what))
+        else:
+            self.call = build.checked_entry(*text, assembly.origins, _returned(assembly), **what)
 
     @property
     def source(self):
@@ -50,13 +52,40 @@ class Executable:
         return "\n\n".join([*(k.shown for k in self._assembly.kernels), self._assembly.shown])
 
     def __call__(self, *values):
-        return self._call(*values)
+        results = self.call(*values)
+        if results is not NotImplemented:
+            return results
+        types = self.program.input_types
+        results = self.call(*[plain(x, t) for x, t in zip(values, types, strict=True)])
+        if results is NotImplemented:
+            given = ", ".join(str(type_of(x)) for x in values)
+            raise TypeError(f"compiled for {types}, called with {given}")
+        return results
 
     def _fail(self, status):
         if status < 0:
             raise MemoryError("compiled code could not get the memory that it needs")
         primitive, source = self._assembly.errors[status - 1]
         raise failure(primitive, source)
+
+
+def _returned(assembly):
+    """What a call returns, as `build.checked_entry` is told."""
+    results = [i for i, a in enumerate(assembly.arguments) if isinstance(a, Result)]
+    arrays = [i for i, origin in enumerate(assembly.origins) if isinstance(origin, Made)]
+    made, returned = iter(arrays), []
+    for kind, what in assembly.outputs:
+        if kind == "array":
+            returned.append(("argument", next(made)))
+        elif kind == "result":
+            returned.append(("argument", results[what]))
+        elif kind == "input":
+            returned.append(("copy", what))
+        elif kind == "copy":
+            returned.append(("copy", returned[what][1]))
+        else:
+            returned.append(("object", what))
+    return returned
 
 
 def failure(primitive, source):

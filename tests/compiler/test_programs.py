@@ -18,6 +18,7 @@ from fungrad.primitives import reductions as r
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.dynamic import DynamicSlice, DynamicUpdate
 from fungrad.primitives.indexing import Gather, Scatter
+from fungrad.primitives.joining import Concatenate, Pad
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
 from fungrad.primitives.ordering import Argsort, Sort
 
@@ -98,10 +99,10 @@ PROGRAMS = {
         array(90),
     ),
     "reverse": (lambda x: m.Reverse((0,))(x) + x, array(20, 30)),
-    "pad": (lambda x: m.Pad((1, 2), (3, 4), (0, 0))(x, np.float64(7)), array(20, 30)),
-    "pad inside": (lambda x: m.Pad((1,), (0,), (2,))(x, np.float64(7)), array(30)),
+    "pad": (lambda x: Pad((1, 2), (3, 4), (0, 0))(x, np.float64(7)), array(20, 30)),
+    "pad inside": (lambda x: Pad((1,), (0,), (2,))(x, np.float64(7)), array(30)),
     "concatenate": (
-        lambda x, y: m.Concatenate(1)(x * 2.0, e.exp(y), x),
+        lambda x, y: Concatenate(1)(x * 2.0, e.exp(y), x),
         array(20, 3),
         array(20, 30),
     ),
@@ -454,10 +455,10 @@ class RandomProgram:
 
     def pad(self, x):
         low, high = ([self.draw([0, 1]) for _ in x.shape] for _ in range(2))
-        return m.Pad(tuple(low), tuple(high), (0,) * x.ndim)(x, self.dtype.type(0.5))
+        return Pad(tuple(low), tuple(high), (0,) * x.ndim)(x, self.dtype.type(0.5))
 
     def concatenate(self, x):
-        return m.Concatenate(self.draw(range(x.ndim)))(x, self.operand(x.shape))
+        return Concatenate(self.draw(range(x.ndim)))(x, self.operand(x.shape))
 
     def product(self, x):
         y = self.operand(rank=1)
