@@ -28,7 +28,7 @@ class ArrayType:
     @classmethod
     def _intern(cls, shape, dtype):
         shape = tuple(int(n) for n in shape)
-        canonical = np.dtype(dtype).newbyteorder("=")
+        canonical = np.dtype(np.dtype(dtype).type)  # NumPy's own object, in native byte order
         if (shape, canonical) not in cls._interned:
             self = object.__new__(cls)
             self.shape = shape
