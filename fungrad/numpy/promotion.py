@@ -7,10 +7,10 @@ import numpy as np
 
 from fungrad.core.errors import ShapeError
 from fungrad.core.program import Literal
-from fungrad.core.tracing import Tracer
+from fungrad.core.tracing import Tracer, state
 from fungrad.core.types import WEAK_DTYPES
 from fungrad.primitives.elementwise import Convert
-from fungrad.primitives.movement import Broadcast, Reshape
+from fungrad.primitives.movement import Broadcast, Fill, Reshape
 
 _literals: dict = {}
 _MOST_LITERALS = 4096
@@ -123,15 +123,19 @@ def shape_of(x):
 
 
 def broadcast_to(x, shape):
-    """`x` with a shape that NumPy broadcasts it to."""
+    """`x` with a shape that NumPy broadcasts it to; inside a trace the repetition is recorded."""
     own = shape_of(x)
     if own == shape:
         return x
-    if not own:
-        return Broadcast(tuple(shape), ())(np.asarray(x)[()] if type(x) is not Tracer else x)
     lead = len(shape) - len(own)
     if lead < 0 or any(n not in (1, m) for n, m in zip(own, shape[lead:], strict=True)):
         raise ShapeError(f"shape {own} cannot be broadcast to {tuple(shape)}")
+    if type(x) is not Tracer:
+        if not own:
+            return Fill(tuple(shape))(np.asarray(x)[()])
+        if state.recording is None:
+            return np.broadcast_to(x, shape)
+        x = Tracer(state.recording, state.recording.capture(np.asarray(x)))
     kept = [i for i, n in enumerate(own) if n != 1 or shape[lead + i] == 1]
     if len(kept) != len(own):
         x = Reshape(tuple([own[i] for i in kept]))(x)
