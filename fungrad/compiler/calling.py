@@ -36,12 +36,13 @@ class Scratch:
                 free(int(address))
 
 
-def plain(x, type):
-    """A value as compiled code reads it: no gaps, aligned, native byte order, scalars unpacked."""
+def plain(x, type, is_written=False):
+    """A value as compiled code reads it: no gaps, aligned, native byte order, scalars unpacked;
+    writeable if it `is_written`."""
     if is_stack(type):
         return x
     x = np.asarray(x)
-    return np.require(x, x.dtype.newbyteorder("="), ["C", "A"]) if type.shape else x[()]
+    return np.require(x, np.dtype(x.dtype.type), ["C", "A", *("W" if is_written else "")]) if type.shape else x[()]
 
 
 def caller(assembly, entry):
@@ -93,7 +94,7 @@ class _Caller:
             return
         if v.type.shape:
             self.namespace[f"type_{name}"] = v.type
-            line = f"if not {name}.flags.carray: {name} = plain({name}, type_{name})"
+            line = f"if not {name}.flags.carray: {name} = plain({name}, type_{name}, True)"
             self.before.append(line)
         self.passed.append(name)
 
@@ -108,6 +109,8 @@ class _Caller:
             self.passed.append(name)
         elif kind == "literal":
             self.namespace[name] = what
+        elif kind == "gift":
+            name = self.inputs[what]
         elif kind == "result":
             name = self._result(what)
         elif kind == "stack":
