@@ -36,7 +36,7 @@ class Assembly:
     """Everything that is known of a compiled program before machine code exists.
 
     `outputs` says, per output of the program, where it comes from: ("input", i), ("literal",
-    value), ("array", type), ("result", number of a result), ("stack", number of the first of three
+    value), ("array", type), ("gift", i): input i overwritten, ("result", number of a result), ("stack", number of the first of three
     results) or ("copy", number of another output). `stack_inputs` are the first stack of each input
     that is one, by the number of the input.
     """
@@ -56,22 +56,23 @@ class Assembly:
     is_tiny: bool
 
 
-def assemble(program):
-    """The assembly of an optimised program."""
+def assemble(program, donated=()):
+    """The assembly of an optimised program; it may overwrite the `donated` inputs, by number."""
     is_tiny = has_only_small_values(program)
     entry = Entry()
     names = variable_names(program)
     parameters = _Parameters(entry)
     inputs = [parameters.input(v, names[v]) for v in program.inputs]
     outputs, made = _plan_outputs(program)
-    destinations = {
-        v: parameters.output(v, number)
-        for number, v in made
-        if not is_stack(v.type) and v.type.shape
-    }
     lowering = Lowering(entry, program, inputs, MOST_LOCALS if is_tiny else 0)
-    for v, view in destinations.items():
-        lowering.settle(v, view)
+    gifts = _gifts(lowering, outputs, donated)
+    destinations = {}
+    for number, v in made:
+        if not is_stack(v.type) and v.type.shape:
+            given = gifts.get(v)
+            place = parameters.output(v, number) if given is None else lowering.views[given]
+            destinations[v] = place
+            lowering.settle(v, place, given)
     lowering.run()
     for number, v in made:
         given = lowering.representation(v)
@@ -88,6 +89,9 @@ def assemble(program):
     parameters.add("workspace", Array(np.uint8), Workspace(workspace))
     if entry.stack_count:
         parameters.add("stacks", Array(np.int64), None)
+    for kind, what in outputs:
+        if kind == "gift":
+            parameters.origins[what] = Given(program.inputs[what].type.shape, is_written=True)
     body = [*entry.preamble, *_workspace_pointers(entry), *entry.body]
     source, shown = print_function("entry", parameters.names, body)
     return Assembly(
@@ -191,6 +195,23 @@ def _plan_outputs(program):
             made.append((number, v))
             first[v] = number
     return outputs, made
+
+
+def _gifts(lowering, outputs, donated):
+    """Which output may overwrite which donated input; notes it in `outputs`, and the parameter."""
+    program, gifts = lowering.program, {}
+    free = {program.inputs[i]: i for i in donated}
+    for number, (kind, _) in enumerate(outputs):
+        v = program.outputs[number]
+        if kind != "array":
+            continue
+        for given, i in free.items():
+            if lowering.homes.may_replace(given, v):
+                gifts[v] = given
+                outputs[number] = ("gift", i)
+                del free[given]
+                break
+    return gifts
 
 
 def _workspace_pointers(entry):

@@ -18,6 +18,7 @@ class Homes:
         self.outputs = set(program.outputs)
         self.inputs = set(program.inputs)
         self.made_in, self.last_use = {}, {}
+        self._taken = {}
         for number, step in enumerate(schedule.steps):
             for v in step.outputs:
                 self.made_in[v] = number
@@ -32,6 +33,13 @@ class Homes:
             return False
         last, made = self.last_use.get(old, -1), self.made_in[new]
         return last < made or last == made and self._is_in_place(made, old, new)
+
+    def predecessor(self, v):
+        """The operand whose memory a value may take over, since it dies in the same step."""
+        if v not in self._taken:
+            operand = self._dying_operand(self.made_in[v], v)
+            self._taken[v] = operand if operand not in self._taken.values() else None
+        return self._taken[v]
 
     def chain(self, output, occupant=None):
         """The values that can live where `output` has to end up, `output` first.

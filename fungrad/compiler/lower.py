@@ -147,12 +147,20 @@ class Lowering:
     def output_view(self, v):
         """The memory that a value is to be written to."""
         if v not in self.views:
-            view = self.destinations.get(v)
-            if view is None:
-                buffer = self.entry.workspace(v.type.dtype, v.type.size, self.names[v])
-                view = whole(buffer, v.type.shape)
-            self.views[v] = view
+            self.views[v] = self.destinations.get(v) or self._taken_over(v) or self._new_view(v)
         return self.views[v]
+
+    def _new_view(self, v):
+        buffer = self.entry.workspace(v.type.dtype, v.type.size, self.names[v])
+        return whole(buffer, v.type.shape)
+
+    def _taken_over(self, v):
+        """The memory of an operand in the workspace that dies where the value is made."""
+        operand = self.homes.predecessor(v)
+        view = self.views.get(operand)
+        if view is None or operand in self.homes.inputs or view.buffer.kind != "workspace":
+            return None
+        return view if view.is_contiguous and view.shape == v.type.shape else None
 
     # ---- steps
 

@@ -13,7 +13,7 @@ from fungrad.optimize import optimize
 @derived
 def compile_program(program, donated=()):
     """The executable of a program; `donated` are the inputs whose memory it may overwrite."""
-    return Executable(assemble(optimize(program)))
+    return Executable(assemble(optimize(program), donated))
 
 
 def clear():
@@ -56,7 +56,9 @@ class Executable:
         if results is not NotImplemented:
             return results
         types = self.program.input_types
-        results = self.call(*[plain(x, t) for x, t in zip(values, types, strict=True)])
+        gifts = {what for kind, what in self._assembly.outputs if kind == "gift"}
+        rearranged = [plain(x, types[i], i in gifts) for i, x in enumerate(values)]
+        results = self.call(*rearranged)
         if results is NotImplemented:
             given = ", ".join(str(type_of(x)) for x in values)
             raise TypeError(f"compiled for {types}, called with {given}")
@@ -79,6 +81,8 @@ def _returned(assembly):
             returned.append(("argument", next(made)))
         elif kind == "result":
             returned.append(("argument", results[what]))
+        elif kind == "gift":
+            returned.append(("argument", what))
         elif kind == "input":
             returned.append(("copy", what))
         elif kind == "copy":

@@ -507,3 +507,28 @@ def test_random_programs(dtype, data):
             tolerance = 3e-4 if dtype.itemsize == 4 else 1e-9
             scale = np.max(np.abs(y), initial=1.0)
             np.testing.assert_allclose(result, y, rtol=tolerance, atol=tolerance * scale)
+
+
+def test_donated_arguments_are_overwritten():
+    w, g = array(40, 30), array(40, 30, seed=1)
+    program = recorded(lambda w, g: [w - g * 0.1, r.Sum((0,))(w)], w, g)
+    executable = compile_program(program, (0,))
+    expected = evaluate(program, (w, g))
+    given = w.copy()
+    updated, total = executable(given, g)
+    assert updated is given
+    np.testing.assert_allclose(updated, expected[0], rtol=1e-12)
+    np.testing.assert_allclose(total, expected[1], rtol=1e-12)
+    fixed = w.copy()
+    fixed.flags.writeable = False
+    np.testing.assert_allclose(executable(fixed, g)[0], expected[0], rtol=1e-12)
+    np.testing.assert_array_equal(fixed, w)
+
+
+def test_donated_argument_that_is_read_elsewhere_is_kept():
+    w = array(40, 30)
+    program = recorded(lambda w: m.Reverse((0,))(w) * 2.0, w)
+    given = w.copy()
+    (result,) = compile_program(program, (0,))(given)
+    assert result is not given
+    np.testing.assert_array_equal(result, w[::-1] * 2)
