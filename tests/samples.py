@@ -304,6 +304,7 @@ MOVEMENT = [
     ],
     sample(Concatenate(0), REALS, EMPTY),
     sample(Concatenate(0), REALS),
+    sample(Concatenate(0), EMPTY, EMPTY),
 ]
 MOVEMENT_BAD = [
     bad(Reshape((4,)), [REALS], ShapeError, "(2, 3) has 6 elements, (4,) does not"),

@@ -186,4 +186,4 @@ class Concatenate(Pointwise):
                 )
                 result = value if result is None else build.select(is_later, value, result)
             start += n
-        return result
+        return build.constant(0, output.dtype) if result is None else result
