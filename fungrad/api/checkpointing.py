@@ -1,8 +1,9 @@
 """checkpoint (remat) and its policies."""
 
-from functools import wraps
+from functools import partial, wraps
 
-from fungrad.api.closing import close, finished, operands_of
+from fungrad.api.arguments import parameter_positions
+from fungrad.api.closing import close, finished, known_values, operands_of, record_closed
 from fungrad.api.recorded import title_of
 from fungrad.control.checkpoint import Checkpoint
 from fungrad.core.tracing import state
@@ -82,41 +83,49 @@ class checkpoint_policies:
         )
 
 
-def checkpoint(fun=None, *, prevent_cse=True, policy=None, static_argnums=()):
+def checkpoint(
+    fun=None, *, prevent_cse=True, policy=None, static_argnums=(), static_argnames=()
+):
     """The same function, whose intermediate values the backward pass computes again.
 
     Args:
         fun: a function of arrays and pytrees; without it, a decorator factory.
         prevent_cse: accepted as in JAX; recomputation is never merged with the forward pass.
         policy: which intermediate values are kept all the same; see `checkpoint_policies`.
-        static_argnums: positions of arguments that are Python values.
+        static_argnums, static_argnames: arguments that are Python values.
 
     >>> from fungrad import grad
     >>> grad(checkpoint(lambda x: (x * x) * x))(2.0)
     np.float64(12.0)
     """
     if fun is None:
-        return lambda f: checkpoint(f, policy=policy, static_argnums=static_argnums)
-    static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+        return partial(
+            checkpoint, policy=policy, static_argnums=static_argnums, static_argnames=static_argnames
+        )
+    numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
+    places = parameter_positions(fun)
     title = title_of("checkpoint", fun)
 
     @wraps(fun, assigned=("__name__", "__doc__"), updated=())
     def checkpointed(*args, **kwargs):
         if state.recording is None:
             return fun(*args, **kwargs)
-        kept = {i % len(args): args[i] for i in static}
-        rest = [x for i, x in enumerate(args) if i not in kept]
-        leaves, tree = flatten((rest, kwargs))
-        values, types, weak = operands_of(leaves)
+        static = {n % len(args) for n in numbers if n < len(args)}
+        static |= {places[name] for name in names if name in places}
+        moving = {i: x for i, x in enumerate(args) if i not in static}
+        leaves, tree = flatten((moving, {k: x for k, x in kwargs.items() if k not in names}))
+        operands, types, weak = operands_of(leaves)
 
         def call(*tracers):
             moving, named = tree.unflatten(tracers)
-            moving = iter(moving)
-            full = [kept[i] if i in kept else next(moving) for i in range(len(args))]
-            return fun(*full, **named)
+            full = [moving.get(i, x) for i, x in enumerate(args)]
+            return fun(*full, **{**kwargs, **named})
 
-        closed = close(call, types, weak, title)
-        results = Checkpoint(closed.program, policy)(*closed.captures, *values)
+        known = None if state.recording.hides_values else known_values(operands)
+        closed = close(call, types, weak, title, known)
+        primitive = Checkpoint(closed.program, policy)
+        results = record_closed(primitive, [*closed.captures, *operands], closed)
         return closed.tree.unflatten(finished(results))
 
     return checkpointed

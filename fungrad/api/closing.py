@@ -7,7 +7,7 @@ import numpy as np
 from fungrad.api.recorded import is_numeric, operand_of, owned, title_of
 from fungrad.control.programs import rearranged, recorded
 from fungrad.core.program import Program
-from fungrad.core.tracing import UNKNOWN, Recording, Tracer, run
+from fungrad.core.tracing import DEFERRED, UNKNOWN, Recording, Tracer, run, state
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.core.types import WEAK_DTYPES, ArrayType, type_of
 from fungrad.primitives.elementwise import Convert
@@ -43,6 +43,24 @@ def operands_of(leaves):
     pairs = [operand_of(leaf) for leaf in leaves]
     operands = [x for x, _ in pairs]
     return operands, [type_of_operand(x) for x in operands], [w for _, w in pairs]
+
+
+def known_values(operands):
+    """The values of operands, UNKNOWN where the trace knows none."""
+    values = []
+    for x in operands:
+        value = x.recording.values[x.id] if type(x) is Tracer else x
+        values.append(x.value if value is DEFERRED else value)
+    return values
+
+
+def record_closed(primitive, operands, closed):
+    """The equation of a function that was closed on values, with its outputs where known."""
+    values = closed.values
+    recording = state.recording
+    if any(v is UNKNOWN or v is DEFERRED for v in values) or recording.hides_values:
+        return primitive(*operands)
+    return recording.record_known(primitive, operands, [np.asarray(v)[()] for v in values])
 
 
 def close(call, types, weak, title, values=None):

@@ -255,7 +255,7 @@ def fori_loop(lower, upper, body_fun, init_val):
         if np.shape(b) or b.dtype.kind not in "iu":
             raise TypeError(f"{title}: {name} must be an integer scalar, it is {b!r}")
     first, last = [b if b.dtype == INT64 else Convert(INT64)(b) for b in bounds]
-    if not settings.is_compiled and all(map(is_known, bounds)):
+    if not settings.is_compiled and all([is_known(b) for b in bounds]):
         return fori_in_python(*bounds, body_fun, init_val)
     tree = flatten(init_val)[1]
 

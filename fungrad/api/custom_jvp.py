@@ -5,7 +5,7 @@ Rules are recorded when the function is called inside a trace, beside the functi
 
 from functools import update_wrapper
 
-from fungrad.api.closing import Closed, close, finished, with_captures_of
+from fungrad.api.closing import Closed, close, finished, record_closed, with_captures_of
 from fungrad.api.custom_rules import (
     Arguments,
     arguments_first,
@@ -13,7 +13,6 @@ from fungrad.api.custom_rules import (
     checked,
     late_rule,
     positions_of,
-    record_custom,
     signature_of,
 )
 from fungrad.api.recorded import function_name, title_of
@@ -111,7 +110,7 @@ class custom_jvp:
             record = lambda: (self._rule(call, main, title), types, ())
             rule = late_rule(self, call, captures, record)
         primitive = CustomJvp(program, rule, n, name)
-        results = record_custom(primitive, [*call.operands, *captures], main)
+        results = record_closed(primitive, [*call.operands, *captures], main)
         return main.tree.unflatten(finished(results))
 
     def _rule(self, call, main, title):

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 import numpy as np
 
 from fungrad.api.arguments import parameter_positions
-from fungrad.api.closing import operands_of
+from fungrad.api.closing import known_values, operands_of
 from fungrad.api.products import matching
 from fungrad.api.recorded import float0, function_name
 from fungrad.control.custom import FailedRule, LateRule
 from fungrad.control.programs import rearranged
 from fungrad.core.errors import CustomRuleError
-from fungrad.core.tracing import DEFERRED, UNKNOWN, Recording, Tracer, run, state
+from fungrad.core.tracing import UNKNOWN, Recording, run
 from fungrad.core.tree import flatten
 
 
@@ -27,10 +27,7 @@ class Arguments:
         self.moving = tuple([x for i, x in enumerate(args) if i not in self.static])
         self.leaves, self.tree = flatten(self.moving)
         self.operands, self.types, self.weak = operands_of(self.leaves)
-        self.values = []
-        for x in self.operands:
-            value = x.recording.values[x.id] if type(x) is Tracer else x
-            self.values.append(x.value if value is DEFERRED else value)
+        self.values = known_values(self.operands)
 
     def full(self, tracers):
         """All arguments, with tracers for the leaves of the differentiable ones."""
@@ -147,16 +144,6 @@ def late_rule(function, call, captures, record):
         return (program, *others)
 
     return LateRule(programs)
-
-
-def record_custom(primitive, operands, closed):
-    """The equation of a custom function, with its values where the trace knows them."""
-    values = closed.values
-    recording = state.recording
-    if any(v is UNKNOWN or v is DEFERRED for v in values) or recording.hides_values:
-        return primitive(*operands)
-    typed = [np.asarray(v)[()] for v in values]
-    return recording.record_known(primitive, operands, typed)
 
 
 def checked(x, type, what):

@@ -8,7 +8,15 @@ from functools import update_wrapper
 
 import numpy as np
 
-from fungrad.api.closing import Closed, close, finished, leaf_paths, operands_of, with_captures_of
+from fungrad.api.closing import (
+    Closed,
+    close,
+    finished,
+    leaf_paths,
+    operands_of,
+    record_closed,
+    with_captures_of,
+)
 from fungrad.api.custom_rules import (
     Arguments,
     arguments_first,
@@ -16,7 +24,6 @@ from fungrad.api.custom_rules import (
     checked,
     late_rule,
     positions_of,
-    record_custom,
     signature_of,
 )
 from fungrad.api.recorded import float0, function_name, title_of
@@ -110,7 +117,7 @@ def _with_backward(function, call, main, forward):
 
         rule = late_rule(function, call, captures, record)
     primitive = CustomVjp(program, rule, n, name)
-    results = record_custom(primitive, [*call.operands, *captures], main)
+    results = record_closed(primitive, [*call.operands, *captures], main)
     return main.tree.unflatten(finished(results))
 
 
