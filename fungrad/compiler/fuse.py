@@ -99,6 +99,8 @@ class _Fusion:
         self.local = {v for v in program.inputs if self.has_local_size(v)}
         self.costs = {}
         self.closures = {}
+        self.seen = set()  # what some equation reads
+        self.far = {}  # whether one reads it at another index than its own
 
     def schedule(self):
         for equation in self.program.equations:
@@ -156,22 +158,29 @@ class _Fusion:
                 if not self.is_stored(v) and source_of(v, self.is_stored, self.maker) is None:
                     self.stored.add(v)
             return
-        far = [r for r in reading(equation).reads if not r.is_identity]
-        for read in far:
+        for read in reading(equation).reads:
             v = equation.inputs[read.input]
-            if not self.is_stored(v) and self._is_worth_storing(equation, v, read, len(far)):
+            if not self.is_stored(v) and self._is_worth_storing(equation, v, read):
                 self.stored.add(v)
+            if read.is_guarded and self.cost(v) >= _EXPENSIVE:
+                self.stored.add(equation.outputs[0])  # so that its loop is split at the guards
         self._limit_size(equation)
 
-    def _is_worth_storing(self, equation, v, read, far):
+    def _is_worth_storing(self, equation, v, read):
+        """Whether computing `v` where this read is would cost more than a look into memory."""
         cost = self.cost(v)
+        far = self.far.get(v, False)
+        self.far[v] = far or not read.is_identity
+        if v in self.seen and self.far[v] and cost >= _EXPENSIVE:
+            return True  # it is read at two places
+        self.seen.add(v)
+        if read.is_identity:
+            return False
         if read.is_dynamic:
             return read.repeats and cost > 0
         if not read.is_affine:
             return source_of(equation.outputs[0], self.is_stored, self.maker) is None
-        if read.repeats and cost >= _WORTH_STORING:
-            return True
-        return far > 1 and cost >= _EXPENSIVE
+        return read.repeats and cost >= _WORTH_STORING
 
     def _limit_size(self, equation):
         """Store the largest operand of a kernel that would become too large."""

@@ -46,13 +46,15 @@ class IndexBuilder(Builder):
     """Makes the scalar expressions of one kernel, with what is known of its index arithmetic.
 
     `sizes` are the values of size symbols, `extents` the extents of loop indices, `checks` the
-    conditions that primitives require, with the primitive that does.
+    conditions that primitives require, with the primitive that does, `breaks` the values of loop
+    indices at which a comparison changes its result.
     """
 
     def __init__(self):
         self.sizes = {}
         self.extents = {}
         self.checks = {}
+        self.breaks = {}
         self._affine = {}
         self._ranges = {}
         self._scopes = []
@@ -119,8 +121,25 @@ class IndexBuilder(Builder):
         if word in ("remainder", "index_remainder"):
             return self._remainder(x, y)
         if word in _COMPARED:
-            return _COMPARED[word](self.range(x), self.range(y), x, y)
+            result = _COMPARED[word](self.range(x), self.range(y), x, y)
+            if result is None:
+                self._note_break(word, x, y)
+            return result
         return None
+
+    def _note_break(self, word, x, y):
+        """Note at which value of a loop index a comparison with a fixed value changes."""
+        difference = self.affine(x) + self.affine(y).scaled(-1)
+        if len(difference.terms) != 1 or word in ("equal", "not_equal"):
+            return
+        ((atom, factor),) = difference.terms
+        if atom not in self.extents:
+            return
+        is_strict = (word in ("less_equal", "greater", "minimum")) == (factor > 0)
+        place = -difference.offset / factor
+        place = int(np.floor(place)) + 1 if is_strict else int(np.ceil(place))
+        if 0 < place < self.extents[atom]:
+            self.breaks.setdefault(atom, set()).add(place)
 
     def _split(self, x, divisor):
         """x = divisor * quotient + rest, as affine forms, with a rest as small as possible."""

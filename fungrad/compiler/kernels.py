@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fungrad.compiler.index import Affine, IndexBuilder
+from fungrad.compiler.index import LITERAL, Affine, IndexBuilder
 from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.scalar import INDEX, Builder, Scalar, call, constant, topological_order
 from fungrad.compiler.statements import Let, Loop, Return, Store, load
@@ -49,15 +49,24 @@ class _Root:
 
 
 class LoopNest:
-    """The kernel of a group: `write()` returns its `KernelWriter`."""
+    """The kernel of a group over a part of its domain: `write()` returns its `KernelWriter`.
 
-    def __init__(self, group, lowering):
+    `part` is a (start, stop) pair per axis.
+    """
+
+    def __init__(self, group, lowering, part):
         self.group = group
         self.lowering = lowering
+        self.part = part
+        self.shape = tuple([stop - start for start, stop in part])
         self.writer = KernelWriter(_hint(group))
         self.build = IndexBuilder()
+        self.symbols = [self.build.index(f"axis{k}", n) for k, n in enumerate(self.shape)]
         self.index = tuple(
-            [self.build.index(f"axis{k}", n) for k, n in enumerate(group.domain)]
+            [
+                symbol + self.build.constant(start, INDEX)
+                for symbol, (start, _) in zip(self.symbols, part, strict=True)
+            ]
         )
         self.made = {
             e.outputs[0] for e in group.equations if not isinstance(e.primitive, Reduction)
@@ -66,9 +75,30 @@ class LoopNest:
         self.loads = {}  # (buffer, form) -> symbol
         self.sources = {}  # symbol -> (buffer, form, dtype)
 
+        self.roots = self._roots()
+
+    def halves(self):
+        """Two parts in which a comparison of an index has one result each, or None.
+
+        So padding and concatenation become loops without a choice in them.
+        """
+        if any(r.reduction is not None for r in self.roots):
+            return None
+        for a, symbol in enumerate(self.symbols):
+            breaks = self.build.breaks.get(symbol)
+            if breaks and self.shape[a] > LITERAL:
+                start, stop = self.part[a]
+                middle = start + min(breaks)
+                before, after = self.part[:a], self.part[a + 1 :]
+                return [
+                    (*before, (start, middle), *after),
+                    (*before, (middle, stop), *after),
+                ]
+        return None
+
     def write(self):
         """Build the whole kernel."""
-        roots = self._roots()
+        roots = self.roots
         self._place_axes(roots)
         values = [self._final(r.value) for r in roots]
         checks = [(self._final(c), p) for c, p in self.build.checks.items()]
@@ -137,7 +167,7 @@ class LoopNest:
         forms = [form for _, form, _ in self.sources.values()] + [r.form for r in roots]
         pinned = self._pinned(roots)
         axes = []
-        for a, n in enumerate(self.group.domain):
+        for a, n in enumerate(self.shape):
             if n == 1:
                 continue
             if axes and self._joins(axes[-1], a, n, forms, pinned, roots):
@@ -151,7 +181,7 @@ class LoopNest:
         self.final = {}
         for axis in axes:
             if len(axis.members) == 1:
-                self.final[self.index[axis.members[0]]] = axis.symbol
+                self.final[self.symbols[axis.members[0]]] = axis.symbol
         self.strides = self._domain_strides()
 
     def _pinned(self, roots):
@@ -161,8 +191,7 @@ class LoopNest:
         return {x for x in topological_order(atoms) if x in self.build.extents}
 
     def _joins(self, axis, a, n, forms, pinned, roots):
-        last = self.index[axis.members[-1]]
-        here = self.index[a]
+        last, here = self.symbols[axis.members[-1]], self.symbols[a]
         if last in pinned or here in pinned:
             return False
         if any(r.reduces(axis.members[-1]) != r.reduces(a) for r in roots):
@@ -220,7 +249,7 @@ class LoopNest:
         coefficients = form.coefficients
         total = constant(0, INDEX)
         for axis in self.axes:
-            c = coefficients.pop(self.index[axis.members[-1]], 0)
+            c = coefficients.pop(self.symbols[axis.members[-1]], 0)
             if c:
                 total = total + axis.symbol * self._stride(axis, c)
         for atom, c in coefficients.items():
@@ -231,6 +260,23 @@ class LoopNest:
     def _stride(self, axis, value):
         known, expression = self.strides[axis.symbol]
         return expression if value == known else self.writer.integer(value)
+
+
+_MOST_PARTS = 12
+
+
+def nests(group, lowering):
+    """The loop nests that make up the kernel calls of a group: one, or one per part."""
+    waiting = [tuple([(0, n) for n in group.domain])]
+    done = []
+    while waiting:
+        nest = LoopNest(group, lowering, waiting.pop())
+        halves = nest.halves() if len(waiting) + len(done) < _MOST_PARTS else None
+        if halves is None:
+            done.append(nest)
+        else:
+            waiting += reversed(halves)
+    return done
 
 
 class _Nest:
@@ -358,16 +404,12 @@ class _Nest:
 
     def _write_identity(self, n, root):
         """Fill what a reduction accumulates into, before the loops."""
-        kept = [
-            self.nest.index[a] for a in range(len(self.nest.index)) if not root.reduces(a)
-        ]
         loops = [axis for axis in self.axes if not root.reduces(axis.members[0])]
         body = self.writer.body
         for axis in loops:
             body.append(Loop(axis.symbol.attribute, axis.extent))
             body = body[-1].body
         identity = constant(root.reduction.identity(root.value.dtype), root.value.dtype)
-        assert len(kept) >= len(loops)
         body.append(Store(self.pointers[n], self.places[n], identity))
 
 

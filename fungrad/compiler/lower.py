@@ -10,7 +10,7 @@ from fungrad.compiler.copy import contiguous, copy
 from fungrad.compiler.fuse import Group, fuse
 from fungrad.compiler.homes import Homes
 from fungrad.compiler.index import IndexBuilder
-from fungrad.compiler.kernels import LoopNest, combined
+from fungrad.compiler.kernels import combined, nests
 from fungrad.compiler.stacks import is_stack
 from fungrad.compiler.routines import RoutineBuilder
 from fungrad.compiler.scalar import INDEX, Builder, constant
@@ -165,9 +165,8 @@ class Lowering:
     # ---- steps
 
     def _group(self, group):
-        writer = LoopNest(group, self).write()
-        first = group.equations[0]
-        self.entry.call(writer, source=first.source)
+        for nest in nests(group, self):
+            self.entry.call(nest.write(), source=group.equations[0].source)
         for equation in group.equations:
             v = equation.outputs[0]
             if not v.type.shape:

@@ -85,7 +85,8 @@ class Read:
 
     input: int
     is_identity: bool  # at the output's own index, in the output's own shape
-    is_affine: bool  # at a linear function of the output's index along every axis
+    is_affine: bool  # at a linear function of the output's index, perhaps within bounds
+    is_guarded: bool  # within bounds that the output's index may exceed
     is_dynamic: bool  # at a place that depends on data
     repeats: bool  # several output elements read one input element
 
@@ -130,13 +131,15 @@ def _read(build, number, at, index, source, output):
     forms = [build.affine(i) for i in at]
     atoms = {a for form in forms for a, _ in form.terms}
     loops = {i for i in index if not i.is_constant}
-    inner = {x for x in topological_order(list(atoms)) if not x.operands}
+    inner_words = topological_order(list(atoms))
+    inner = {x for x in inner_words if not x.operands}
     is_dynamic = any(x.op == "symbol" and x not in build.extents for x in inner - set(build.sizes))
     used = inner & loops
     return Read(
         number,
         source.shape == output.shape and at == index,
-        atoms <= loops,
+        not any(x.op in _DIVISIONS for x in inner_words),
+        not is_dynamic and any(x.op in ("minimum", "maximum") for x in inner_words),
         is_dynamic,
         source.size < output.size if is_dynamic else used < loops,
     )
@@ -151,6 +154,7 @@ def cost_of(roots):
     )
 
 
+_DIVISIONS = {"index_divide", "index_remainder", "floor_divide", "remainder"}
 _INDEX_WORDS = {"add", "subtract", "multiply", "minimum", "maximum"}
 _COSTS = {"load": 0, "convert": 1, "divide": 5, "sqrt": 6, "reciprocal": 5, "rsqrt": 8}
 _COSTS.update(dict.fromkeys("remainder floor_divide fmod hypot".split(), 8))
