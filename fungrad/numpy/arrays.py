@@ -3,6 +3,7 @@
 import numpy as np
 
 from fungrad.core.tracing import Tracer, state
+from fungrad.core.types import is_python_number
 from fungrad.numpy.dispatch import has_tracer, traced
 from fungrad.numpy.promotion import convert, result_dtype
 from fungrad.numpy.writing import copied
@@ -17,6 +18,11 @@ def operand(x):
     if isinstance(x, list | tuple):
         return array(x) if has_tracer(x) else np.asarray(x)
     return np.asarray(x)[()]
+
+
+def number_or_operand(x):
+    """A Python number as it is, since its dtype is weak; anything else as an operand."""
+    return x if is_python_number(x) else operand(x)
 
 
 def constant(x):

@@ -5,7 +5,7 @@ import numpy as np
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import traced
-from fungrad.numpy.promotion import as_float, convert
+from fungrad.numpy.promotion import as_quotient, convert
 from fungrad.numpy.selection import where
 
 # exp(-x) I0(x) on [0, 8], in x/2 - 2; exp(-x) sqrt(x) I0(x) on [8, inf), in 32/x - 2
@@ -40,7 +40,7 @@ def i0(x):
     x = operand(x)
     if x.dtype.kind == "c":
         raise TypeError("i0 not supported for complex values")
-    x = ufuncs.absolute(convert(x, as_float(x.dtype)))
+    x = ufuncs.absolute(convert(x, as_quotient(x.dtype)))
     is_near = x <= 8.0
     small, large = where(is_near, x, 8.0), where(is_near, 8.0, x)
     near = ufuncs.exp(small) * _chebyshev(small / 2.0 - 2.0, _NEAR)

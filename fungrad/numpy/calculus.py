@@ -4,12 +4,12 @@ import numpy as np
 
 from fungrad.core.errors import ShapeError
 from fungrad.numpy import ufuncs
-from fungrad.numpy.arrays import operand
+from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.at import at
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, part
 from fungrad.numpy.products import dot
-from fungrad.numpy.promotion import as_float, broadcast_to, convert, promote
+from fungrad.numpy.promotion import as_quotient, broadcast_to, convert, promote
 from fungrad.numpy.reductions import KEEP, cumsum, sum
 from fungrad.numpy.selection import known_mask, where
 from fungrad.numpy.shapes import ravel, reshape
@@ -55,11 +55,12 @@ def _edge(a, axis, value):
 def ediff1d(ary, to_end=None, to_begin=None):
     """`numpy.ediff1d`."""
     parts = [diff(ravel(operand(ary)))]
+    dtype = parts[0].dtype
     if to_begin is not None:
-        parts.insert(0, ravel(operand(to_begin)))
+        parts.insert(0, convert(ravel(operand(to_begin)), dtype))
     if to_end is not None:
-        parts.append(ravel(operand(to_end)))
-    return concatenate([convert(p, parts[0].dtype) for p in parts]) if len(parts) > 1 else parts[0]
+        parts.append(convert(ravel(operand(to_end)), dtype))
+    return concatenate(parts) if len(parts) > 1 else parts[0]
 
 
 @traced(np.trapezoid)
@@ -68,7 +69,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
     y = operand(y)
     axis = normalize_axis(axis, y.ndim)
     if x is None:
-        d = operand(dx)
+        d = number_or_operand(dx)
     else:
         x = operand(x)
         if x.ndim == 1:
@@ -85,7 +86,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 def gradient(f, *varargs, axis=None, edge_order=1):
     """`numpy.gradient`: second-order differences, with uniform or given spacing."""
     f = operand(f)
-    f = convert(f, as_float(f.dtype))
+    f = convert(f, as_quotient(f.dtype))
     axes = normalize_axes(axis, f.ndim)
     spacings = list(varargs) or [1.0]
     if len(spacings) == 1 and np.ndim(spacings[0]) == 0:
@@ -101,7 +102,7 @@ def gradient(f, *varargs, axis=None, edge_order=1):
                 "Shape of array too small to calculate a numerical gradient, at least "
                 "(edge_order + 1) elements are required."
             )
-        results.append(_slopes(f, a, operand(h), edge_order))
+        results.append(_slopes(f, a, number_or_operand(h), edge_order))
     if len(results) == 1 and (axis is None or np.ndim(axis) == 0):
         return results[0]
     return tuple(results)

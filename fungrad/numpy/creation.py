@@ -4,7 +4,7 @@ import numpy as np
 
 from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
-from fungrad.numpy.arrays import constant, operand, shape_of, stacked
+from fungrad.numpy.arrays import constant, number_or_operand, operand, shape_of, stacked
 from fungrad.numpy.dispatch import has_tracer, traced
 from fungrad.numpy.promotion import broadcast_to, common_shape, convert, promote_to_float
 from fungrad.numpy.shapes import diagonal, moveaxis, ravel
@@ -142,7 +142,7 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     """`numpy.logspace`; the ends may be traced."""
     if not has_tracer((start, stop, base)):
         return constant(np.logspace(start, stop, num, endpoint, base, dtype, axis))
-    result = power(operand(base), linspace(start, stop, num, endpoint, axis=axis))
+    result = power(number_or_operand(base), linspace(start, stop, num, endpoint, axis=axis))
     return result if dtype is None else convert(result, np.dtype(dtype))
 
 
@@ -154,7 +154,8 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     start, stop = operand(start), operand(stop)
     exponents = linspace(log10(absolute(start)), log10(absolute(stop)), num, endpoint, axis=axis)
     result = sign(start) * power(10.0, exponents)
-    return result if dtype is None else convert(result, np.dtype(dtype))
+    target = np.result_type(result.dtype, float) if dtype is None else np.dtype(dtype)
+    return convert(result, target)
 
 
 def compare_indices(shape, k, compare):

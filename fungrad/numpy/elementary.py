@@ -7,11 +7,12 @@ import numpy as np
 from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.arrays import operand
+from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.dispatch import TRACED, refuse_out, traced
 from fungrad.numpy.promotion import (
     align,
     as_float,
+    as_quotient,
     convert,
     promote,
     promote_to_float,
@@ -65,7 +66,7 @@ def angle(z, deg=False):
 def sinc(x):
     """`numpy.sinc`: sin(pi x) / (pi x), and 1 at 0, with exact derivatives there."""
     x = operand(x)
-    x = convert(x, as_float(x.dtype))
+    x = convert(x, as_quotient(x.dtype))
     return divided_sine(multiply(x, math.pi))
 
 
@@ -109,23 +110,19 @@ def heaviside(x1, x2):
     """`numpy.heaviside`; the derivative in x1 is 0."""
     if type(x1) is not Tracer and type(x2) is not Tracer:
         return np.heaviside(x1, x2)
-    x, at_zero = promote_to_float(*[_plain(x) for x in (x1, x2)])
+    x, at_zero = promote_to_float(*[number_or_operand(x) for x in (x1, x2)])
     x, at_zero = align("heaviside", (x, at_zero))
     one, zero = x.dtype.type(1), x.dtype.type(0)
     step = e.select(e.less(x, zero), zero, e.select(e.greater(x, zero), one, x))
     return where(e.equal(x, zero), at_zero, e.stop_gradient(step))
 
 
-def _plain(x):
-    """A Python number as it is, anything else as an operand."""
-    return x if isinstance(x, int | float | complex) else operand(x)
-
-
 def logaddexp2(x1, x2):
     """`numpy.logaddexp2`: log2(2**x1 + 2**x2)."""
     if type(x1) is not Tracer and type(x2) is not Tracer:
         return np.logaddexp2(x1, x2)
-    x1, x2 = promote_to_float(_plain(x1), _plain(x2))
+    x1, x2 = promote(number_or_operand(x1), number_or_operand(x2))
+    x1, x2 = (convert(x, as_float(x.dtype)) for x in (x1, x2))
     return divide(
         ufuncs.logaddexp(multiply(x1, math.log(2)), multiply(x2, math.log(2))), math.log(2)
     )
@@ -135,7 +132,7 @@ def _ignoring_nan(function, combine):
     def apply(x, y):
         if type(x) is not Tracer and type(y) is not Tracer:
             return function(x, y)
-        x, y = promote(_plain(x), _plain(y))
+        x, y = promote(number_or_operand(x), number_or_operand(y))
         x, y = align(function.__name__, (x, y))
         if x.dtype.kind != "f":
             return combine(x, y)
@@ -169,7 +166,9 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
 def _round(a, decimals=0, out=None):
     refuse_out("round", out)
     a = operand(a)
-    if a.dtype.kind in "biu":
+    if a.dtype.kind == "b":
+        return convert(a, np.dtype(np.float16))
+    if a.dtype.kind in "iu":
         if decimals >= 0:
             return a
         scale = 10**-decimals

@@ -9,7 +9,7 @@ from fungrad.numpy.arrays import operand
 from fungrad.numpy.creation import eye
 from fungrad.numpy.dispatch import normalize_axes, traced
 from fungrad.numpy.einsum import einsum
-from fungrad.numpy.promotion import as_float, convert
+from fungrad.numpy.promotion import as_quotient, convert
 from fungrad.numpy.shapes import diagonal as _diagonal
 from fungrad.numpy.shapes import matrix_transpose, ravel, reshape
 from fungrad.primitives import elementwise as e
@@ -20,7 +20,7 @@ LinAlgError = np.linalg.LinAlgError
 
 def _inexact(x):
     x = operand(x)
-    return convert(x, as_float(x.dtype))
+    return convert(x, as_quotient(x.dtype))
 
 
 def _moduli(x):

@@ -232,10 +232,12 @@ def var(
     a = operand(a)
     target = np.dtype(dtype) if dtype is not None else inexact(a.dtype)
     wide = np.dtype(np.float32) if target == np.float16 and dtype is None else target
+    if mean is not KEEP:
+        wide = target = np.result_type(wide, operand(mean).dtype)
     a = convert(a, wide)
     axes = normalize_axes(axis, a.ndim)
     count = _size(a, axes, where, real_part(wide))
-    center = _mean(a, axes, where) if mean is KEEP else convert(operand(mean), wide)
+    center = _mean(a, axes, where) if mean is KEEP else operand(mean)
     deviation = ufuncs.subtract(a, center)
     if wide.kind == "c":
         square = e.square(e.real(deviation)) + e.square(e.imag(deviation))

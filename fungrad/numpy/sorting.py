@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import operand
@@ -72,6 +73,8 @@ def searchsorted(a, v, side="left", sorter=None):
     a, v = promote(operand(a), operand(v))
     if a.ndim != 1:
         raise ValueError("object too deep for desired array: `a` must have one axis")
+    if a.dtype.kind == "c":
+        raise DtypeError("searchsorted of complex numbers is not supported")
     if sorter is not None:
         a = Gather((0,), "clip")(a, operand(sorter))
     n = a.shape[0]

@@ -1,10 +1,12 @@
 """The functions of `scipy.special` for which there are primitives, on traced values."""
 
+import math
+
 import numpy as np
 
 from fungrad.numpy import ufuncs
-from fungrad.numpy.arrays import operand
-from fungrad.numpy.promotion import align, as_float, convert, promote_to_float
+from fungrad.numpy.arrays import number_or_operand, operand
+from fungrad.numpy.promotion import align, as_float, convert, result_dtype
 from fungrad.numpy.selection import where
 from fungrad.primitives import elementwise as e
 
@@ -16,21 +18,31 @@ NAMES = {
 } | {"psi": "digamma", "loggamma": "gammaln"}
 
 
-def _unary(primitive):
+def _as_special(dtype):
+    """The dtype in which SciPy computes: float64 unless it is float32 or complex."""
+    return dtype if dtype.kind == "c" or dtype == np.float32 else np.dtype(np.float64)
+
+
+def _float(x):
+    x = operand(x)
+    return convert(x, _as_special(x.dtype))
+
+
+def _unary(primitive, dtype_of=_as_special):
     def apply(x):
         x = operand(x)
-        return primitive(convert(x, as_float(x.dtype)))
+        return primitive(convert(x, dtype_of(x.dtype)))
 
     apply.__name__ = apply.__qualname__ = primitive.word
     return apply
 
 
 def _floats(name, *operands):
-    operands = [x if isinstance(x, int | float) else operand(x) for x in operands]
-    return align(name, promote_to_float(*operands))
+    dtype = _as_special(result_dtype(*[number_or_operand(x) for x in operands]))
+    return align(name, [convert(number_or_operand(x), dtype) for x in operands])
 
 
-expit = _unary(e.logistic)
+expit = _unary(e.logistic, as_float)
 erf = _unary(e.erf)
 erfc = _unary(e.erfc)
 erfinv = _unary(e.erfinv)
@@ -41,23 +53,23 @@ cbrt, exp2, expm1, log1p = ufuncs.cbrt, ufuncs.exp2, ufuncs.expm1, ufuncs.log1p
 
 def erfcinv(x):
     """The inverse of erfc."""
-    return erfinv(1 - operand(x))
+    return erfinv(1 - _float(x))
 
 
 def logit(x):
     """log(x / (1 - x))."""
-    x = operand(x)
+    x = _float(x)
     return ufuncs.log(x) - ufuncs.log1p(-x)
 
 
 def log_expit(x):
     """log(expit(x)) without underflow."""
-    return -ufuncs.logaddexp(0.0, -operand(x))
+    return -ufuncs.logaddexp(0.0, -_float(x))
 
 
 def exp10(x):
     """10**x."""
-    return ufuncs.exp(operand(x) * np.log(10.0))
+    return ufuncs.exp(_float(x) * math.log(10.0))
 
 
 def xlogy(x, y):
@@ -76,7 +88,7 @@ def xlog1py(x, y):
 
 def entr(x):
     """-x log(x), 0 at 0 and -inf below."""
-    x = operand(x)
+    x = _float(x)
     positive = x > 0
     inside = -x * ufuncs.log(where(positive, x, 1.0))
     return where(positive, inside, where(x == 0, 0.0, where(ufuncs.isnan(x), x, -np.inf)))
@@ -89,7 +101,7 @@ def rel_entr(x, y):
     inside = x * (ufuncs.log(where(both, x, 1.0)) - ufuncs.log(where(both, y, 1.0)))
     is_zero = ufuncs.logical_and(x == 0, y >= 0)
     is_nan = ufuncs.logical_or(ufuncs.isnan(x), ufuncs.isnan(y))
-    return where(both, inside, where(is_zero, 0.0, where(is_nan, np.nan, np.inf)))
+    return where(both, inside, where(is_zero, 0.0, where(is_nan, x + y, np.inf)))
 
 
 def kl_div(x, y):
@@ -99,21 +111,19 @@ def kl_div(x, y):
 
 def ndtr(x):
     """The distribution function of the normal distribution."""
-    x = operand(x)
-    x = convert(x, as_float(x.dtype))
-    return 0.5 * erfc(x * -np.sqrt(0.5))
+    x = _float(x)
+    return 0.5 * erfc(x * -math.sqrt(0.5))
 
 
 def log_ndtr(x):
     """The logarithm of `ndtr`; below -10 by its asymptotic series."""
-    x = operand(x)
-    x = convert(x, as_float(x.dtype))
+    x = _float(x)
     is_far = x < -10.0
     near = ufuncs.log(ndtr(where(is_far, -10.0, x)))
     far = where(is_far, x, -10.0)
     w = 1.0 / (far * far)
     series = 1 - w * (1 - 3 * w * (1 - 5 * w * (1 - 7 * w * (1 - 9 * w * (1 - 11 * w)))))
-    tail = -0.5 * far * far - ufuncs.log(-far) - 0.5 * np.log(2 * np.pi) + ufuncs.log(series)
+    tail = -0.5 * far * far - ufuncs.log(-far) - 0.5 * math.log(2 * math.pi) + ufuncs.log(series)
     return where(is_far, tail, near)
 
 
@@ -155,8 +165,7 @@ def inv_boxcox1p(y, lmbda):
 
 def exprel(x):
     """(exp(x) - 1) / x, and 1 at 0; the series where |x| is small keeps derivatives finite."""
-    x = operand(x)
-    x = convert(x, as_float(x.dtype))
+    x = _float(x)
     small = ufuncs.absolute(x) < 1e-2
     near, far = where(small, x, 0.0), where(small, 1.0, x)
     series = 1 + near / 2 * (1 + near / 3 * (1 + near / 4 * (1 + near / 5 * (1 + near / 6))))

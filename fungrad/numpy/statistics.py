@@ -4,11 +4,12 @@ import numpy as np
 
 from fungrad.core.errors import ShapeError
 from fungrad.numpy import reductions, ufuncs
-from fungrad.numpy.arrays import operand
+from fungrad.core.types import is_python_number
+from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced
 from fungrad.numpy.joining import concatenate, getitem_any
 from fungrad.numpy.products import dot
-from fungrad.numpy.promotion import as_float, broadcast_to, convert, promote_to_float
+from fungrad.numpy.promotion import broadcast_to, convert, promote_to_float
 from fungrad.numpy.reductions import KEEP, argmax, argmin, is_set, mean, root, sum
 from fungrad.numpy.selection import where as choose
 from fungrad.numpy.shapes import moveaxis, reshape
@@ -52,9 +53,8 @@ def _spread_weights(a, weights, axis):
 
 
 def _last(a, axis):
-    """The operand as floats with the reduced axes merged into the last, and these axes."""
+    """The operand with the reduced axes merged into the last, and these axes."""
     a = operand(a)
-    a = convert(a, as_float(a.dtype))
     axes = normalize_axes(axis, a.ndim)
     kept = [i for i in range(a.ndim) if i not in axes]
     moved = moveaxis(a, tuple(kept), tuple(range(len(kept))))
@@ -69,7 +69,7 @@ def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     n = x.shape[-1]
     line = Sort(x.ndim - 1)(x)
     middle = mean(getitem_any(line, (..., slice((n - 1) // 2, n // 2 + 1))), -1)
-    if n:
+    if n and x.dtype.kind == "f":
         last = getitem_any(line, (..., -1))
         middle = choose(ufuncs.isnan(last), last, middle)
     return _restored(middle, axes, shape, 0, keepdims)
@@ -86,7 +86,7 @@ def percentile(
     a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **options
 ):
     """`numpy.percentile` in the methods linear, lower, higher, nearest, midpoint."""
-    return quantile(a, ufuncs.divide(operand(q), 100), axis, out, False, method, keepdims)
+    return quantile(a, number_or_operand(q) / 100, axis, out, False, method, keepdims)
 
 
 @traced(np.nanpercentile)
@@ -94,7 +94,7 @@ def nanpercentile(
     a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=KEEP, **options
 ):
     """`numpy.nanpercentile`."""
-    return nanquantile(a, ufuncs.divide(operand(q), 100), axis, out, False, method, keepdims)
+    return nanquantile(a, number_or_operand(q) / 100, axis, out, False, method, keepdims)
 
 
 @traced(np.quantile)
@@ -105,9 +105,9 @@ def quantile(
     refuse_out("quantile", out)
     x, axes, shape = _last(a, axis)
     line = Sort(x.ndim - 1)(x)
-    last = getitem_any(line, (..., -1))
-    result = _at_quantile(line, operand(q), line.shape[-1] - 1, method)
-    result = choose(ufuncs.isnan(last), np.nan, result)
+    result = _at_quantile(line, q, line.shape[-1] - 1, method)
+    if x.dtype.kind == "f":
+        result = choose(ufuncs.isnan(getitem_any(line, (..., -1))), np.nan, result)
     return _restored(result, axes, shape, np.ndim(q), keepdims)
 
 
@@ -120,17 +120,18 @@ def nanquantile(
     x, axes, shape = _last(a, axis)
     line = Sort(x.ndim - 1)(x)
     count = sum(ufuncs.logical_not(ufuncs.isnan(line)), -1)
-    top = convert(ufuncs.maximum(count - 1, 0), line.dtype)
-    result = _at_quantile(line, operand(q), top, method)
+    top = ufuncs.maximum(count - 1, 0)
+    result = _at_quantile(line, q, top, method)
     return _restored(result, axes, shape, np.ndim(q), keepdims)
 
 
 def _at_quantile(line, q, top, method):
     """Values of sorted lines at the fractions q of their length, the axes of q in front."""
-    q = convert(q, np.result_type(line.dtype, np.float64) if line.dtype.kind != "f" else line.dtype)
+    is_weak = is_python_number(q) and line.dtype.kind == "f"
+    q = line.dtype.type(q) if is_weak else operand(q)
     batch = line.shape[:-1]
     fractions = reshape(q, (*np.shape(q), *[1] * len(batch)))
-    place = ufuncs.multiply(fractions, top)
+    place = ufuncs.multiply(fractions, convert(top, q.dtype))
     place = broadcast_to(place, (*np.shape(q), *batch))
     low, high = ufuncs.floor(place), ufuncs.ceil(place)
     weight = place - e.stop_gradient(low)

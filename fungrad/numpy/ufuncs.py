@@ -226,7 +226,7 @@ def reciprocal(x):
     """`numpy.reciprocal`; integers are divided as integers, as in NumPy."""
     if type(x) is not Tracer:
         return np.reciprocal(x)
-    return e.reciprocal(x) if x.dtype.kind in "fc" else floor_divide(1, x)
+    return e.reciprocal(x) if x.dtype.kind in "fc" else floor_divide(as_int_if_bool(x.dtype).type(1), x)
 
 
 def conjugate(x):

@@ -75,12 +75,12 @@ def compiled_path(function, *values):
     return evaluate(program, [*values, *captures])
 
 
-def same(expected, result):
+def same(expected, result, tolerance=None):
     """Assert equal dtypes, shapes, and values to rounding."""
     expected, result = flat(expected), flat(result)
     assert len(expected) == len(result)
     for e, r in zip(expected, result, strict=True):
         e, r = np.asarray(e), np.asarray(r)
         assert (e.shape, e.dtype) == (r.shape, r.dtype)
-        tolerance = 1e-5 if e.dtype in (np.float32, np.complex64) else 1e-10
-        np.testing.assert_allclose(r, e, rtol=tolerance, atol=tolerance)
+        close = tolerance or (1e-5 if e.dtype in (np.float32, np.complex64) else 1e-10)
+        np.testing.assert_allclose(r, e, rtol=close, atol=close)
