@@ -209,7 +209,7 @@ TRANSFORMS = [
     Transform("hessian", second, lambda f: full(weighted_rows(f)), 2),
     Transform("vmap", batched, stacked, 0, True),
     Transform("jit", lambda f: jit(flat(f)), lambda f: f, 0, True),
-    Transform("checkpoint", lambda f: checkpoint(flat(f)), lambda f: f, 0, True),
+    Transform("checkpoint", lambda f: checkpoint(flat(f)), lambda f: f, 0),
 ]
 PAIRS = [(a, b) for a in TRANSFORMS for b in TRANSFORMS if a.order + b.order <= 2]
 NUMBERS = {}
@@ -269,12 +269,12 @@ def test_compiled_pairs_of_transforms(case, compiled_pair):
     compare(transformed(case.x, *case.rest), case, outer, inner)
 
 
-@pytest.mark.parametrize("name", ["vmap", "jit", "checkpoint"])
+@pytest.mark.parametrize("name", ["vmap", "jit"])
 @pytest.mark.parametrize("case", [c for c in CORPUS if c.needs_values], ids=lambda c: c.name)
 def test_hidden_values_are_named(case, name):
     transform = next(t for t in TRANSFORMS if t.name == name)
     with pytest.raises(UnknownValueError, match=name):
-        pulled(transform.apply(case.function))(case.x, *case.rest)
+        transform.apply(case.function)(case.x, *case.rest)
 
 
 def test_a_function_sees_each_transform_once_more():
