@@ -19,7 +19,14 @@ _IGNORED = {"casting", "order", "subok"}
 
 def call(function, ufunc, inputs, keywords):
     """`ufunc(*inputs, where=, dtype=)`: where the mask is false the result is 0."""
-    refuse_out(ufunc.__name__, keywords.pop("out", None))
+    out = keywords.pop("out", None)
+    if type(out) is tuple and out[0] is inputs[0] and type(out[0]) is np.ndarray:
+        raise TypeError(
+            f"an in-place operator ({ufunc.__name__}) writes a traced value into a plain array; "
+            "write y = y + x instead of y += x, or make y with fungrad.numpy.zeros or array inside "
+            "the trace"
+        )
+    refuse_out(ufunc.__name__, out)
     where = keywords.pop("where", True)
     dtype = keywords.pop("dtype", None)
     axes = {k: keywords.pop(k) for k in ("axis", "axes", "keepdims") if k in keywords}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.special
 from calls import CALLS
 from harness import flat, operands, with_operands
 
@@ -68,3 +69,23 @@ def test_batched(call):
     for i, row in enumerate((values, others)):
         for r, e in zip(results, function(*row), strict=True):
             np.testing.assert_allclose(r[i], e, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("call", SMOOTH, ids=str)
+def test_second_order(call):
+    """Forward over reverse equals the difference of two gradients."""
+    if call.function is scipy.special.gammaln:
+        pytest.skip("needs polygamma")
+    values = tuple(operands(call))
+    function = numeric(call)
+    weights = random_like(function(*values), 3)
+    arguments = tuple(range(len(values)))
+
+    def loss(*x):
+        return sum((w * y).sum() for w, y in zip(weights, function(*x), strict=True))
+
+    gradient = fungrad.grad(loss, argnums=arguments)
+    direction = random_like(values, 4)
+    _, curved = fungrad.jvp(gradient, values, tuple(direction))
+    for c, e in zip(curved, difference(gradient, values, direction), strict=True):
+        np.testing.assert_allclose(c, e, rtol=1e-4, atol=1e-5)

@@ -268,6 +268,14 @@ def test_a_plain_array_does_not_take_traced_values():
     with pytest.raises(TypeError, match="writes traced values into a plain array; make the array"):
         grad(lambda x: ufunc(x).sum())(X)
 
+    def operator(x):
+        y = np.zeros(3)
+        y += x[0]
+        return y
+
+    with pytest.raises(TypeError, match=r"in-place operator \(add\) .* write y = y \+ x instead"):
+        grad(lambda x: operator(x).sum())(X)
+
     def item(x):
         np.zeros(3)[0] = x[0, 0]
         return x
