@@ -78,14 +78,10 @@ class checkpoint_policies:
     @staticmethod
     def save_from_both_policies(first, second):
         """Save what either policy saves."""
-        return _Policy(
-            "save_from_both_policies", lambda p: first(p) or second(p), first, second
-        )
+        return _Policy("save_from_both_policies", lambda p: first(p) or second(p), first, second)
 
 
-def checkpoint(
-    fun=None, *, prevent_cse=True, policy=None, static_argnums=(), static_argnames=()
-):
+def checkpoint(fun=None, *, prevent_cse=True, policy=None, static_argnums=(), static_argnames=()):
     """The same function, whose intermediate values the backward pass computes again.
 
     Args:
@@ -100,7 +96,10 @@ def checkpoint(
     """
     if fun is None:
         return partial(
-            checkpoint, policy=policy, static_argnums=static_argnums, static_argnames=static_argnames
+            checkpoint,
+            policy=policy,
+            static_argnums=static_argnums,
+            static_argnames=static_argnames,
         )
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)

@@ -140,10 +140,12 @@ def convert_operand(x, type):
 
 
 def leaf_paths(tree):
-    """The path of every leaf of a structure, for error texts: " at ['w'][0]", "" for a bare leaf."""
+    """The path of every leaf for error texts: " at ['w'][0]", or "" for a bare leaf."""
     if tree.num_nodes == 1:
         return [""] * tree.num_leaves
-    paths = [keystr(path) for path, _ in flatten_with_path(tree.unflatten([0] * tree.num_leaves))[0]]
+    paths = [
+        keystr(path) for path, _ in flatten_with_path(tree.unflatten([0] * tree.num_leaves))[0]
+    ]
     return [f" at {path}" if path else "" for path in paths]
 
 

@@ -130,8 +130,10 @@ def _closed_body(call, init, extra, title, paths=None):
         closed = close(call, [*types, *extra_types], [*weak, *extra_weak], title)
         out_trees = closed.tree.children()
         if out_trees[0] != tree:
-            went, came = (tree, out_trees[0]) if paths is None else (
-                t.children()[1] for t in (tree, out_trees[0])
+            went, came = (
+                (tree, out_trees[0])
+                if paths is None
+                else (t.children()[1] for t in (tree, out_trees[0]))
             )
             raise CarryTypeError(
                 f"{title}: the carry goes in with the structure {went} and comes out with {came}; "
@@ -270,8 +272,12 @@ def fori_loop(lower, upper, body_fun, init_val):
         loop = Scan(program, len(closed.captures), len(carry), length, False)
         results = loop(*closed.captures, *carry)
     else:
-        test = close(lambda end, i, *v: less(i, end), [type_of_operand(last), *types],
-                     [False] * (1 + len(types)), "the condition of fori_loop")
+        test = close(
+            lambda end, i, *v: less(i, end),
+            [type_of_operand(last), *types],
+            [False] * (1 + len(types)),
+            "the condition of fori_loop",
+        )
         loop = While(test.program, program, 1, len(closed.captures))
         results = loop(last, *closed.captures, *carry)
     return tree.unflatten(finished(results)[1:])

@@ -54,7 +54,9 @@ class custom_jvp:
     def defjvp(self, jvp, symbolic_zeros=False):
         """Set the rule: `jvp(primals, tangents) -> (output, tangent)`. Returns `jvp`."""
         if symbolic_zeros:
-            raise ValueError("custom_jvp: symbolic_zeros=True is not supported; tangents are arrays")
+            raise ValueError(
+                "custom_jvp: symbolic_zeros=True is not supported; tangents are arrays"
+            )
         self.rule = jvp
         return jvp
 
@@ -91,9 +93,7 @@ class custom_jvp:
             raise CustomRuleError(f"custom_jvp of {name}: no rule was given; call {name}.defjvp")
         call = Arguments(self.fun, args, kwargs, self._signature, self.nondiff_argnums)
         title = f"custom_jvp of {name}"
-        main = close(
-            lambda *v: self.fun(*call.full(v)), call.types, call.weak, title, call.values
-        )
+        main = close(lambda *v: self.fun(*call.full(v)), call.types, call.weak, title, call.values)
         title = f"the rule of custom_jvp of {name}"
         rule = attempt(self, lambda: self._rule(call, main, title))
         n, captures = len(call.types), main.captures
@@ -129,7 +129,9 @@ class custom_jvp:
                     f"{title} returned the structures {y_tree} and {dy_tree}; the function "
                     f"returns {main.tree}"
                 )
-            out = [checked(x, t, f"{title}: its output") for x, t in zip(y, main.types, strict=True)]
+            out = [
+                checked(x, t, f"{title}: its output") for x, t in zip(y, main.types, strict=True)
+            ]
             moved = [
                 checked(x, t, f"{title}: its tangent")
                 for x, t in zip(dy, main.types, strict=True)

@@ -65,7 +65,9 @@ class custom_vjp:
         `bwd` returns a tuple with one cotangent (or None for zero) per differentiable argument.
         """
         if symbolic_zeros:
-            raise ValueError("custom_vjp: symbolic_zeros=True is not supported; cotangents are arrays")
+            raise ValueError(
+                "custom_vjp: symbolic_zeros=True is not supported; cotangents are arrays"
+            )
         self.fwd, self.bwd = fwd, bwd
 
     def __call__(self, *args, **kwargs):
@@ -81,8 +83,7 @@ class custom_vjp:
             result = self.fwd(*call.full(tracers))
             if not isinstance(result, tuple | list) or len(result) != 2:
                 raise CustomRuleError(
-                    f"custom_vjp of {name}: fwd must return (output, residuals), "
-                    f"got {result!r:.60}"
+                    f"custom_vjp of {name}: fwd must return (output, residuals), got {result!r:.60}"
                 )
             y, residuals = result
             return y, lambda g: self.bwd(*static, residuals, g)
@@ -136,7 +137,9 @@ def _halves(name, call, main, forward):
             raise CustomRuleError(
                 f"{title} returned the structure {tree}; the function returns {main.tree}"
             )
-        out = [checked(x, t, f"{title}: its output") for x, t in zip(leaves, main.types, strict=True)]
+        out = [
+            checked(x, t, f"{title}: its output") for x, t in zip(leaves, main.types, strict=True)
+        ]
         backward = _backward(name, call, main, pull_back)
         residuals = backward.captures
         program = recording.finish([*out, *residuals], name)
@@ -166,9 +169,7 @@ def _backward(name, call, main, pull_back):
             )
         return _cotangent_leaves(result, call, title)
 
-    return close(
-        run_rule, types, [False] * len(types), title, [UNKNOWN] * len(types)
-    )
+    return close(run_rule, types, [False] * len(types), title, [UNKNOWN] * len(types))
 
 
 def _cotangent_leaves(result, call, title):
@@ -234,9 +235,7 @@ def custom_gradient(fun):
 
             return y, as_tuple
 
-        main = close(
-            lambda *v: pair(*call.full(v))[0], call.types, call.weak, title, call.values
-        )
+        main = close(lambda *v: pair(*call.full(v))[0], call.types, call.weak, title, call.values)
         return _with_backward(fun, call, main, forward)
 
     return update_wrapper(wrapped, fun, updated=())

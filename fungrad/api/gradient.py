@@ -75,9 +75,10 @@ def value_and_grad(
                 f"{scalar_count} leaves; use has_aux=True for extra outputs, or jacrev"
             )
         if recorded.positions[0] is None:
+            leaf = recorded.leaves[0]
             raise NonScalarOutputError(
-                f"{title}: the function must return a scalar, it returned {recorded.leaves[0]!r:.60} "
-                f"of type {type(recorded.leaves[0]).__name__}"
+                f"{title}: the function must return a scalar, it returned {leaf!r:.60} of type "
+                f"{type(leaf).__name__}"
             )
         _require_scalar(recorded.output_type(0), holomorphic, title)
         outputs, leaves = recorded.gradient()

@@ -85,7 +85,9 @@ def _over_loops(element, values, ranks, pyfunc):
         axes.append([len(loop) >= k and loop[-k] == shape[-k] for loop in loops])
     arrays = []
     for number, (x, loop) in enumerate(zip(values, loops, strict=True)):
-        kept = [n for k, n in zip(range(len(loop), 0, -1), loop, strict=True) if axes[k - 1][number]]
+        kept = [
+            n for k, n in zip(range(len(loop), 0, -1), loop, strict=True) if axes[k - 1][number]
+        ]
         arrays.append(reshape(x, (*kept, *np.shape(x)[len(loop) :])) if np.ndim(x) else x)
     for has, n in zip(axes, reversed(shape), strict=True):
         function = vmap(function, in_axes=tuple([0 if h else None for h in has]), axis_size=n)

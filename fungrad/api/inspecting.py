@@ -3,7 +3,9 @@
 import numpy as np
 
 from fungrad.api.closing import close
-from fungrad.api.recorded import function_name, operand_of, title_of
+from fungrad.api.jitting import Jitted, jit
+from fungrad.api.recorded import operand_of, title_of
+from fungrad.core.errors import StaticArgumentError
 from fungrad.core.tracing import Tracer
 from fungrad.core.tree import flatten, register_leaf
 from fungrad.core.types import ArrayType, type_of
@@ -76,13 +78,15 @@ def eval_shape(fun, *args, **kwargs):
     ShapeDtypeStruct(shape=(), dtype=float32)
     """
     closed = closed_on(fun, args, kwargs, title_of("eval_shape", fun))
-    return closed.tree.unflatten([ShapeDtypeStruct(t.shape, t.dtype) for t in closed.types])
+    return closed.tree.unflatten([*map(_struct, closed.types)])
 
 
-def make_program(fun, static_argnums=()):
+def make_program(fun, static_argnums=(), return_shape=False):
     """A function of the same arguments that returns the program of `fun` instead of running it.
 
-    Values that `fun` closes over are the first inputs.
+    Values that `fun` closes over are the first inputs. Arguments are arrays, numbers,
+    ShapeDtypeStructs, and Python values at the positions `static_argnums`. With `return_shape`
+    the result is a pair of the program and what `eval_shape` returns.
 
     >>> print(make_program(lambda x: 2 * x)(1.0))
     <lambda>(a: f64[]) {
@@ -90,20 +94,34 @@ def make_program(fun, static_argnums=()):
       return b
     }
     """
+    title = title_of("make_program", fun)
     static = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
 
     def traced(*args, **kwargs):
-        kept = {i: args[i] for i in static}
-        rest = [x for i, x in enumerate(args) if i not in kept]
+        kept = {_position(n, args, title): None for n in static}
+        moving = {i: x for i, x in enumerate(args) if i not in kept}
 
-        def call(*moving, **named):
-            moving = iter(moving)
-            full = [kept[i] if i in kept else next(moving) for i in range(len(args))]
-            return fun(*full, **named)
+        def call(moving, **named):
+            return fun(*[moving.get(i, x) for i, x in enumerate(args)], **named)
 
-        return closed_on(call, tuple(rest), kwargs, f"make_program of {function_name(fun)}").program
+        closed = closed_on(call, (moving,), kwargs, title)
+        if not return_shape:
+            return closed.program
+        return closed.program, closed.tree.unflatten([*map(_struct, closed.types)])
 
     return traced
+
+
+def _position(n, args, title):
+    if not -len(args) <= n < len(args):
+        raise StaticArgumentError(
+            f"{title}: static_argnums={n} does not fit the {len(args)} positional arguments"
+        )
+    return n % len(args)
+
+
+def _struct(type):
+    return ShapeDtypeStruct(type.shape, type.dtype)
 
 
 make_jaxpr = make_program
@@ -113,21 +131,23 @@ def show(fun):
     """A function of the same arguments that returns, as text, what becomes of `fun`.
 
     The program as recorded, the program after optimisation, the backward program of a function
-    with a real scalar output, and the Numba source.
+    with a real scalar output, and the Numba source. `show(jit(fun, static_argnums=...))` shows a
+    function of static arguments.
 
     >>> print(show(lambda x: 2 * x)(1.0))  # doctest: +ELLIPSIS
     ---- the program
     ...
     """
 
+    title_of("show", fun)
+    jitted = fun if isinstance(fun, Jitted) else jit(fun)
+
     def text(*args, **kwargs):
         from fungrad.compiler.runtime import compile_program
         from fungrad.optimize.passes import optimize
         from fungrad.transforms.vjp import vjp
 
-        name = function_name(getattr(fun, "_fun", fun))
-        plain = getattr(fun, "_fun", fun)
-        program = closed_on(plain, args, kwargs, f"show of {name}").program
+        program = jitted.trace(*args, **kwargs).program
         parts = [("the program", program), ("the program after optimisation", optimize(program))]
         out = program.output_types
         if len(out) == 1 and not out[0].shape and out[0].dtype.kind == "f":

@@ -92,7 +92,9 @@ def _main_outputs(recorded, has_aux, title):
 
 def _require_differentiable(t, holomorphic, title):
     if not t.is_differentiable:
-        raise IntegerOutputError(f"{title}: an output has dtype {t.dtype}, whose derivative is zero")
+        raise IntegerOutputError(
+            f"{title}: an output has dtype {t.dtype}, whose derivative is zero"
+        )
     if holomorphic and t.dtype.kind != "c":
         raise ComplexError(f"{title}: holomorphic=True needs complex outputs, not {t.dtype}")
     if t.dtype.kind == "c" and not holomorphic:
@@ -289,7 +291,9 @@ def elementwise_grad(fun, argnums=0):
 
 def _require_elementwise(recorded, chosen, operands, title):
     if _main_outputs(recorded, False, title) != [0]:
-        raise ShapeError(f"{title}: the function must return one array, it returned {recorded.tree}")
+        raise ShapeError(
+            f"{title}: the function must return one array, it returned {recorded.tree}"
+        )
     out = recorded.output_type(0)
     _require_differentiable(out, False, title)
     for number, x in enumerate(operands):

@@ -1,6 +1,5 @@
 """jvp, linearize, vjp, linear_transpose: products with the Jacobian and with its transpose."""
 
-
 from fungrad.api.arguments import Selected
 from fungrad.api.closing import leaf_paths
 from fungrad.api.gradient import split_aux
@@ -84,7 +83,9 @@ def _paired(chosen, primals, tangents, title):
             active.append(False)
             continue
         active.append(True)
-        moving.append(matching(tangent, ArrayType(x.shape, x.dtype), f"{title}: the tangent at {path}"))
+        moving.append(
+            matching(tangent, ArrayType(x.shape, x.dtype), f"{title}: the tangent at {path}")
+        )
     return operands, weak, tuple(active), moving
 
 
@@ -146,7 +147,9 @@ def linearize(fun, *primals, has_aux=False):
     """
     title = title_of("linearize", fun)
     chosen = Selected.whole(primals)
-    pairs = [operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)]
+    pairs = [
+        operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)
+    ]
     operands = [promoted_int(x, is_weak) for x, is_weak in pairs]
     recorded = Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
     active = recorded.active(len(operands))
@@ -207,7 +210,9 @@ def vjp(fun, *primals, has_aux=False):
     """
     title = title_of("vjp", fun)
     chosen = Selected.whole(primals)
-    pairs = [operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)]
+    pairs = [
+        operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)
+    ]
     operands = [promoted_int(x, is_weak) for x, is_weak in pairs]
     recorded = Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
     count = len(recorded.leaves)
@@ -253,7 +258,9 @@ def linear_transpose(fun, *primals):
     """
     title = title_of("linear_transpose", fun)
     chosen = Selected.whole(primals)
-    types = [ArrayType(x.shape, x.dtype) if hasattr(x, "shape") else type_of(x) for x in chosen.leaves]
+    types = [
+        ArrayType(x.shape, x.dtype) if hasattr(x, "shape") else type_of(x) for x in chosen.leaves
+    ]
     seen = {}
 
     def flat(*tracers):

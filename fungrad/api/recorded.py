@@ -67,8 +67,9 @@ def promoted_int(x, is_weak):
 
 
 def owned(values, inputs=()):
-    """Results as the user gets them: scalars, or writeable arrays that share no memory, neither with
-    each other nor with the inputs.
+    """Results as the user gets them: scalars, or writeable arrays of their own.
+
+    They share no memory with each other nor with the inputs.
     """
     result, taken = [], None
     for x in values:
@@ -178,9 +179,7 @@ class Recorded:
     def active(self, count):
         """Marks for the program's inputs: the first `count` are differentiated."""
         inputs = self.program.inputs
-        return tuple(
-            [i < count and v.type.is_differentiable for i, v in enumerate(inputs)]
-        )
+        return tuple([i < count and v.type.is_differentiable for i, v in enumerate(inputs)])
 
     # ---- derivatives
 
@@ -286,7 +285,9 @@ class Gradient:
         where = slots(program)
         self.outputs = [where.get(v) for v in program.outputs]
         has_literal = None in self.outputs
-        self.is_direct = self.halves.slots is not None and not has_literal and any(self.halves.given)
+        self.is_direct = (
+            self.halves.slots is not None and not has_literal and any(self.halves.given)
+        )
 
     def complete(self, pulled):
         """The cotangents of all traced leaves, zeros among them."""

@@ -8,7 +8,7 @@ import numpy as np
 from fungrad.api.closing import leaf_paths, type_of_operand
 from fungrad.api.recorded import is_numeric, operand_of, owned, title_of
 from fungrad.core.errors import AxesError
-from fungrad.core.tracing import Recording, Tracer, run, state
+from fungrad.core.tracing import Recording, Tracer, run
 from fungrad.core.tree import broadcast_prefix, flatten, flatten_with_path, keystr
 from fungrad.core.types import ArrayType
 from fungrad.primitives.movement import Transpose, front
@@ -45,9 +45,7 @@ def vmap(fun, in_axes=0, out_axes=0, axis_name=None, axis_size=None):
         leaves, tree = flatten((args, kwargs))
         axes = _flat_axes(in_axes, args, kwargs, title)
         operands = [
-            leaf
-            if a is None
-            else operand_of(leaf, title, lambda i=i: _label((args, kwargs), i))[0]
+            leaf if a is None else operand_of(leaf, title, lambda i=i: _label((args, kwargs), i))[0]
             for i, (leaf, a) in enumerate(zip(leaves, axes, strict=True))
         ]
         size = _size(operands, axes, axis_size, (args, kwargs), title)
@@ -66,9 +64,7 @@ def _run(fun, tree, leaves, axes, rows, axis, out_axes, title):
     recording.axis = axis
     with recording:
         types = [type_of_operand(x) for x in rows]
-        elements = iter(
-            [recording.add_input(ArrayType(t.shape[1:], t.dtype)) for t in types]
-        )
+        elements = iter([recording.add_input(ArrayType(t.shape[1:], t.dtype)) for t in types])
         values = [
             leaf if a is None else next(elements) for leaf, a in zip(leaves, axes, strict=True)
         ]
@@ -177,17 +173,6 @@ def _label(arguments, number):
     if path[0].idx == 0:
         return f"argument {keystr(path[1:2]).strip('[]')}{keystr(path[2:])}"
     return f"argument {keystr(path[1:2])}{keystr(path[2:])}"
-
-
-def enclosing_axis_size(name):
-    """The size of the batch axis of that name in an enclosing vmap, or None."""
-    recording = state.recording
-    while recording is not None:
-        axis = getattr(recording, "axis", None)
-        if axis is not None and axis.name == name:
-            return axis.size
-        recording = recording.parent
-    return None
 
 
 __all__ = ["vmap"]

@@ -67,5 +67,3 @@ class Call(Routine):
 
     def emit(self, build, inputs, outputs):
         build.call(self, inputs, outputs)
-
-

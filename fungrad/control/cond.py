@@ -67,10 +67,7 @@ class Cond(Routine):
         made = [first.output_types[kept:] for first, _, _, _ in halves]
         slots = _shared_slots(made)
         firsts = tuple(
-            [
-                _filling(first, kept, slots, k)
-                for k, (first, _, _, _) in enumerate(halves)
-            ]
+            [_filling(first, kept, slots, k) for k, (first, _, _, _) in enumerate(halves)]
         )
         inputs = sorted({i for *_, sources in halves for kind, i in sources if kind == "input"})
         residuals = [("input", 0), *(("input", 1 + i) for i in inputs)]
@@ -164,9 +161,7 @@ def _filling(first, kept, slots, k):
 
     def padded(*v):
         results = run(first, list(v))
-        made = [
-            results[kept + users[k]] if k in users else zeros(t) for t, users in slots
-        ]
+        made = [results[kept + users[k]] if k in users else zeros(t) for t, users in slots]
         return [*results[:kept], *made]
 
     return recorded(padded, list(first.input_types), first.name)

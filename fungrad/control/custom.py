@@ -171,9 +171,7 @@ def summed_where_shared(program, batched):
 
     def shared(*v):
         results = run(program, list(v))
-        return [
-            x if b else Sum((0,))(x) for x, b in zip(results, batched, strict=True)
-        ]
+        return [x if b else Sum((0,))(x) for x, b in zip(results, batched, strict=True)]
 
     return recorded(shared, list(program.input_types), program.name)
 

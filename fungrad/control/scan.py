@@ -204,9 +204,7 @@ class Scan(Routine):
         xs = [place[i] for i in unknown if i >= a + n]
         order = (*fixed, *constants, *carry, *moving, *xs)
         body = rearranged(second, order)
-        loop = Scan(
-            body, len(fixed) + len(constants), len(carry), self.length, self.reverse
-        )
+        loop = Scan(body, len(fixed) + len(constants), len(carry), self.length, self.reverse)
         if has_count:
             residuals = [("input", 0), *residuals]
             order, known = (0, *(1 + j for j in order)), (True, *known)
@@ -227,7 +225,9 @@ class Scan(Routine):
         # what is not linear was split off.
         inner = (*linear_constants, *((True,) * n), *linear_xs)
         program, _ = transpose(self.body, inner, given, True)
-        fixed = [c for c, is_linear in zip(constants, linear_constants, strict=True) if not is_linear]
+        fixed = [
+            c for c, is_linear in zip(constants, linear_constants, strict=True) if not is_linear
+        ]
         known_xs = [x for x, is_linear in zip(xs, linear_xs, strict=True) if not is_linear]
         sums = chosen(self.body.input_types[: self.constant_count], linear_constants)
         f, s, x = len(fixed), len(sums), len(known_xs)
@@ -298,9 +298,7 @@ class Scan(Routine):
     @property
     def begins_with(self):
         """Which output begins as which operand, so that it may take over its memory."""
-        return {
-            i: (self.length is None) + self.constant_count + i for i in range(self.carry_count)
-        }
+        return {i: (self.length is None) + self.constant_count + i for i in range(self.carry_count)}
 
     def emit(self, build, inputs, outputs):
         build.scan(self, inputs, outputs)

@@ -251,7 +251,12 @@ class While(Routine):
             one = select(is_active, np.int64(1), np.int64(0))
             return [*kept, add(counts, one), *result[n:]]
 
-        types = [*map(type_of_value, first), *map(type_of_value, second), *map(type_of_value, carry), type_of_value(rows)]
+        types = [
+            *map(type_of_value, first),
+            *map(type_of_value, second),
+            *map(type_of_value, carry),
+            type_of_value(rows),
+        ]
         program = recorded(goes_on, types, "condition")
         stepped = recorded(step, types, self.body.name)
         loop = While(program, stepped, c + s, c + s, self.records)
@@ -265,8 +270,7 @@ class While(Routine):
     def begins_with(self):
         """Which output begins as which operand, so that it may take over its memory."""
         return {
-            i: self.condition_constants + self.body_constants + i
-            for i in range(self.carry_count)
+            i: self.condition_constants + self.body_constants + i for i in range(self.carry_count)
         }
 
     def emit(self, build, inputs, outputs):
@@ -323,9 +327,7 @@ def masked_scan(scan, inputs, batched, axis):
         return [number + (-1 if scan.reverse else 1), *kept, *made]
 
     types = [v.type for v in body.inputs]
-    program = recorded(
-        step, [type_of_value(counts), *types[:s], COUNT, *types[s:]], scan.body.name
-    )
+    program = recorded(step, [type_of_value(counts), *types[:s], COUNT, *types[s:]], scan.body.name)
     loop = Scan(program, s + 1, n + 1, None, scan.reverse)
     results = loop(total, counts, *constants, start, *carry, *xs)
     return results[1:], (True,) * (n + len(ys))

@@ -53,16 +53,12 @@ def linearize(program, active):
     count = len(program.inputs)
     order = [v for v, _ in sorted(slots(whole).items(), key=lambda item: item[1])]
     images = {order[i] for i in where.values() if type(i) is not Literal}
-    known, unknown, replaced, is_split = partition(
-        whole.equations, set(whole.inputs[count:])
-    )
+    known, unknown, replaced, is_split = partition(whole.equations, set(whole.inputs[count:]))
     y = [replaced.get(v, v) for v in whole.outputs[: len(program.outputs)]]
     dy = whole.outputs[len(program.outputs) :]
     saved = images | set(replaced.values()) | {v for e in known if e.residual for v in e.outputs}
     residuals, linear_equations = recompute(known, unknown, saved, dy, set(whole.inputs[count:]))
-    linear = Program(
-        (*residuals, *whole.inputs[count:]), tuple(linear_equations), dy, program.name
-    )
+    linear = Program((*residuals, *whole.inputs[count:]), tuple(linear_equations), dy, program.name)
     if is_split:
         equations = tuple([e.equation for e in known])
         forward = Program(whole.inputs[:count], equations, (*y, *residuals), program.name)
@@ -71,9 +67,7 @@ def linearize(program, active):
     own = [back[v] for v in residuals]
     forward = program.replace(outputs=(*program.outputs, *own))
     numbers = slots(program)
-    return Linearized(
-        forward, linear, tuple([numbers[v] for v in own]), len(residuals), out_active
-    )
+    return Linearized(forward, linear, tuple([numbers[v] for v in own]), len(residuals), out_active)
 
 
 @derived

@@ -89,7 +89,9 @@ def test_inside_loops_branches_and_checkpoints(run):
     branch = lambda x: lax.cond(x > 0, tripled, lambda y: y, x)
     np.testing.assert_allclose(run(grad(branch))(0.5), once(0.5))
     np.testing.assert_allclose(run(vmap(grad(branch)))(np.array([0.5, -0.5])), [once(0.5), 1.0])
-    until = lambda x: lax.while_loop(lambda c: c[0] < 2, lambda c: (c[0] + 1, tripled(c[1])), (0, x))[1]
+    until = lambda x: lax.while_loop(
+        lambda c: c[0] < 2, lambda c: (c[0] + 1, tripled(c[1])), (0, x)
+    )[1]
     np.testing.assert_allclose(run(grad(until))(0.5), expected(0.5))
 
 

@@ -65,9 +65,7 @@ def test_a_linear_rule_serves_forward_mode_too(run):
     assert run(lambda x: jvp(tripled, (x,), (2.0,))[1])(0.5) == 2 * once(0.5)
     assert run(lambda x: linearize(tripled, x)[1](2.0))(0.5) == 2 * once(0.5)
     np.testing.assert_allclose(run(jacfwd(tripled))(V), np.diag(once(V)))
-    np.testing.assert_allclose(
-        run(vmap(lambda x: jvp(tripled, (x,), (1.0,))[1]))(V), once(V)
-    )
+    np.testing.assert_allclose(run(vmap(lambda x: jvp(tripled, (x,), (1.0,))[1]))(V), once(V))
 
 
 @RUN
@@ -97,7 +95,9 @@ def test_inside_loops_and_branches(run):
     np.testing.assert_allclose(run(grad(grad(scan)))(0.5), second)
     branch = lambda x: lax.cond(x > 0, tripled, lambda y: y, x)
     np.testing.assert_allclose(run(vmap(grad(branch)))(np.array([0.5, -0.5])), [once(0.5), 1.0])
-    until = lambda x: lax.while_loop(lambda c: c[0] < 2, lambda c: (c[0] + 1, tripled(c[1])), (0, x))[1]
+    until = lambda x: lax.while_loop(
+        lambda c: c[0] < 2, lambda c: (c[0] + 1, tripled(c[1])), (0, x)
+    )[1]
     np.testing.assert_allclose(run(grad(until))(0.5), expected(0.5))
 
 
@@ -168,7 +168,12 @@ def test_no_cotangent_for_an_argument_or_a_leaf(run):
     f.defvjp(lambda *args: (f(*args), args), lambda kept, g: ({"a": 5 * g, "b": None}, None, None))
     gp, gy = run(grad(f, (0, 1)))({"a": 1.0, "b": 2.0}, 3.0, np.int64(2))
     assert gp == {"a": 5.0, "b": 0.0} and gy == 0.0
-    assert run(lambda y: jvp(f, ({"a": 1.0, "b": 2.0}, y, 2), ({"a": 1.0, "b": 1.0}, 1.0, None))[1])(3.0) == 5.0
+    assert (
+        run(lambda y: jvp(f, ({"a": 1.0, "b": 2.0}, y, 2), ({"a": 1.0, "b": 1.0}, 1.0, None))[1])(
+            3.0
+        )
+        == 5.0
+    )
 
 
 @RUN

@@ -1,6 +1,5 @@
 """grad and value_and_grad: which arguments, what comes back, and what bad input gets."""
 
-import functools
 from collections import OrderedDict, namedtuple
 from dataclasses import dataclass
 
@@ -20,183 +19,8 @@ from fungrad.errors import (
 RUN = pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
 
 
-def scaled(x, y, z=2.0):
-    """Its gradients are y * z, x * z and x * y."""
-    return x * y * z
-
-
-# ---- which arguments
-
-
-@RUN
-@pytest.mark.parametrize(
-    "argnums, expected",
-    [
-        (0, 10.0),
-        (1, 6.0),
-        (-1, 15.0),
-        (-3, 10.0),
-        ((0,), (10.0,)),
-        ((0, 2), (10.0, 15.0)),
-        ((2, 0), (15.0, 10.0)),
-        ([0, 1], (10.0, 6.0)),
-        ((0, -1), (10.0, 15.0)),
-        (np.int64(1), 6.0),
-        ((np.int32(0), np.int64(1)), (10.0, 6.0)),
-        ((), ()),
-    ],
-)
-def test_arguments_by_position(run, argnums, expected):
-    assert run(grad(scaled, argnums))(3.0, 5.0, 2.0) == expected
-
-
-@RUN
-@pytest.mark.parametrize(
-    "argnames, expected",
-    [
-        ("x", 10.0),
-        ("z", 15.0),
-        (("x", "z"), {"x": 10.0, "z": 15.0}),
-        (["y"], {"y": 6.0}),
-    ],
-)
-def test_arguments_by_name_in_either_spelling_of_the_call(run, argnames, expected):
-    derivative = run(grad(scaled, argnames=argnames))
-    assert derivative(3.0, 5.0, 2.0) == expected
-    assert derivative(3.0, 5.0, z=2.0) == expected
-    assert derivative(x=3.0, z=2.0, y=5.0) == expected
-
-
-def test_names_may_stand_in_argnums():
-    assert grad(scaled, "y")(3.0, 5.0) == 6.0
-    assert grad(scaled, ("x", "y"))(3.0, 5.0) == {"x": 10.0, "y": 6.0}
-
-
-@RUN
-def test_keyword_arguments_pass_through(run):
-    def f(x, *, power, offset=0.0):
-        return x**power + offset
-
-    assert run(grad(f))(3.0, power=2.0) == 6.0
-    assert run(grad(f, argnames="offset"))(3.0, power=2.0, offset=1.0) == 1.0
-    assert run(grad(lambda x, **rest: x * rest["a"], argnames="a"))(3.0, a=2.0) == 3.0
-
-
-def test_variable_arguments():
-    assert grad(lambda *xs: xs[0] * xs[1] * xs[2], (0, 2))(2.0, 3.0, 5.0) == (15.0, 6.0)
-    assert grad(lambda *xs: xs[0] * xs[1], -1)(2.0, 3.0) == 2.0
-
-
-@pytest.mark.parametrize("argnums", [1, -2, (0, 1), 5])
-def test_a_position_that_does_not_exist(argnums):
-    with pytest.raises(TypeError, match=r"grad of square: argnums=.*1 positional argument") as e:
-        grad(square, argnums)(1.0)
-    assert "keywords" not in str(e.value)
-    with pytest.raises(TypeError, match="keywords b; use argnames"):
-        grad(lambda a, b: a * b, 1)(1.0, b=2.0)
-
-
-def test_arguments_that_are_named_wrongly_or_twice():
-    with pytest.raises(TypeError, match="grad of scaled: the call has no argument named 'w'"):
-        grad(scaled, argnames="w")(1.0, 2.0)
-    with pytest.raises(TypeError, match="named 'z'"):
-        grad(scaled, argnames="z")(1.0, 2.0)
-    with pytest.raises(TypeError, match="grad of scaled: argnums=.*twice"):
-        grad(scaled, (0, -3))(1.0, 2.0, 3.0)
-    with pytest.raises(TypeError, match="grad of scaled: argnums=1.5"):
-        grad(scaled, 1.5)(1.0, 2.0, 3.0)
-    with pytest.raises(TypeError, match="grad: expected a function, got 3"):
-        grad(3)
-
-
-# ---- what kinds of functions
-
-
 def square(x):
     return x * x
-
-
-class Model:
-    def __init__(self, weight):
-        self.weight = weight
-
-    def __call__(self, x):
-        return self.weight * x
-
-    def loss(self, x):
-        return (self(x) - 1.0) ** 2
-
-    @staticmethod
-    def static(x):
-        return x**3
-
-    @classmethod
-    def of_class(cls, x):
-        return 2 * x
-
-
-@RUN
-def test_methods_callable_objects_and_partial_functions(run):
-    model = Model(3.0)
-    assert run(grad(model))(2.0) == 3.0
-    assert run(grad(model.loss))(2.0) == 30.0
-    assert run(grad(Model.static))(2.0) == 12.0
-    assert run(grad(Model.of_class))(2.0) == 2.0
-    assert run(grad(functools.partial(scaled, 3.0)))(5.0) == 6.0
-    assert run(grad(functools.partial(scaled, z=4.0), 1))(3.0, 5.0) == 12.0
-    assert run(grad(np.tanh))(0.0) == 1.0
-    assert run(grad(functools.partial(np.multiply, 3.0)))(5.0) == 3.0
-
-
-def test_grad_as_a_decorator_keeps_the_name():
-    @grad
-    def cube(x):
-        """x**3"""
-        return x**3
-
-    assert cube(2.0) == 12.0
-    assert cube.__name__ == "cube" and cube.__doc__ == "x**3"
-    assert grad(grad(cube))(2.0) == 6.0
-
-
-def test_grad_of_a_jitted_method_and_of_a_decorated_method():
-    class Line:
-        slope = 4.0
-
-        @functools.partial(jit, static_argnums=0)
-        def compiled(self, x):
-            return self.slope * x
-
-        def gradient(self, x):
-            return grad(self.compiled)(x)
-
-    assert Line().gradient(1.0) == 4.0
-
-
-@RUN
-def test_closures_over_arrays_and_outer_tracers(run):
-    weights = np.array([1.0, 2.0, 3.0])
-    assert run(grad(lambda x: (weights * x).sum()))(2.0) == 6.0
-
-    def outer(a):
-        inner = grad(lambda x: x * x * a + a * a)(a)  # 2 a**2
-        return inner * a
-
-    assert run(grad(outer))(2.0) == 24.0
-    assert run(grad(grad(outer)))(2.0) == 24.0
-
-
-def test_a_closed_over_array_may_change_between_calls():
-    weights = np.array([1.0, 2.0])
-    derivative = grad(lambda x: (weights * x).sum())
-    assert derivative(1.0) == 3.0
-    weights[:] = 5.0
-    assert derivative(1.0) == 10.0
-
-
-def test_perturbations_are_not_confused():
-    assert grad(lambda x: x * grad(lambda y: x + y)(1.0))(5.0) == 1.0
-    assert grad(lambda x: x * grad(lambda y: x * y)(1.0))(5.0) == 10.0
 
 
 # ---- values of every type
@@ -246,7 +70,7 @@ def test_pytrees_keep_their_structure(run):
 @RUN
 def test_python_numbers_promote(run):
     assert run(grad(square))(3) == 6.0
-    assert run(grad(scaled, (0, 1)))(3, 5) == (10.0, 6.0)
+    assert run(grad(lambda x, y: 2 * x * y, (0, 1)))(3, 5) == (10.0, 6.0)
     assert run(grad(lambda t: t[0] ** t[1]))((2, 3))[0] == 12.0
     value, derivative = run(value_and_grad(square))(3)
     assert value == 9.0 and derivative == 6.0
@@ -310,7 +134,7 @@ def test_the_argument_itself_as_output(run):
         lambda x: x.sum(),
         lambda x: x.T.sum(),
         lambda x: (x * x).sum() / 2,
-        lambda x: (x.reshape(-1) @ x.reshape(-1)),
+        lambda x: x.reshape(-1) @ x.reshape(-1),
         lambda x: fnp.broadcast_to(x, (4, *x.shape)).sum(),
         lambda x: 0.0,
     ],
@@ -396,7 +220,9 @@ def test_aux_through_jit_may_be_no_number():
 
 @pytest.mark.parametrize("f", [lambda x: x, lambda x: (x,), lambda x: (x, x, x), lambda x: [x, x]])
 def test_aux_needs_a_pair(f):
-    with pytest.raises(TreeMismatchError, match="has_aux=True needs a function that returns a pair"):
+    with pytest.raises(
+        TreeMismatchError, match="has_aux=True needs a function that returns a pair"
+    ):
         grad(f, has_aux=True)(1.0)
 
 

@@ -48,7 +48,9 @@ def differences(f, x, step=1e-6):
         dx = np.zeros_like(x)
         dx[i] = step
         columns.append((f(x + dx) - f(x - dx)) / (2 * step))
-    return np.moveaxis(np.reshape(columns, (*x.shape, *np.shape(f(x)))), range(x.ndim), range(-x.ndim, 0))
+    return np.moveaxis(
+        np.reshape(columns, (*x.shape, *np.shape(f(x)))), range(x.ndim), range(-x.ndim, 0)
+    )
 
 
 # ---- shapes and structures
@@ -123,7 +125,9 @@ def test_aux(run, jac):
     if run is not jit:
         assert not np.shares_memory(aux["copy"][0], X)
     assert jac(lambda x: (x, "text"), has_aux=True)(2.0) == (1.0, "text")
-    with pytest.raises(TreeMismatchError, match="has_aux=True needs a function that returns a pair"):
+    with pytest.raises(
+        TreeMismatchError, match="has_aux=True needs a function that returns a pair"
+    ):
         jac(lambda x: x, has_aux=True)(X)
 
 

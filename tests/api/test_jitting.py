@@ -153,7 +153,9 @@ def test_static_values_of_every_kind():
 
 
 def test_static_defaults_and_several_static_arguments():
-    f = jit(lambda x, n=2, *, mode="a": power(x, n) if mode == "a" else x, static_argnames=("n", "mode"))
+    f = jit(
+        lambda x, n=2, *, mode="a": power(x, n) if mode == "a" else x, static_argnames=("n", "mode")
+    )
     assert f(3.0) == 9.0 and f(3.0, 3) == 81.0 and f(3.0, mode="b") == 3.0
     g = jit(lambda a, b, c, d: (a, b * d, c), static_argnums=(0, 2))
     assert g("a", 2.0, "c", 3.0) == ("a", 6.0, "c")
@@ -204,7 +206,18 @@ def test_donated_arguments_may_be_overwritten(options):
 def test_types_are_traced_once():
     f, calls = counted(lambda x: x * 2)
     f = jit(f)
-    for x in (1.0, 2.0, np.float64(3.0), np.float64(1.0), V, V + 1, V.astype(np.float32), V[:2], 1, 2):
+    for x in (
+        1.0,
+        2.0,
+        np.float64(3.0),
+        np.float64(1.0),
+        V,
+        V + 1,
+        V.astype(np.float32),
+        V[:2],
+        1,
+        2,
+    ):
         f(x)
     kinds = [(np.asarray(c[0].dtype), c[0].shape) for c in calls]
     assert len(calls) == 6, kinds
@@ -457,7 +470,9 @@ def test_disable_jit_runs_loops_and_branches_in_python():
         # A batched condition has no value, so that the loop is recorded.
         step = lambda x: lax.while_loop(lambda c: c < 10.0, lambda c: c * 2, x)
         np.testing.assert_array_equal(vmap(step)(V), [16.0, 16.0, 12.0])
-        np.testing.assert_array_equal(vmap(lambda x: lax.cond(x > 1, np.negative, np.abs, x))(V), [1, -2, -3])
+        np.testing.assert_array_equal(
+            vmap(lambda x: lax.cond(x > 1, np.negative, np.abs, x))(V), [1, -2, -3]
+        )
         assert lax.scan(lambda c, x: (c, x), 0.0, np.zeros((0, 2)))[1].shape == (0, 2)
 
 
@@ -488,7 +503,9 @@ def test_leaked_tracers():
 
 
 def test_arguments_that_are_no_arrays():
-    with pytest.raises(TypeError, match=r"jit of <lambda>.*\[0\]\['a'\] is 'text' of type str.*static"):
+    with pytest.raises(
+        TypeError, match=r"jit of <lambda>.*\[0\]\['a'\] is 'text' of type str.*static"
+    ):
         jit(lambda p: 1.0)({"a": "text"})
     with pytest.raises(TypeError, match="ufunc.*static"):
         jit(lambda f, x: f(x))(np.sin, 1.0)

@@ -50,7 +50,9 @@ def test_jvp_of_pytrees(run):
 def test_primals_and_tangents_are_tuples_or_lists():
     assert jvp(lambda x: x * x, [3.0], [1.0]) == (9.0, 6.0)
     assert jvp(lambda x: x * x, (3.0,), [1.0]) == (9.0, 6.0)
-    with pytest.raises(TypeError, match=r"jvp of sin: primals and tangents must be tuples or lists"):
+    with pytest.raises(
+        TypeError, match=r"jvp of sin: primals and tangents must be tuples or lists"
+    ):
         jvp(np.sin, 3.0, 1.0)
     with pytest.raises(TypeError, match="jvp: expected a function"):
         jvp(3.0, (3.0,), (1.0,))
@@ -352,7 +354,9 @@ def test_functions_that_are_not_linear(f):
 
 def test_structures_that_do_not_match():
     f = lambda p: p["a"] * 2
-    with pytest.raises(TreeMismatchError, match=r"jvp of <lambda>: the primals have.*'a'.*tangents"):
+    with pytest.raises(
+        TreeMismatchError, match=r"jvp of <lambda>: the primals have.*'a'.*tangents"
+    ):
         jvp(f, ({"a": 1.0},), ({"b": 1.0},))
     with pytest.raises(TreeMismatchError, match="jvp of sin"):
         jvp(np.sin, (1.0,), (1.0, 2.0))

@@ -145,7 +145,9 @@ def test_python_branches_on_values_that_all_elements_share():
         return y if flag else -y
 
     np.testing.assert_array_equal(vmap(f, (0, None, None))(V, 2, True), V**3)
-    np.testing.assert_array_equal(vmap(f, (0, None, None))(V, np.int64(1), np.bool_(False)), -(V**2))
+    np.testing.assert_array_equal(
+        vmap(f, (0, None, None))(V, np.int64(1), np.bool_(False)), -(V**2)
+    )
 
 
 def test_python_branches_on_captured_outer_tracers():
