@@ -125,7 +125,7 @@ def checkpoint(fun=None, *, prevent_cse=True, policy=None, static_argnums=(), st
         closed = close(call, types, weak, title, known)
         primitive = Checkpoint(closed.program, policy)
         results = record_closed(primitive, [*closed.captures, *operands], closed)
-        return closed.tree.unflatten(finished(results))
+        return closed.tree.unflatten(finished(results, operands))
 
     return checkpointed
 

@@ -38,9 +38,14 @@ def type_of_operand(x):
     return x.type if type(x) is Tracer else type_of(x)
 
 
-def operands_of(leaves):
-    """Leaves as operands, their types, and which are weak."""
-    pairs = [operand_of(leaf) for leaf in leaves]
+def operands_of(leaves, what="", tree=None):
+    """Leaves as operands, their types, and which are weak.
+
+    `what` names the arguments in the error for what is no number: "scan of f: xs", and `tree` is
+    their structure.
+    """
+    label = lambda i: f"{what or 'an argument'}{leaf_paths(tree)[i] if tree else ''}"
+    pairs = [operand_of(leaf, label=lambda i=i: label(i)) for i, leaf in enumerate(leaves)]
     operands = [x for x, _ in pairs]
     return operands, [type_of_operand(x) for x in operands], [w for _, w in pairs]
 
@@ -164,10 +169,10 @@ def promoted(type, weak, other, other_weak):
 _RANK = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 
 
-def finished(results):
-    """Results for the user: arrays of their own outside a trace."""
+def finished(results, given):
+    """Results for the user: arrays of their own outside a trace, none of those that were given."""
     results = list(results)
-    return results if any(type(r) is Tracer for r in results) else owned(results)
+    return results if any(type(r) is Tracer for r in results) else owned(results, given)
 
 
 def closure_convert(fun, *example_args):
@@ -189,6 +194,7 @@ def closure_convert(fun, *example_args):
         values = iter(args_and_values[len(example_args) :])
         captures = [next(values) if i in traced else c for i, c in enumerate(closed.captures)]
         operands, _, _ = operands_of(flatten(args)[0])
-        return closed.tree.unflatten(finished(run(closed.program, [*captures, *operands])))
+        inputs = [*captures, *operands]
+        return closed.tree.unflatten(finished(run(closed.program, inputs), inputs))
 
     return converted, hoisted

@@ -15,7 +15,7 @@ from fungrad.api.closing import (
     type_of_operand,
     with_captures_of,
 )
-from fungrad.api.recorded import function_name, operand_of, title_of
+from fungrad.api.recorded import operand_of, title_of
 from fungrad.api.uncompiled import fori_in_python, is_known, scan_in_python, while_in_python
 from fungrad.control.call import settings
 from fungrad.control.cond import Cond
@@ -33,13 +33,16 @@ INT64 = np.dtype(np.int64)
 # ---- cond
 
 
-def cond(pred, true_fun, false_fun, *operands, operand=None):
+_NO_OPERAND = object()
+
+
+def cond(pred, true_fun, false_fun, *operands, operand=_NO_OPERAND):
     """`true_fun(*operands)` where `pred` is true, else `false_fun(*operands)`.
 
     Args:
         pred: a boolean scalar (a number counts as true unless it is 0).
         true_fun, false_fun: functions that return the same pytree of the same types.
-        operands: pytrees of arrays.
+        operands: pytrees of arrays; `operand` is another spelling for one.
 
     Only the chosen branch is computed, also under `vmap` with one predicate per row.
 
@@ -49,8 +52,8 @@ def cond(pred, true_fun, false_fun, *operands, operand=None):
     >>> cond(True, lambda x: x + 1, lambda x: x - 1, 3.0)
     np.float64(4.0)
     """
-    if operand is not None:
-        operands = (operand,)
+    if operand is not _NO_OPERAND:
+        operands = (*operands, operand)
     p, _ = operand_of(pred)
     if np.shape(p):
         raise TypeError(f"cond: pred must be a scalar, it has shape {np.shape(p)}; use where")
@@ -61,7 +64,7 @@ def cond(pred, true_fun, false_fun, *operands, operand=None):
     return _choose(Convert(INT64)(p), (false_fun, true_fun), operands, "cond")
 
 
-def switch(index, branches, *operands):
+def switch(index, branches, *operands, operand=_NO_OPERAND):
     """`branches[index](*operands)`; an index outside is moved to the nearest branch.
 
     >>> switch(1, [lambda x: x, lambda x: x * x], 3.0)
@@ -70,6 +73,8 @@ def switch(index, branches, *operands):
     branches = tuple(branches)
     if not branches:
         raise ValueError("switch: there are no branches")
+    if operand is not _NO_OPERAND:
+        operands = (*operands, operand)
     i, _ = operand_of(index)
     if np.shape(i) or i.dtype.kind not in "iu":
         raise TypeError(f"switch: index must be an integer scalar, it is {type_of_operand(i)}")
@@ -79,15 +84,14 @@ def switch(index, branches, *operands):
 
 
 def _choose(index, branches, operands, name):
+    titles = [f"a branch of {title_of(name, b)}" for b in branches]
     leaves, tree = flatten(operands)
-    values, types, weak = operands_of(leaves)
+    values, types, weak = operands_of(leaves, f"{name}: the operand", tree)
 
     def body(branch):
         return lambda *v: branch(*tree.unflatten(v))
 
-    closed = [
-        close(body(b), types, weak, f"a branch of {name}, {function_name(b)}") for b in branches
-    ]
+    closed = [close(body(b), types, weak, title) for b, title in zip(branches, titles, strict=True)]
     first = closed[0]
     dtypes = [t.dtype for t in first.types]
     loose = list(first.weak)
@@ -109,7 +113,8 @@ def _choose(index, branches, operands, name):
             dtypes[i] = common.dtype
     programs, captures = with_captures_of(first, closed[1:])
     programs = tuple([converting(p, dtypes) for p in programs])
-    return first.tree.unflatten(finished(Cond(programs)(index, *captures, *values)))
+    inputs = [*captures, *values]
+    return first.tree.unflatten(finished(Cond(programs)(index, *inputs), inputs))
 
 
 # ---- loops with a carry
@@ -124,7 +129,7 @@ def _closed_body(call, init, extra, title, paths=None):
     a Python number takes the dtype that the body gives it.
     """
     leaves, tree = flatten(init)
-    values, types, weak = operands_of(leaves)
+    values, types, weak = operands_of(leaves, f"{title}: the carry", tree)
     extra_types, extra_weak = extra
     for _ in range(len(types) + 2):
         closed = close(call, [*types, *extra_types], [*weak, *extra_weak], title)
@@ -183,17 +188,8 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     """
     title = title_of("scan", f)
     x_leaves, x_tree = flatten(xs)
-    rows, row_types, row_weak = operands_of(x_leaves)
-    sizes = {t.shape[:1] for t in row_types}
-    if () in sizes:
-        raise TypeError(f"{title}: every array in xs needs a leading axis, one is a scalar")
-    if len(sizes) > 1:
-        raise ValueError(f"{title}: the leading axes of xs have sizes {sorted(sizes)}")
-    if length is None and not sizes:
-        raise TypeError(f"{title}: without xs, length is needed")
-    n = operator.index(length) if length is not None else sizes.copy().pop()[0]
-    if sizes and sizes != {(n,)}:
-        raise ValueError(f"{title}: length is {n}, the leading axis of xs is {sizes.pop()[0]}")
+    rows, row_types, row_weak = operands_of(x_leaves, f"{title}: xs", x_tree)
+    n = _length(row_types, x_tree, length, title)
     if unroll is not True and operator.index(unroll) < 0:
         raise ValueError(f"{title}: unroll must not be negative, it is {unroll}")
     if not settings.is_compiled and n:
@@ -210,9 +206,32 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     elements = [ArrayType(t.shape[1:], t.dtype) for t in row_types]
     program, closed, carry, _, tree = _closed_body(call, init, (elements, row_weak), title)
     loop = Scan(program, len(closed.captures), k, n, bool(reverse))
-    results = finished(loop(*closed.captures, *carry, *rows))
+    inputs = [*closed.captures, *carry, *rows]
+    results = finished(loop(*inputs), inputs)
     y_tree = closed.tree.children()[1]
     return tree.unflatten(results[:k]), y_tree.unflatten(results[k:])
+
+
+def _length(types, tree, length, title):
+    """The number of iterations of a scan over values of the given types."""
+    sizes = {}
+    for t, path in zip(types, leaf_paths(tree), strict=True):
+        if not t.shape:
+            raise TypeError(f"{title}: xs{path} is a scalar; arrays in xs need a leading axis")
+        sizes.setdefault(t.shape[0], path)
+    if len(sizes) > 1:
+        listed = ", ".join([f"xs{path} has {n}" for n, path in sizes.items()])
+        raise ValueError(f"{title}: the sizes of the leading axes differ: {listed}")
+    if length is None and not sizes:
+        raise TypeError(f"{title}: without xs, length is needed")
+    if length is None:
+        return next(iter(sizes))
+    n = operator.index(length)
+    if n < 0:
+        raise ValueError(f"{title}: length must not be negative, it is {n}")
+    if sizes and n not in sizes:
+        raise ValueError(f"{title}: length is {n}, the leading axis of xs is {next(iter(sizes))}")
+    return n
 
 
 def while_loop(cond_fun, body_fun, init_val):
@@ -233,20 +252,21 @@ def while_loop(cond_fun, body_fun, init_val):
     program, closed, carry, types, _ = _closed_body(
         lambda *v: (body_fun(tree.unflatten(v)), None), init_val, ([], []), title
     )
-    label = f"the condition of while_loop, {function_name(cond_fun)}"
+    label = f"the condition of {title_of('while_loop', cond_fun)}"
     goes_on = close(lambda *v: cond_fun(tree.unflatten(v)), types, [False] * len(types), label)
     if len(goes_on.types) != 1 or goes_on.types[0].shape:
-        raise TypeError(f"{label}, must return a boolean scalar, it returned {goes_on.types}")
+        raise TypeError(f"{label} must return a boolean scalar, it returned {goes_on.types}")
     condition = converting(goes_on.program, [np.dtype(bool)])
     loop = While(condition, program, len(goes_on.captures), len(closed.captures))
-    results = loop(*goes_on.captures, *closed.captures, *carry)
-    return tree.unflatten(finished(results))
+    inputs = [*goes_on.captures, *closed.captures, *carry]
+    return tree.unflatten(finished(loop(*inputs), inputs))
 
 
-def fori_loop(lower, upper, body_fun, init_val):
+def fori_loop(lower, upper, body_fun, init_val, *, unroll=None):
     """`for i in range(lower, upper): val = body_fun(i, val)`, from `init_val`.
 
-    The bounds are integers, known or traced; reverse mode works with both.
+    The bounds are integers, known or traced; reverse mode works with both. `unroll` is accepted
+    as in JAX; the compiler decides how far to unroll.
 
     >>> fori_loop(0, 5, lambda i, total: total + i, 0)
     np.int64(10)
@@ -270,7 +290,7 @@ def fori_loop(lower, upper, body_fun, init_val):
     if type(first) is not Tracer and type(last) is not Tracer:
         length = max(int(last) - int(first), 0)
         loop = Scan(program, len(closed.captures), len(carry), length, False)
-        results = loop(*closed.captures, *carry)
+        inputs = [*closed.captures, *carry]
     else:
         test = close(
             lambda end, i, *v: less(i, end),
@@ -279,8 +299,8 @@ def fori_loop(lower, upper, body_fun, init_val):
             "the condition of fori_loop",
         )
         loop = While(test.program, program, 1, len(closed.captures))
-        results = loop(last, *closed.captures, *carry)
-    return tree.unflatten(finished(results)[1:])
+        inputs = [last, *closed.captures, *carry]
+    return tree.unflatten(finished(loop(*inputs), inputs)[1:])
 
 
 def map(f, xs, *, batch_size=None):

@@ -111,7 +111,7 @@ class custom_jvp:
             rule = late_rule(self, call, captures, record)
         primitive = CustomJvp(program, rule, n, name)
         results = record_closed(primitive, [*call.operands, *captures], main)
-        return main.tree.unflatten(finished(results))
+        return main.tree.unflatten(finished(results, call.operands))
 
     def _rule(self, call, main, title):
         n = len(call.types)

@@ -119,7 +119,7 @@ def _with_backward(function, call, main, forward):
         rule = late_rule(function, call, captures, record)
     primitive = CustomVjp(program, rule, n, name)
     results = record_closed(primitive, [*call.operands, *captures], main)
-    return main.tree.unflatten(finished(results))
+    return main.tree.unflatten(finished(results, call.operands))
 
 
 def _halves(name, call, main, forward):
