@@ -5,7 +5,7 @@ if it dies in the step that makes the output and that step reads it element by e
 with it (a scatter begins with its operand). So a chain of updates works in one piece of memory.
 """
 
-from fungrad.compiler.fuse import Group
+from fungrad.compiler.groups import Group
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Variable
 
@@ -69,7 +69,9 @@ class Homes:
         step = self.schedule.steps[number]
         if isinstance(step, Group):
             maker = self.schedule.maker[new]
-            return old not in step.elsewhere and not isinstance(maker.primitive, Reduction)
+            is_last = step.phases[maker] == step.last_phase and maker not in step.over_rows
+            is_map = not isinstance(maker.primitive, Reduction)
+            return is_map and is_last and old not in step.elsewhere and old not in step.outputs
         equation = step.equation
         begins = getattr(equation.primitive, "begins_with", {})
         number = begins.get(equation.outputs.index(new))

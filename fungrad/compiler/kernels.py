@@ -1,272 +1,30 @@
-"""From a group of equations to a kernel: a loop nest with hoisted scalars, loads and stores.
+"""From a group of equations to kernels: loops with hoisted scalars, loads, stores, accumulators.
 
-The text of a kernel holds no size above `index.LITERAL`: extents and strides are parameters, and
-adjacent axes that every access walks through without a gap are one loop. Equal structure gives
-equal text, and equal text is compiled once.
+Every value stands as far out as it can. A reduction along the innermost loops accumulates in a
+local variable, along outer ones in the memory of its result. Where a later phase reads reductions,
+the loops over the rows hold one nest of inner loops per phase.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
-from fungrad.compiler.index import LITERAL, Affine, IndexBuilder
-from fungrad.compiler.kernel_writer import KernelWriter
-from fungrad.compiler.scalar import INDEX, Builder, Scalar, call, constant, topological_order
+from fungrad.compiler.nest import LoopNest
+from fungrad.compiler.scalar import INDEX, Builder, call, constant, topological_order
 from fungrad.compiler.statements import Let, Loop, Return, Store, load
-from fungrad.core.primitive import Reduction
-from fungrad.core.program import Literal
 
 _build = Builder()
-
-
-@dataclass
-class _Axis:
-    """A loop: the axes of the domain that it walks through, and its extent."""
-
-    members: tuple
-    value: int
-    symbol: Scalar = None
-    extent: Scalar = None
-
-
-@dataclass
-class _Root:
-    """What a kernel computes: a value to store, or to combine along axes."""
-
-    equation: object
-    value: Scalar
-    view: object
-    form: Affine = None  # where it is stored
-
-    @property
-    def reduction(self):
-        primitive = self.equation.primitive
-        return primitive if isinstance(primitive, Reduction) else None
-
-    def reduces(self, axis):
-        """Whether an axis of the domain is combined."""
-        return self.reduction is not None and axis in self.reduction.axes
-
-
-class LoopNest:
-    """The kernel of a group over a part of its domain: `write()` returns its `KernelWriter`.
-
-    `part` is a (start, stop) pair per axis.
-    """
-
-    def __init__(self, group, lowering, part):
-        self.group = group
-        self.lowering = lowering
-        self.part = part
-        self.shape = tuple([stop - start for start, stop in part])
-        self.writer = KernelWriter(_hint(group))
-        self.build = IndexBuilder()
-        self.symbols = [self.build.index(f"axis{k}", n) for k, n in enumerate(self.shape)]
-        self.index = tuple(
-            [
-                symbol + self.build.constant(start, INDEX)
-                for symbol, (start, _) in zip(self.symbols, part, strict=True)
-            ]
-        )
-        self.made = {
-            e.outputs[0] for e in group.equations if not isinstance(e.primitive, Reduction)
-        }
-        self.elements = {}
-        self.loads = {}  # (buffer, form) -> symbol
-        self.sources = {}  # symbol -> (buffer, form, dtype)
-
-        self.roots = self._roots()
-
-    def halves(self):
-        """Two parts in which a comparison of an index has one result each, or None.
-
-        So padding and concatenation become loops without a choice in them.
-        """
-        if any(r.reduction is not None for r in self.roots):
-            return None
-        for a, symbol in enumerate(self.symbols):
-            breaks = self.build.breaks.get(symbol)
-            if breaks and self.shape[a] > LITERAL:
-                start, stop = self.part[a]
-                middle = start + min(breaks)
-                before, after = self.part[:a], self.part[a + 1 :]
-                return [
-                    (*before, (start, middle), *after),
-                    (*before, (middle, stop), *after),
-                ]
-        return None
-
-    def write(self):
-        """Build the whole kernel."""
-        roots = self.roots
-        self._place_axes(roots)
-        values = [self._final(r.value) for r in roots]
-        checks = [(self._final(c), p) for c, p in self.build.checks.items()]
-        _Nest(self, roots, values, checks).write()
-        return self.writer
-
-    # ---- elements
-
-    def _roots(self):
-        position = self.lowering.schedule.position
-        maker = self.lowering.schedule.maker
-        at_index = [v for v in self.group.inlined & self.group.at_index]
-        for v in sorted(at_index, key=lambda v: position[maker[v]]):
-            if v.type.shape == self.group.domain:
-                self.element(v, self.index)
-        roots = []
-        for equation in self.group.equations:
-            v = equation.outputs[0]
-            view = self.lowering.output_view(v)
-            if isinstance(equation.primitive, Reduction):
-                value = self.element(equation.inputs[0], self.index)
-                kept = [i for a, i in enumerate(self.index) if a not in equation.primitive.axes]
-                root = _Root(equation, value, view)
-            else:
-                kept = self.index
-                root = _Root(equation, self.element(v, self.index), view)
-            root.form = self.build.position(kept, view.strides)
-            roots.append(root)
-        return roots
-
-    def element(self, v, index):
-        """The scalar expression of one element of a variable."""
-        if type(v) is Literal:
-            return self.writer.scalar(self.lowering.literal(v))
-        key = v, index
-        if key not in self.elements:
-            self.elements[key] = self._element(v, index)
-        return self.elements[key]
-
-    def _element(self, v, index):
-        is_own = v in self.made and index == self.index
-        if v in self.lowering.schedule.stored and not is_own:
-            scalar = self.lowering.local_scalar(v, index)
-            if scalar is not None:
-                return self.writer.scalar(scalar)
-            view = self.lowering.view(v)
-            form = self.build.position(index, view.strides)
-            return self._load(view.buffer, form + Affine(view.offset, ()), v.type.dtype)
-        equation = self.lowering.schedule.maker[v]
-        return self.build.element(
-            equation, index, lambda i, at: self.element(equation.inputs[i], tuple(at))
-        )
-
-    def _load(self, buffer, form, dtype):
-        key = buffer, form
-        if key not in self.loads:
-            symbol = self.build.symbol(f"load{len(self.loads)}", dtype)
-            self.loads[key] = symbol
-            self.sources[symbol] = (buffer, form, dtype)
-        return self.loads[key]
-
-    # ---- axes
-
-    def _place_axes(self, roots):
-        """Choose the loops: axes of extent 1 vanish, gapless neighbours become one."""
-        forms = [form for _, form, _ in self.sources.values()] + [r.form for r in roots]
-        pinned = self._pinned(roots)
-        axes = []
-        for a, n in enumerate(self.shape):
-            if n == 1:
-                continue
-            if axes and self._joins(axes[-1], a, n, forms, pinned, roots):
-                axes[-1] = _Axis((*axes[-1].members, a), axes[-1].value * n)
-            else:
-                axes.append(_Axis((a,), n))
-        for number, axis in enumerate(axes):
-            axis.extent = self.writer.integer(axis.value)
-            axis.symbol = self.build.symbol(f"i{number}", INDEX)
-        self.axes = axes
-        self.final = {}
-        for axis in axes:
-            if len(axis.members) == 1:
-                self.final[self.symbols[axis.members[0]]] = axis.symbol
-        self.strides = self._domain_strides()
-
-    def _pinned(self, roots):
-        """Loop indices that stand in values or in places that are not linear."""
-        atoms = [a for _, f, _ in self.sources.values() for a, _ in f.terms if a.operands]
-        atoms += [r.value for r in roots] + list(self.build.checks)
-        return {x for x in topological_order(atoms) if x in self.build.extents}
-
-    def _joins(self, axis, a, n, forms, pinned, roots):
-        last, here = self.symbols[axis.members[-1]], self.symbols[a]
-        if last in pinned or here in pinned:
-            return False
-        if any(r.reduces(axis.members[-1]) != r.reduces(a) for r in roots):
-            return False
-        return all(f.coefficients.get(last, 0) == f.coefficients.get(here, 0) * n for f in forms)
-
-    def _domain_strides(self):
-        """The product of the extents inside each loop, as (value, expression)."""
-        strides, value, expression = {}, 1, constant(1, INDEX)
-        for axis in reversed(self.axes):
-            strides[axis.symbol] = value, expression
-            value, expression = value * axis.value, axis.extent * expression
-        return strides
-
-    # ---- expressions with loads and parameters in place
-
-    def _final(self, root):
-        """The expression with loads in place of their symbols, sizes in place of theirs."""
-        stack = [root]
-        while stack:
-            node = stack[-1]
-            if node in self.final:
-                stack.pop()
-                continue
-            missing = [x for x in self._operands(node) if x not in self.final]
-            if missing:
-                stack.extend(missing)
-                continue
-            stack.pop()
-            self.final[node] = self._finished(node)
-        return self.final[root]
-
-    def _operands(self, node):
-        if node in self.sources:
-            return [a for a, _ in self.sources[node][1].terms if self._is_atom(a)]
-        return node.operands
-
-    def _is_atom(self, a):
-        return a not in self.build.extents
-
-    def _finished(self, node):
-        if node in self.sources:
-            buffer, form, dtype = self.sources[node]
-            pointer = self.writer.pointer(buffer, form.offset)
-            return load(pointer, self.place(form), dtype)
-        if node in self.build.sizes:
-            return self.writer.integer(self.build.sizes[node])
-        if not node.operands:
-            return node
-        operands = tuple([self.final[x] for x in node.operands])
-        return call(node.op, node.dtype, *operands, attribute=node.attribute)
-
-    def place(self, form):
-        """The index, without its offset, of a linear form over the domain."""
-        coefficients = form.coefficients
-        total = constant(0, INDEX)
-        for axis in self.axes:
-            c = coefficients.pop(self.symbols[axis.members[-1]], 0)
-            if c:
-                total = total + axis.symbol * self._stride(axis, c)
-        for atom, c in coefficients.items():
-            if self._is_atom(atom):
-                total = total + self.final[atom] * self.writer.integer(c)
-        return total
-
-    def _stride(self, axis, value):
-        known, expression = self.strides[axis.symbol]
-        return expression if value == known else self.writer.integer(value)
-
 
 _MOST_PARTS = 12
 
 
-def nests(group, lowering):
-    """The loop nests that make up the kernel calls of a group: one, or one per part."""
+def kernels_of(group, lowering):
+    """The writers of the kernels of a group: one, or one per part of its domain."""
+    for nest in _parts(group, lowering):
+        nest.finish()
+        _NestWriter(nest).write()
+        yield nest.writer
+
+
+def _parts(group, lowering):
     waiting = [tuple([(0, n) for n in group.domain])]
     done = []
     while waiting:
@@ -279,86 +37,155 @@ def nests(group, lowering):
     return done
 
 
-class _Nest:
-    """Writes the loops around final expressions, each as far out as it can stand."""
+class _NestWriter:
+    """Writes the statements of one loop nest."""
 
-    def __init__(self, nest, roots, values, checks):
-        self.nest, self.writer, self.axes = nest, nest.writer, nest.axes
-        self.roots, self.values, self.checks = roots, values, checks
-        self.places = [nest.place(r.form) for r in roots]
-        self.pointers = [
-            self.writer.pointer(r.view.buffer, r.view.offset + r.form.offset, is_written=True)
-            for r in roots
-        ]
-        self.depth = {}
-        order = topological_order([*values, *self.places, *[c for c, _ in checks]])
-        level = {axis.symbol: number + 1 for number, axis in enumerate(self.axes)}
-        for node in order:
-            inner = [self.depth[x] for x in node.operands]
-            self.depth[node] = level.get(node, max(inner, default=0))
-        self.order = order
-        self.named = self._named_nodes()
+    def __init__(self, nest):
+        self.nest, self.writer, self.axes, self.roots = nest, nest.writer, nest.axes, nest.roots
+        self.places, self.pointers = {}, {}
+        for number, root in enumerate(self.roots):
+            if root.view is not None:
+                place = root.view.offset + root.form.offset
+                pointer = self.writer.pointer(root.view.buffer, place, is_written=True)
+                self.places[number], self.pointers[number] = nest.place(root.form), pointer
+        self.phases = range(max(r.phase for r in self.roots) + 1)
+        self.border = self._row_depth()
         self.accumulators = {}
+        self._order_nodes()
+
+    def _row_depth(self):
+        """How many loops go over the rows; 0 where there is one phase."""
+        if len(self.phases) == 1:
+            return 0
+        row = self.nest.group.row
+        return sum(axis.members[0] in row for axis in self.axes)
+
+    # ---- where expressions stand
+
+    def _order_nodes(self):
+        """Find, for every expression, the number of loops around it and its first phase."""
+        level = {axis.symbol: number + 1 for number, axis in enumerate(self.axes)}
+        rows = self.nest.row_phases
+        self.depth, self.since = {}, {}
+        self.order = topological_order(self._expressions(range(len(self.roots))))
+        for node in self.order:
+            inner = [self.depth[x] for x in node.operands]
+            own = self.border if node in rows else level.get(node, 0)
+            self.depth[node] = max([own, *inner])
+            since = [self.since[x] for x in node.operands]
+            self.since[node] = max([rows.get(node, 0), *since])
+        self.named = self._named_nodes()
+        self.orders = {}
+        for phase in self.phases:
+            own = [n for n, r in enumerate(self.roots) if r.phase == phase and not r.is_over_rows]
+            self.orders[phase] = topological_order(self._expressions(own))
+
+    def _expressions(self, numbers):
+        found = [self.roots[n].value for n in numbers]
+        found += [self.places[n] for n in numbers if n in self.places]
+        return found + [c for c, _ in self.nest.checks]
 
     def _named_nodes(self):
         """What gets a name: what an inner loop reads, the values of equations, and what is read
         through a pointer that is also written, before that happens."""
-        named = {}
+        named, written = {}, set(self.pointers.values())
         for node in self.order:
-            if node.op == "load" and node.attribute in self.pointers:
+            if node.op == "load" and node.attribute in written:
                 named[node] = ""
             for x in node.operands:
                 if self.depth[x] < self.depth[node] and x.operands:
                     named.setdefault(x, "")
-        for (v, index), element in self.nest.elements.items():
-            final = self.nest.final.get(element)
-            if index == self.nest.index and final is not None and final.operands:
-                if v in self.nest.lowering.schedule.maker and final.op != "load":
-                    named[final] = named.get(final) or self.nest.lowering.remark(v)
+        nest = self.nest
+        for (_, v, index), element in nest.elements.items():
+            final = nest.final.get(element)
+            if index == nest.index and final is not None and final.operands:
+                if v in nest.lowering.schedule.maker and final.op != "load":
+                    named[final] = named.get(final) or nest.lowering.remark(v)
         return named
 
+    def _name(self, nodes, depth, since=None):
+        """Write names for the expressions that stand at a depth."""
+        for node in nodes:
+            if node in self.named and self.depth[node] == depth:
+                if since is None or self.since[node] == since:
+                    name = self.writer.fresh("t")
+                    self.writer.write(Let(name, node, self.named[node]))
+
+    # ---- loops
+
     def write(self):
+        """Write all statements of the kernel."""
         for number, root in enumerate(self.roots):
             if self._suffix(root) is not None and self._outer_reduced(root):
                 self._write_identity(number, root)
-        if self.checks:
+        if self.nest.checks:
             self.failed = self.writer.variable(constant(0, INDEX), "failed")
-        self._level(0)
-        if self.checks:
+        self._rows(0)
+        if self.nest.checks:
             self.writer.write(Return(self.failed.symbol))
 
-    def _level(self, depth):
-        for node in self.order:
-            if self.depth[node] == depth and node in self.named:
-                self.writer.write(Let(self.writer.fresh("t"), node, self.named[node]))
-        if depth == len(self.axes):
-            self._innermost()
+    def _rows(self, depth):
+        """The loops over the rows; inside, one phase after another."""
+        if depth < self.border:
+            self._name(self.order, depth)
+            self._around(depth, list(self.accumulated(depth)), lambda: self._rows(depth + 1))
             return
-        starting = [n for n, r in enumerate(self.roots) if self._suffix(r) == depth]
-        for n in starting:
+        for phase in self.phases:
+            self._name(self.order, depth, since=phase)
+            for n, root in enumerate(self.roots):
+                if root.phase == phase and root.is_over_rows and root.view is not None:
+                    self._store(n, root.value)
+            if any(r.phase == phase and not r.is_over_rows for r in self.roots):
+                self._columns(phase, depth)
+
+    def _columns(self, phase, depth):
+        """The inner loops of one phase."""
+        if depth > self.border:
+            self._name(self.orders[phase], depth)
+        if depth == len(self.axes):
+            self._innermost(phase)
+            return
+        starting = [n for n in self.accumulated(depth) if self.roots[n].phase == phase]
+        self._around(depth, starting, lambda: self._columns(phase, depth + 1))
+
+    def accumulated(self, depth):
+        """The reductions along all loops from a depth on."""
+        return [n for n, r in enumerate(self.roots) if self._suffix(r) == depth]
+
+    def _around(self, depth, accumulated, write_body):
+        """A loop, with accumulators around it."""
+        for n in accumulated:
             self._start(n)
         axis = self.axes[depth]
         loop = Loop(axis.symbol.attribute, axis.extent)
         self.writer.write(loop)
         with self.writer.block(loop.body):
-            self._level(depth + 1)
-        for n in starting:
+            write_body()
+        for n in accumulated:
             self._finish(n)
 
-    def _innermost(self):
-        for condition, primitive in self.checks:
+    def _innermost(self, phase):
+        if phase == 0:
+            self._check()
+        for n, root in enumerate(self.roots):
+            if root.phase != phase or root.is_over_rows:
+                continue
+            if n in self.accumulators:
+                variable = self.accumulators[n]
+                value = _build.cast(root.value, variable.dtype)
+                variable.set(combined(root.reduction, variable.symbol, value))
+            elif root.reduction is None:
+                self._store(n, root.value)
+            elif self._suffix(root) is not None:
+                self._combine_stored(n, root.value)
+            else:
+                self._deliver(n, root.value)
+
+    def _check(self):
+        for condition, primitive in self.nest.checks:
             self.writer.errors.append(primitive)
             code = constant(len(self.writer.errors), INDEX)
             self.failed.set(_build.select(condition, self.failed.symbol, code))
-        for n, root in enumerate(self.roots):
-            if n in self.accumulators:
-                variable = self.accumulators[n]
-                value = _build.cast(self.values[n], variable.dtype)
-                variable.set(combined(root.reduction, variable.symbol, value))
-            elif root.reduction is not None and self._suffix(root) is not None:
-                self._combine_stored(n, self.values[n])
-            else:
-                self._store(n, self.values[n])
 
     # ---- reductions
 
@@ -386,11 +213,21 @@ class _Nest:
         self.accumulators[n] = self.writer.variable(identity, "total")
 
     def _finish(self, n):
-        root, variable = self.roots[n], self.accumulators[n]
+        root, variable = self.roots[n], self.accumulators.pop(n)
         value = _build.cast(variable.symbol, root.value.dtype)
         if self._outer_reduced(root):
             self._combine_stored(n, value)
         else:
+            self._deliver(n, value)
+
+    def _deliver(self, n, value):
+        """Give the result of a reduction to later phases and to memory."""
+        root = self.roots[n]
+        if root.symbol in self.depth:
+            remark = self.nest.lowering.remark(root.equation.outputs[0])
+            self.writer.write(Let(root.symbol.attribute, value, remark))
+            value = root.symbol
+        if root.view is not None:
             self._store(n, value)
 
     def _combine_stored(self, n, value):
@@ -404,11 +241,11 @@ class _Nest:
 
     def _write_identity(self, n, root):
         """Fill what a reduction accumulates into, before the loops."""
-        loops = [axis for axis in self.axes if not root.reduces(axis.members[0])]
         body = self.writer.body
-        for axis in loops:
-            body.append(Loop(axis.symbol.attribute, axis.extent))
-            body = body[-1].body
+        for axis in self.axes:
+            if not root.reduces(axis.members[0]):
+                body.append(Loop(axis.symbol.attribute, axis.extent))
+                body = body[-1].body
         identity = constant(root.reduction.identity(root.value.dtype), root.value.dtype)
         body.append(Store(self.pointers[n], self.places[n], identity))
 
@@ -424,13 +261,3 @@ def accumulator_dtype(reduction, dtype):
     if reduction.combine == "add" and dtype == np.float32:
         return np.dtype(np.float64)
     return dtype
-
-
-def _hint(group):
-    """A short name that says what the kernel computes last."""
-    words = []
-    for equation in group.equations:
-        word = equation.primitive.name
-        if word not in words:
-            words.append(word)
-    return "_".join(words[:3]) + "_kernel"

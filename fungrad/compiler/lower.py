@@ -7,10 +7,11 @@ arrays inside loops, one variable per element), or not at all: then it is comput
 import numpy as np
 
 from fungrad.compiler.copy import contiguous, copy
-from fungrad.compiler.fuse import Group, fuse
+from fungrad.compiler.fuse import fuse
+from fungrad.compiler.groups import Group
 from fungrad.compiler.homes import Homes
 from fungrad.compiler.index import IndexBuilder
-from fungrad.compiler.kernels import combined, nests
+from fungrad.compiler.kernels import combined, kernels_of
 from fungrad.compiler.stacks import is_stack
 from fungrad.compiler.routines import RoutineBuilder
 from fungrad.compiler.scalar import INDEX, Builder, constant
@@ -106,6 +107,10 @@ class Lowering:
         """The scalar of a literal."""
         return self.entry.constant(v.value)
 
+    def is_read_later(self, v):
+        """Whether a step after the one that makes the value reads it, or the program returns it."""
+        return self.homes.last_use.get(v, -1) > self.homes.made_in[v]
+
     def remark(self, v):
         """The equation that makes a variable, as the program prints it."""
         equation = self.schedule.maker[v]
@@ -165,11 +170,10 @@ class Lowering:
     # ---- steps
 
     def _group(self, group):
-        for nest in nests(group, self):
-            self.entry.call(nest.write(), source=group.equations[0].source)
-        for equation in group.equations:
-            v = equation.outputs[0]
-            if not v.type.shape:
+        for writer in kernels_of(group, self):
+            self.entry.call(writer, source=group.equations[0].source)
+        for v in group.outputs:
+            if v in self.views and not v.type.shape:
                 self._let(v, self.elements(self.views[v], ()))
 
     def _locals(self, equation):

@@ -84,11 +84,12 @@ class Read:
     """One read of an input for one output element, at an index over the output's axes."""
 
     input: int
+    axes: tuple | None  # the output's axis along each axis (None: size 1), if it is so simple
     is_identity: bool  # at the output's own index, in the output's own shape
     is_affine: bool  # at a linear function of the output's index, perhaps within bounds
     is_guarded: bool  # within bounds that the output's index may exceed
     is_dynamic: bool  # at a place that depends on data
-    repeats: bool  # several output elements read one input element
+    repeats: bool  # outer loops read an input element again (inner ones keep it)
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,29 @@ def _read(build, number, at, index, source, output):
     used = inner & loops
     return Read(
         number,
+        _chosen_axes(at, index, source),
         source.shape == output.shape and at == index,
         not any(x.op in _DIVISIONS for x in inner_words),
         not is_dynamic and any(x.op in ("minimum", "maximum") for x in inner_words),
         is_dynamic,
-        source.size < output.size if is_dynamic else used < loops,
+        source.size < output.size if is_dynamic else _is_repeated(index, used),
     )
+
+
+def _chosen_axes(at, index, source):
+    """The output's axis along each axis of the input, or None where it is not one of them."""
+    axes = []
+    for i, n in zip(at, source.shape, strict=True):
+        if n != 1 and i not in index:
+            return None
+        axes.append(index.index(i) if n != 1 else None)
+    return tuple(axes)
+
+
+def _is_repeated(index, used):
+    """Whether a loop that the place does not depend on stands outside one that it depends on."""
+    loops = [i in used for i in index if not i.is_constant]
+    return any(not a and any(loops[k + 1 :]) for k, a in enumerate(loops))
 
 
 def cost_of(roots):
