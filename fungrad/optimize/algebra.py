@@ -22,16 +22,25 @@ def simplify(program):
     result = Rebuilding(program)
     for equation in program.equations:
         inputs = result.values(equation.inputs)
-        value = None
-        for rule in RULES.get(rule_key(equation.primitive), ()):
-            value = rule(equation, inputs, result)
-            if value is not None and value.type is equation.outputs[0].type:
-                result.replace(equation.outputs[0], value)
-                break
-            value = None
+        value = _simplified(equation, inputs, result)
         if value is None:
             result.append(replace(equation, inputs=inputs))
+        else:
+            result.replace(equation.outputs[0], value)
     return result.finish()
+
+
+def _simplified(equation, inputs, result):
+    """What stands for the output of an equation after the rules that apply, or None."""
+    for rule in RULES.get(rule_key(equation.primitive), ()):
+        value = rule(equation, inputs, result)
+        if value is not None and value.type is equation.outputs[0].type:
+            made = result.made_by.get(value)
+            if made is None or made is not result.equations[-1]:
+                return value
+            again = _simplified(made, made.inputs, result)
+            return value if again is None else again
+    return None
 
 
 def rule_key(primitive):
