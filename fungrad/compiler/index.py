@@ -20,7 +20,7 @@ class Affine:
     """`offset + sum(coefficient * atom)`: the atoms are loop indices and what is not linear."""
 
     offset: int
-    terms: tuple  # of (atom, coefficient), in the order of first appearance
+    terms: tuple  # of (atom, coefficient)
 
     @property
     def coefficients(self):
@@ -39,7 +39,8 @@ class Affine:
 
 
 def _without_zeros(terms):
-    return tuple([(a, c) for a, c in terms.items() if c])
+    """The terms in an order that does not depend on how they came about."""
+    return tuple(sorted([(a, c) for a, c in terms.items() if c], key=lambda term: repr(term[0])))
 
 
 class IndexBuilder(Builder):
@@ -148,8 +149,8 @@ class IndexBuilder(Builder):
         for atom, c in form.terms:
             (rest if c % divisor else whole)[atom] = c
         offset, small = divmod(form.offset, divisor)
-        quotient = Affine(offset, tuple([(a, c // divisor) for a, c in whole.items()]))
-        return quotient, Affine(small, tuple(rest.items()))
+        quotient = Affine(offset, _without_zeros({a: c // divisor for a, c in whole.items()}))
+        return quotient, Affine(small, _without_zeros(rest))
 
     def _quotient(self, x, y):
         divisor = self._divisor(x, y)
