@@ -11,8 +11,9 @@ from fungrad.control.programs import (
     returning_inputs,
     spread,
     used_inputs,
+    without_invariants,
 )
-from fungrad.control.scan import Scan, type_of_value, widened
+from fungrad.control.scan import COUNT, Scan, type_of_value, widened
 from fungrad.control.stack import Stack, StackType
 from fungrad.core.errors import ShapeError
 from fungrad.core.primitive import Routine
@@ -27,8 +28,6 @@ from fungrad.transforms.batch import batch
 from fungrad.transforms.interpret import zeros
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import Split, split
-
-COUNT = ArrayType((), np.int64)
 
 
 class While(Routine):
@@ -164,23 +163,19 @@ class While(Routine):
         numbers = [i for i, k in enumerate(known) if k]
         carried = [i for kind, i in sources if kind == "input" and i >= a]
         body = returning_inputs(body, tuple([numbers.index(i) for i in carried]))
-        kept = [i for i, k in enumerate((*first, *carry)) if k]
-        condition = rearranged(self.condition, tuple(kept))
-        loop = While(condition, body, sum(first), sum(second), True)
-        count_place = sum(carry)
-        saved_known = sum(known_outputs[n:])
-        new = count_place + 1 + saved_known
+        loop, places = self._known_half(body, first, second, carry, sum(known_outputs))
         made = sum(kind == "output" for kind, _ in sources)
-        residuals, is_constant = [("output", count_place)], []
-        fresh = iter(range(made))
+        residuals, is_constant = [("output", sum(carry))], []
         for kind, i in sources:
             if kind == "output":
-                residuals.append(("output", new + next(fresh)))
+                residuals.append(("output", places[i][0]))
+                is_constant.append(places[i][1])
             elif i >= a:
-                residuals.append(("output", new + made + carried.index(i)))
+                residuals.append(("output", places[sum(known_outputs) + made + carried.index(i)][0]))
+                is_constant.append(False)
             else:
                 residuals.append(("input", self.condition_constants + i))
-            is_constant.append(kind == "input" and i < a)
+                is_constant.append(True)
         r = len(is_constant)
         lost = [i for i, k in enumerate(first) if not k]
         places = {i: r + j for j, i in enumerate([i for i, k in enumerate(known) if not k])}
@@ -199,6 +194,33 @@ class While(Routine):
             outputs = (*outputs, True, *known_outputs[n:])
         inputs = (*first, *second, *carry)
         return Split(loop, replay, outputs, tuple(residuals), operands, inputs)
+
+    def _known_half(self, body, first, second, carry, start):
+        """The first loop, and for each output of its body where it is and whether it is constant.
+
+        What is the same in every iteration is computed once, before the loop.
+        """
+        kept = [i for i, k in enumerate((*first, *carry)) if k]
+        condition = rearranged(self.condition, tuple(kept))
+        a, b, n = sum(first), sum(second), sum(carry)
+        outer, inner, moved = without_invariants(body, b, start)
+        loop = While(condition, inner, a, b + len(outer.outputs), True)
+        places, place = {}, 0
+        for i in range(len(body.outputs)):
+            if i in moved:
+                places[i] = (len(inner.outputs) + 1 + moved[i], True)
+            else:
+                places[i] = (place + (i >= n), False)  # the count stands after the carry
+                place += 1
+        if not moved:
+            return loop, places
+
+        def both(*v):
+            values = run(outer, list(v[a : a + b]))
+            return [*loop(*v[: a + b], *values, *v[a + b :]), *values]
+
+        types = [*condition.input_types[:a], *body.input_types]
+        return recorded(both, types, self.body.name), places
 
     def transpose(self, cotangents, inputs, linear):
         raise AssertionError("a while loop is split before it is transposed")
@@ -294,6 +316,8 @@ def borrowed(values, batched, is_active, axis):
 
     Stacks stay as they are: inactive rows of theirs were computed on borrowed values already.
     """
+    if not axis.size:
+        return values
     donor = ArgExtremum(0, True)(is_active)
     result = []
     for x, is_batched in zip(values, batched, strict=True):
@@ -314,7 +338,7 @@ def masked_scan(scan, inputs, batched, axis):
     carry = widened(carry, b_carry, wide, axis)
     ys = (True,) * (len(scan.body.outputs) - n)
     body, _ = batch(scan.body, (*b_constants, *wide, *b_xs), axis, (*wide, *ys))
-    total = Max((0,))(counts)
+    total = Max((0,))(counts) if axis.size else np.int64(0)
     start = total - 1 if scan.reverse else np.int64(0)
 
     def step(*v):
