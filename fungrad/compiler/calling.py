@@ -42,7 +42,10 @@ def plain(x, type, is_written=False):
     if is_stack(type):
         return x
     x = np.asarray(x)
-    return np.require(x, np.dtype(x.dtype.type), ["C", "A", *("W" if is_written else "")]) if type.shape else x[()]
+    if not type.shape:
+        return x[()]
+    wanted = ["C", "A", "W"] if is_written else ["C", "A"]
+    return np.require(x, np.dtype(x.dtype.type), wanted)
 
 
 def caller(assembly, entry):

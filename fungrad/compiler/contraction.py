@@ -5,6 +5,7 @@ other in memory they count as one axis, and the operands are matrices; else an o
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from fungrad.compiler.copy import contiguous, copy
 from fungrad.compiler.scalar import INDEX, constant
@@ -102,7 +103,7 @@ class _Contraction:
     def _stride(self, labels, strides):
         """The stride of a group of axes as one axis, or None if they cannot be joined."""
         wide = [i for i in labels if self.sizes[i] != 1]
-        for i, j in zip(wide, wide[1:], strict=False):
+        for i, j in pairwise(wide):
             if strides[i] != strides[j] * self.sizes[j]:
                 return None
         return strides[wide[-1]] if wide else 1

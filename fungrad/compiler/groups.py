@@ -92,9 +92,7 @@ class Uses:
     @property
     def elsewhere(self):
         """The stored variables that are read at another index than the loop's own."""
-        return {
-            v for v, found in self.stored.items() if any(not self._is_own(v, a) for a in found)
-        }
+        return {v for v, found in self.stored.items() if any(not self._is_own(v, a) for a in found)}
 
     def _is_own(self, v, axes):
         return v.type.shape == self.domain and axes == self.own
@@ -158,9 +156,10 @@ class Placing:
         """Put the equation into a group."""
         uses = uses_of(equation, self.maker, self.stored)
         for group in reversed(self.graph.groups):
-            if self._may_join(group, uses):
-                if self._join(equation, uses, group) or self._join_rows(equation, uses, group):
-                    return
+            if not self._may_join(group, uses):
+                continue
+            if self._join(equation, uses, group) or self._join_rows(equation, uses, group):
+                return
         group = Group(uses.domain)
         self.graph.add(group, (), ())
         self._add(equation, uses, group, 0)

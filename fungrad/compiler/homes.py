@@ -58,10 +58,9 @@ class Homes:
 
     def _dying_operand(self, number, output):
         for v in self.schedule.steps[number].reads:
-            is_fit = v.type is output.type and v in self.schedule.stored
-            if is_fit and self.last_use[v] == number and v not in self.outputs:
-                if (v in self.made_in or v in self.inputs) and self._is_in_place(number, v, output):
-                    return v
+            is_dying = self.last_use[v] == number and v not in self.outputs
+            if is_dying and v.type is output.type and self._is_in_place(number, v, output):
+                return v
         return None
 
     def _is_in_place(self, number, old, new):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fungrad.compiler.scalar import INDEX, Builder, Scalar, call, constant
+from fungrad.compiler.scalar import INDEX, Builder, call, constant
 
 #: The largest size that is a literal in generated source.
 LITERAL = 16

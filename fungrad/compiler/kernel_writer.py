@@ -45,7 +45,6 @@ class KernelWriter(Writer):
         self.integers.append((name, value))
         return _build.symbol(name, INDEX)
 
-
     def parameter(self, value):
         """The symbol of an integer that is a parameter however small it is."""
         name = self.fresh("n")

@@ -98,18 +98,17 @@ class _NestWriter:
         nest = self.nest
         for (_, v, index), element in nest.elements.items():
             final = nest.final.get(element)
-            if index == nest.index and final is not None and final.operands:
-                if v in nest.lowering.schedule.maker and final.op != "load":
-                    named[final] = named.get(final) or nest.lowering.remark(v)
+            is_made = index == nest.index and v in nest.lowering.schedule.maker
+            if is_made and final is not None and final.operands and final.op != "load":
+                named[final] = named.get(final) or nest.lowering.remark(v)
         return named
 
     def _name(self, nodes, depth, since=None):
         """Write names for the expressions that stand at a depth."""
         for node in nodes:
-            if node in self.named and self.depth[node] == depth:
-                if since is None or self.since[node] == since:
-                    name = self.writer.fresh("t")
-                    self.writer.write(Let(name, node, self.named[node]))
+            is_here = self.depth[node] == depth and since in (None, self.since[node])
+            if is_here and node in self.named:
+                self.writer.write(Let(self.writer.fresh("t"), node, self.named[node]))
 
     # ---- loops
 

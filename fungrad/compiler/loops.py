@@ -141,9 +141,7 @@ class _Loop:
         """Give every carried value its place; it starts as the operand."""
         self.carries, self.outputs = [], outputs
         results = self.body.outputs[: len(variables)]
-        for operand, v, result, output in zip(
-            operands, variables, results, outputs, strict=True
-        ):
+        for operand, v, result, output in zip(operands, variables, results, outputs, strict=True):
             self.carries.append(self._carry(operand, v, result, output))
 
     def _carry(self, operand, v, result, output):
@@ -160,9 +158,8 @@ class _Loop:
         for carry in self.carries:
             carry.settle(body)
         for kept in saved:
-            if not is_stack(kept.variable.type) and self._is_array(kept.variable):
-                if kept.variable not in body.destinations:
-                    body.settle(kept.variable, kept.row(self.entry, k))
+            if self._is_array(kept.variable) and kept.variable not in body.destinations:
+                body.settle(kept.variable, kept.row(self.entry, k))
         given = body.run()
         n = len(self.carries)
         for kept, value in zip(saved, given[n:], strict=True):
@@ -173,7 +170,8 @@ class _Loop:
             carry.update()
 
     def _is_array(self, v):
-        return v in self.homes.made_in and v.type.shape and v.type.size > self.most_locals
+        is_made = v in self.homes.made_in and not is_stack(v.type)
+        return is_made and v.type.shape and v.type.size > self.most_locals
 
     def _save(self, body, kept, value, k):
         if is_stack(kept.variable.type):

@@ -12,12 +12,12 @@ from fungrad.compiler.groups import Group
 from fungrad.compiler.homes import Homes
 from fungrad.compiler.index import IndexBuilder
 from fungrad.compiler.kernels import combined, kernels_of
-from fungrad.compiler.stacks import is_stack
 from fungrad.compiler.routines import RoutineBuilder
 from fungrad.compiler.scalar import INDEX, Builder, constant
+from fungrad.compiler.stacks import is_stack
 from fungrad.compiler.statements import Let
 from fungrad.compiler.views import View, row_major, source_of, whole
-from fungrad.core.primitive import Pointwise, Reduction
+from fungrad.core.primitive import Reduction
 from fungrad.core.program import Literal, variable_names
 
 _build = Builder()
@@ -121,9 +121,7 @@ class Lowering:
         """The scalar that an element is, where it is one and the index is known; or None."""
         if v not in self.locals or not all(i.is_constant for i in index):
             return None
-        position = sum(
-            i.attribute * s for i, s in zip(index, row_major(v.type.shape), strict=True)
-        )
+        position = sum(i.attribute * s for i, s in zip(index, row_major(v.type.shape), strict=True))
         return self.locals[v][position]
 
     def view(self, v):

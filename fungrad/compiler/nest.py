@@ -14,6 +14,7 @@ from fungrad.compiler.statements import load
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Literal
 
+
 @dataclass
 class Axis:
     """A loop: the axes of the domain that it walks through, and its extent."""

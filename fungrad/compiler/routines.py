@@ -10,8 +10,8 @@ from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.lapack import cholesky, triangular_solve
 from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.sorting import argsort, sort
-from fungrad.compiler.statements import Call
 from fungrad.compiler.stacks import add_stacks, empty_stack, map_stack
+from fungrad.compiler.statements import Call
 from fungrad.compiler.updates import dynamic_update, scatter
 from fungrad.compiler.views import whole
 

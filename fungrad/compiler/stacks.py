@@ -253,4 +253,3 @@ def _add(entry, x, y, z, count):
         value = _build.call("add", dtype, load(p, i, dtype), load(q, i, dtype))
         writer.store(r, i, value)
     entry.call(writer)
-

@@ -108,5 +108,3 @@ def _copy_block(writer, shape, x, y, first, index):
             _copy_block(writer, shape, x, y, first, (*index, i))
         return
     writer.store(y.pointer, y.position(index) + first, x.load(*index))
-
-

@@ -121,9 +121,7 @@ def _reading(primitive, types, output):
 
     element = build.element(Equation(primitive, inputs, (Variable(output),)), index, read)
     symbols = {symbol for _, _, symbol in found}
-    reads = [
-        _read(build, number, at, index, types[number], output) for number, at, _ in found
-    ]
+    reads = [_read(build, number, at, index, types[number], output) for number, at, _ in found]
     is_movement = element in symbols and len(found) == 1 and not build.checks
     return Reading(tuple(reads), cost_of([element]), is_movement)
 

@@ -68,7 +68,5 @@ def _on_scalars(result, equation, scalars):
 def _scalar(result, v):
     """The scalar that fills the array `v`, or `v`."""
     made = result.made_by.get(v)
-    if made is not None and isinstance(made.primitive, Fill | Broadcast):
-        if not made.inputs[0].type.shape:
-            return made.inputs[0]
-    return v
+    is_filled = made is not None and isinstance(made.primitive, Fill | Broadcast)
+    return made.inputs[0] if is_filled and not made.inputs[0].type.shape else v

@@ -105,9 +105,7 @@ def _narrow(i, operands, labels, out, result):
 
 def _sum_lonely(i, operands, labels, out, result):
     """Sum operand i over labels that stand nowhere else any more."""
-    lonely = tuple(
-        [a for a, n in enumerate(labels[i]) if n not in labels[1 - i] and n not in out]
-    )
+    lonely = tuple([a for a, n in enumerate(labels[i]) if n not in labels[1 - i] and n not in out])
     if not lonely:
         return False
     operands[i] = result.add(Sum(lonely), [operands[i]])

@@ -1,6 +1,5 @@
 """What passes share: a program rebuilt equation by equation."""
 
-
 from fungrad.core.program import Equation, Program, Variable
 
 
@@ -53,7 +52,5 @@ def with_subprograms(primitive, change):
         if isinstance(value, Program):
             changed[name] = change(value)
         elif isinstance(value, tuple) and any(isinstance(v, Program) for v in value):
-            changed[name] = tuple(
-                [change(v) if isinstance(v, Program) else v for v in value]
-            )
+            changed[name] = tuple([change(v) if isinstance(v, Program) else v for v in value])
     return primitive.replace(**changed) if changed else primitive

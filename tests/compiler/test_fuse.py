@@ -70,7 +70,9 @@ def test_a_chain_is_one_kernel():
 
 
 def test_siblings_that_read_one_array_are_one_kernel():
-    assert steps(lambda x: [e.exp(x), e.sin(x), r.Sum((0,))(x)], f64(20, 30)) == ["b=exp c=sin d=sum"]
+    assert steps(lambda x: [e.exp(x), e.sin(x), r.Sum((0,))(x)], f64(20, 30)) == [
+        "b=exp c=sin d=sum"
+    ]
 
 
 def test_equal_shapes_alone_do_not_make_siblings():
@@ -212,7 +214,9 @@ def test_small_extents_are_literals_and_others_parameters():
 
 
 def layer(x, w, b):
-    y = e.tanh(Contract((0, 1), (1, 2), (0, 2))(x, w) + m.Broadcast((x.shape[0], w.shape[1]), (1,))(b))
+    y = e.tanh(
+        Contract((0, 1), (1, 2), (0, 2))(x, w) + m.Broadcast((x.shape[0], w.shape[1]), (1,))(b)
+    )
     z = y - rows(r.Max((1,))(y), tuple(y.shape))
     return [r.Sum((0, 1))(z) / np.float64(x.shape[0]), m.Reverse((0,))(z)]
 

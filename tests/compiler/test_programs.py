@@ -121,17 +121,29 @@ PROGRAMS = {
     ),
     "truths": (lambda x: [r.Any((0,))(x > 1.9), r.All((1,))(x > -1.9)], array(20, 30)),
     "softmax": (
-        lambda x: (y := e.exp(x - m.Broadcast((20, 30), (0,))(r.Max((1,))(x))))
-        / m.Broadcast((20, 30), (0,))(r.Sum((1,))(y)),
+        lambda x: (
+            (y := e.exp(x - m.Broadcast((20, 30), (0,))(r.Max((1,))(x))))
+            / m.Broadcast((20, 30), (0,))(r.Sum((1,))(y))
+        ),
         array(20, 30),
     ),
-    "mean of a map": (lambda x, b: r.Sum((0, 1))(e.tanh(add_rows(x, b))) / 600.0, array(20, 30),
-                      array(30)),
+    "mean of a map": (
+        lambda x, b: r.Sum((0, 1))(e.tanh(add_rows(x, b))) / 600.0,
+        array(20, 30),
+        array(30),
+    ),
     "arg extrema": (
-        lambda x: [r.ArgExtremum(0, True)(x), r.ArgExtremum(1, False)(x), r.ArgExtremum(1, True)(x)],
+        lambda x: [
+            r.ArgExtremum(0, True)(x),
+            r.ArgExtremum(1, False)(x),
+            r.ArgExtremum(1, True)(x),
+        ],
         np.where(array(20, 30) > 1.8, np.nan, array(20, 30)),
     ),
-    "integers": (lambda x: [x * 3 + 1000000, x // 4, x % 3, r.Sum((0,))(x)], array(40, 3, dtype=INT)),
+    "integers": (
+        lambda x: [x * 3 + 1000000, x // 4, x % 3, r.Sum((0,))(x)],
+        array(40, 3, dtype=INT),
+    ),
     "small integers": (lambda x: [x + x, r.Sum((0,))(x)], array(40, 3, dtype="i1")),
     "convert": (
         lambda x: [e.Convert(np.dtype("f4"))(x), e.Convert(np.dtype("i4"))(x), x > 0.5],
@@ -181,7 +193,10 @@ PROGRAMS = {
         np.array([3, 7, 39, 0, 3] * 5),
     ),
     "dynamic slice": (
-        lambda x, i, j: DynamicSlice((5, 30))(e.exp(x), i, j), array(40, 30), INT(38), INT(0)
+        lambda x, i, j: DynamicSlice((5, 30))(e.exp(x), i, j),
+        array(40, 30),
+        INT(38),
+        INT(0),
     ),
     "dynamic update": (
         lambda x, u, i, j: [DynamicUpdate()(x, u, i, j), x + 1.0],
@@ -211,8 +226,11 @@ PROGRAMS = {
         np.where(array(20, 30) > 1.8, np.nan, np.round(array(20, 30), 1)),
     ),
     "sort integers": (lambda x: [Sort(0)(x), Argsort(0, True)(x)], array(50, dtype="i4")),
-    "matrix product": (lambda x, y: Contract((0, 1), (1, 2), (0, 2))(x, y), array(40, 30),
-                       array(30, 20)),
+    "matrix product": (
+        lambda x, y: Contract((0, 1), (1, 2), (0, 2))(x, y),
+        array(40, 30),
+        array(30, 20),
+    ),
     "transposed products": (
         lambda x, y: [
             Contract((1, 0), (1, 2), (0, 2))(x, y),
@@ -290,7 +308,9 @@ PROGRAMS = {
         array(40, 20, dtype="f4"),
     ),
     "empty products": (
-        lambda x, y: Contract((0, 1), (1, 2), (0, 2))(x, y), array(40, 0), array(0, 20)
+        lambda x, y: Contract((0, 1), (1, 2), (0, 2))(x, y),
+        array(40, 0),
+        array(0, 20),
     ),
     "cholesky": (lambda a: Cholesky()(a), np.stack([POSITIVE] * 3)),
     "triangular solve": (
@@ -303,7 +323,11 @@ PROGRAMS = {
         array(20, 6, 4),
     ),
     "tiny arrays": (
-        lambda x, a: [Contract((0, 1), (1,), (0,))(a, e.sin(x)), r.Sum((0,))(a), m.Reverse((0,))(x)],
+        lambda x, a: [
+            Contract((0, 1), (1,), (0,))(a, e.sin(x)),
+            r.Sum((0,))(a),
+            m.Reverse((0,))(x),
+        ],
         array(3),
         array(3, 3),
     ),
@@ -328,9 +352,7 @@ def test_index_out_of_bounds_raises(index):
     gather = compile_program(recorded(lambda x, i: Gather((0,), "raise")(x, i), x, i))
     with pytest.raises(OutOfBoundsError, match="index out of bounds.*gather.*test_programs"):
         gather(x, i)
-    scatter = compile_program(
-        recorded(lambda x, i: Scatter((0,), "add", "raise")(x, x, i), x, i)
-    )
+    scatter = compile_program(recorded(lambda x, i: Scatter((0,), "add", "raise")(x, x, i), x, i))
     with pytest.raises(OutOfBoundsError, match="scatter"):
         scatter(x, i)
     one = compile_program(recorded(lambda x, i: Gather((0,), "raise")(x, i), x, np.int64(0)))
@@ -405,8 +427,25 @@ class RandomProgram:
 
     def step(self):
         kind = self.draw(
-            ["unary", "unary", "binary", "binary", "scalar", "sum", "max", "transpose", "reshape",
-             "broadcast", "slice", "reverse", "pad", "concatenate", "product", "gather", "cumsum"]
+            [
+                "unary",
+                "unary",
+                "binary",
+                "binary",
+                "scalar",
+                "sum",
+                "max",
+                "transpose",
+                "reshape",
+                "broadcast",
+                "slice",
+                "reverse",
+                "pad",
+                "concatenate",
+                "product",
+                "gather",
+                "cumsum",
+            ]
         )
         x = self.operand(rank=0 if kind in ("unary", "binary", "scalar", "reshape") else 1)
         if x is not None:
@@ -477,9 +516,7 @@ class RandomProgram:
         return c.CumSum(self.draw(range(x.ndim)), self.draw([False, True]))(x)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(data=st.data())
 @pytest.mark.parametrize("dtype", ["f8", "f4"])
 def test_random_programs(dtype, data):

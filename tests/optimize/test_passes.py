@@ -53,8 +53,10 @@ def require(change, program, before, after):
     changed = check(change(program))
     assert body(changed) == textwrap.dedent(after).strip()
     random = np.random.default_rng(0)
-    values = [np.asarray(random.uniform(-2, 2, t.shape) * 3).astype(t.dtype)[()]
-              for t in program.input_types]
+    values = [
+        np.asarray(random.uniform(-2, 2, t.shape) * 3).astype(t.dtype)[()]
+        for t in program.input_types
+    ]
     with np.errstate(all="ignore"):
         for x, y in zip(evaluate(program, values), evaluate(changed, values), strict=True):
             np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-12)
@@ -275,8 +277,10 @@ def test_passes_meet_in_optimize():
         z = m.Fill((3, 4))(np.float64(1)) * y
         return z * 1.0 + e.stop_gradient(y)
 
-    assert body(optimize(recorded(f, f64(3, 4)))) == textwrap.dedent(
-        """
+    assert (
+        body(optimize(recorded(f, f64(3, 4))))
+        == textwrap.dedent(
+            """
         b: f64[3] = max[axes=(1)] a
         c: f64[3,4] = broadcast[shape=(3 4), axes=(0)] b
         d: f64[3,4] = subtract a c
@@ -284,7 +288,8 @@ def test_passes_meet_in_optimize():
         f: f64[3,4] = add e e
         return f
         """
-    ).strip()
+        ).strip()
+    )
 
 
 def test_optimizing_twice_changes_nothing():
