@@ -1,8 +1,11 @@
 """Programs with inputs and outputs in another order, and other small surgery on inner programs."""
 
-from fungrad.core.program import Variable, derived, subprograms
+from dataclasses import replace
+
+from fungrad.core.program import Program, Variable, derived, subprograms
 from fungrad.core.tracing import Recording
 from fungrad.primitives.collectives import Collective
+from fungrad.transforms.linearize import live
 
 
 @derived
@@ -29,6 +32,36 @@ def used_inputs(program):
     used = {v for e in program.equations for v in e.inputs}
     used.update(program.outputs)
     return tuple([v in used for v in program.inputs])
+
+
+def without_invariants(program, count, start):
+    """What a loop body computes anew each time although only its constants matter.
+
+    Constants are the first `count` inputs; only outputs from `start` on are looked at. Returns a
+    program from the constants to such values, the body without them, which takes them as further
+    constants, and their positions among the outputs. What may fail stays: the loop may not run.
+    """
+    variant = set(program.inputs[count:])
+    fixed = []
+    for e in program.equations:
+        p = e.primitive
+        if variant.isdisjoint(e.inputs) and not (hasattr(p, "failure") or hasattr(p, "may_fail")):
+            fixed.append(e)
+        else:
+            variant.update(e.outputs)
+    made = {v for e in fixed for v in e.outputs}
+    moved = [k for k, v in enumerate(program.outputs) if k >= start and v in made]
+    values = tuple(dict.fromkeys([program.outputs[k] for k in moved]))
+    constants = program.inputs[:count]
+    outer = live(Program(constants, tuple(fixed), values, program.name))
+    given = {v: Variable(v.type) for v in values}
+    equations = [
+        replace(e, inputs=tuple([given.get(v, v) for v in e.inputs])) for e in program.equations
+    ]
+    outputs = [given.get(v, v) for k, v in enumerate(program.outputs) if k not in moved]
+    inputs = (*constants, *given.values(), *program.inputs[count:])
+    inner = live(Program(inputs, tuple(equations), tuple(outputs), program.name))
+    return outer, inner, {k: values.index(program.outputs[k]) for k in moved}
 
 
 @derived

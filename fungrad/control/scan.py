@@ -10,6 +10,7 @@ from fungrad.control.programs import (
     recorded,
     returning_inputs,
     spread,
+    without_invariants,
 )
 from fungrad.control.stack import Stack, StackType, element_type, stacked_type
 from fungrad.core.errors import ShapeError
@@ -24,6 +25,8 @@ from fungrad.transforms.interpret import zeros
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import Split, split
 from fungrad.transforms.transpose import transpose
+
+COUNT = ArrayType((), np.int64)
 
 
 class Scan(Routine):
@@ -172,17 +175,16 @@ class Scan(Routine):
         carried = [i for kind, i in sources if kind == "input" and a <= i < b]
         numbers = [i for i, k in enumerate(known) if k]
         first = returning_inputs(first, tuple([numbers.index(i) for i in carried]))
-        known_loop = Scan(first, sum(known[:a]), known_carry, self.length, self.reverse)
-        known_count = sum(known_outputs)
+        known_loop, places = self._known_half(first, known, known_carry, sum(known_outputs))
         made = sum(kind == "output" for kind, _ in sources)
         residuals, groups = [], []
         for kind, i in sources:
             if kind == "output":
-                residuals.append(("output", i))
-                groups.append("x")
+                residuals.append(("output", places[i][0]))
+                groups.append(places[i][1])
             elif a <= i < b:
-                place = known_count + made + carried.index(i)
-                residuals.append(("output", place))
+                place = sum(known_outputs) + made + carried.index(i)
+                residuals.append(("output", places[place][0]))
                 groups.append("x")
             else:
                 residuals.append(("input", offset + i))
@@ -190,6 +192,37 @@ class Scan(Routine):
         return self._second_half(
             known_loop, second, known_outputs, residuals, groups, known, has_count
         )
+
+    def _known_half(self, first, known, carry_count, start):
+        """The first loop, and for each output of its body where it is and which kind of operand.
+
+        Residuals that are the same in every iteration are computed once, before the loop.
+        """
+        count = sum(known[: self.constant_count])
+        outer, inner, moved = without_invariants(first, count, start)
+        loop = Scan(inner, count + len(outer.outputs), carry_count, self.length, self.reverse)
+        places, stacked = {}, 0
+        for i in range(len(first.outputs)):
+            if i in moved:
+                places[i] = (len(inner.outputs) + moved[i], "constant")
+            else:
+                places[i] = (stacked, "x")
+                stacked += 1
+        if not moved:
+            return loop, places
+        first_carry = self.carry_count + self.constant_count
+        elements = [t for t, k in zip(self.body.input_types, known, strict=True) if k]
+        rest = sum(known[:first_carry])
+        types = [*elements[:rest], *(stacked_type(t, self.length) for t in elements[rest:])]
+
+        def both(*v):
+            n = self.length is None
+            values = run(outer, list(v[n : n + count]))
+            return [*loop(*v[: n + count], *values, *v[n + count :]), *values]
+
+        if self.length is None:
+            types = [COUNT, *types]
+        return recorded(both, types, self.body.name), places
 
     def _second_half(self, known_loop, second, known_outputs, residuals, groups, known, has_count):
         """The residuals go to the constants and to the xs of the second loop."""

@@ -19,7 +19,6 @@ from fungrad.core.errors import ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
 from fungrad.core.tracing import evaluator, run
-from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import add, less, select
 from fungrad.primitives.indexing import Gather
 from fungrad.primitives.movement import Broadcast, Fill
@@ -171,7 +170,9 @@ class While(Routine):
                 residuals.append(("output", places[i][0]))
                 is_constant.append(places[i][1])
             elif i >= a:
-                residuals.append(("output", places[sum(known_outputs) + made + carried.index(i)][0]))
+                residuals.append(
+                    ("output", places[sum(known_outputs) + made + carried.index(i)][0])
+                )
                 is_constant.append(False)
             else:
                 residuals.append(("input", self.condition_constants + i))

@@ -12,7 +12,8 @@ from fungrad.transforms.jvp import record_jvp
 class Split:
     """A primitive that contains programs, split by `split(known)` in two primitives.
 
-    `known` computes the outputs marked in `known_outputs` from the known inputs, then residuals.
+    `known` computes the outputs marked in `known_outputs` from the known inputs, then residuals; it
+    may also be a program, whose equations are then put in its place.
     `unknown` takes the residuals, then the unknown inputs, and computes the other outputs. A
     residual is ("output", k), output k of `known`, or ("input", i), input i of the whole. With
     `order`, operand j of `unknown` is entry `order[j]` of the residuals and unknown inputs. With
@@ -196,11 +197,11 @@ def partition(equations, unknown):
             unknown.update(e.outputs)
             continue
         is_split = True
-        first, second = split_equation(e, inputs, known, split)
-        known_half.append(Known(first, True))
+        firsts, made, second = split_equation(e, inputs, known, split)
+        known_half += [Known(first, True) for first in firsts]
         unknown_half.append(second)
         unknown.update(second.outputs)
-        made = iter(first.outputs)
+        made = iter(made)
         for v, is_known in zip(e.outputs, split.known_outputs, strict=True):
             if is_known:
                 replaced[v] = next(made)
@@ -208,20 +209,32 @@ def partition(equations, unknown):
 
 
 def split_equation(e, inputs, known, split):
-    """The two equations of a split one."""
+    """The known half of a split equation: its equations and outputs; and the other equation."""
     known = known if split.known_inputs is None else split.known_inputs
     known_inputs = tuple([v for v, k in zip(inputs, known, strict=True) if k])
     unknown_inputs = tuple([v for v, k in zip(inputs, known, strict=True) if not k])
-    made = tuple([Variable(t) for t in split.known.infer(*[v.type for v in known_inputs])])
+    firsts, made = known_equations(split.known, known_inputs, e.source)
     residuals = tuple([made[k] if kind == "output" else inputs[k] for kind, k in split.residuals])
     operands = (*residuals, *unknown_inputs)
     if split.order is not None:
         operands = tuple([operands[i] for i in split.order])
     rest = tuple([v for v, k in zip(e.outputs, split.known_outputs, strict=True) if not k])
-    return (
-        Equation(split.known, known_inputs, made, e.source),
-        Equation(split.unknown, operands, rest, e.source),
-    )
+    return firsts, made, Equation(split.unknown, operands, rest, e.source)
+
+
+def known_equations(known, inputs, source):
+    """One equation for a primitive, those of a program; and the variables of the outputs."""
+    if not isinstance(known, Program):
+        made = tuple([Variable(t) for t in known.infer(*[v.type for v in inputs])])
+        return [Equation(known, inputs, made, source)], made
+    environment = dict(zip(known.inputs, inputs, strict=True))
+    equations = []
+    for e in known.equations:
+        outputs = tuple([Variable(v.type) for v in e.outputs])
+        operands = tuple([environment.get(v, v) for v in e.inputs])
+        equations.append(Equation(e.primitive, operands, outputs, e.source or source))
+        environment.update(zip(e.outputs, outputs, strict=True))
+    return equations, tuple([environment.get(v, v) for v in known.outputs])
 
 
 def recompute(known, unknown, saved, outputs, tangents):

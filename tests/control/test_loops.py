@@ -21,9 +21,9 @@ def scan_outputs(x):
 
 
 def while_pair(x):
-    return while_loop(
-        lambda c: c[0] < 10.0, lambda c: (c[0] * 1.5 + x, fnp.sin(c[1]) * x), (x, x)
-    )[1]
+    return while_loop(lambda c: c[0] < 10.0, lambda c: (c[0] * 1.5 + x, fnp.sin(c[1]) * x), (x, x))[
+        1
+    ]
 
 
 def fori_static(x):
@@ -168,7 +168,10 @@ def test_a_batched_predicate_runs_no_branch_that_no_row_takes():
 
 def test_a_batched_loop_does_not_run_a_finished_row_for_ever():
     def collatz(n):
-        step = lambda s: (cond(s[0] % 2 == 0, lambda k: k // 2, lambda k: 3 * k + 1, s[0]), s[1] + 1)
+        step = lambda s: (
+            cond(s[0] % 2 == 0, lambda k: k // 2, lambda k: 3 * k + 1, s[0]),
+            s[1] + 1,
+        )
         return while_loop(lambda s: s[0] != 1, step, (n, 0))[1]
 
     np.testing.assert_array_equal(vmap(collatz)(np.array([1, 7, 27, 2])), [0, 16, 111, 1])
