@@ -6,7 +6,7 @@ import numpy as np
 
 from fungrad.compiler.arguments import Array, Pointer, Result, Scalar
 from fungrad.compiler.entry import STACK_WORDS, Entry, parameter_dtypes
-from fungrad.compiler.fuse import MOST_LOCALS
+from fungrad.compiler.fuse import MOST_LOCALS, fitting_locals
 from fungrad.compiler.lower import Lowering
 from fungrad.compiler.memory import place_buffers
 from fungrad.compiler.plan import Given, Kept, Made, Workspace
@@ -64,7 +64,8 @@ def assemble(program, donated=()):
     parameters = _Parameters(entry)
     inputs = [parameters.input(v, names[v]) for v in program.inputs]
     outputs, made = _plan_outputs(program)
-    lowering = Lowering(entry, program, inputs, MOST_LOCALS if is_tiny else 0)
+    most_locals = MOST_LOCALS if is_tiny else fitting_locals(program, False)
+    lowering = Lowering(entry, program, inputs, most_locals)
     gifts = _gifts(lowering, outputs, donated)
     destinations = {}
     for number, v in made:

@@ -86,7 +86,10 @@ class _Running:
 
 
 def arg_extremum(build, primitive, inputs, outputs):
-    """Write a search for the first largest or smallest element; the first nan wins."""
+    """Write a search for the first largest or smallest element; the first nan wins.
+
+    The extremum comes first, in a loop that vectorises, then its place.
+    """
     view = as_lines(build.contiguous(inputs[0]), primitive.axis)
     before, n, after = view.shape
     target = build.output(outputs[0])
@@ -95,26 +98,29 @@ def arg_extremum(build, primitive, inputs, outputs):
     y = writer.array(
         type(target)(target.buffer, target.offset, (before, after), (after, 1)), is_written=True
     )
-    zero = constant(0, INDEX)
+    zero, one = constant(0, INDEX), constant(1, INDEX)
+    word = "maximum" if primitive.largest else "minimum"
     with writer.loop(writer.integer(before)) as i, writer.loop(writer.integer(after)) as k:
         best = writer.variable(x.load(i, zero, k), "best")
-        place = writer.variable(zero, "place")
         with writer.loop(writer.integer(n)) as j:
-            value = x.load(i, j, k)
-            wins = writer.let(_wins(value, best.symbol, primitive.largest), "wins")
-            place.set(_build.select(wins, j, place.symbol))
-            best.set(_build.select(wins, value, best.symbol))
+            best.set(_combined(word, best.symbol, x.load(i, j, k)))
+        place = writer.variable(zero, "place")
+        with writer.repeat():
+            writer.leave(_is_extremal(x.load(i, place.value, k), best.symbol))
+            place.set(place.symbol + one)
         y.store((i, k), place.symbol)
     build.call(writer)
 
 
-def _wins(value, best, is_largest):
-    """Whether a value is better than the best one so far."""
-    if value.dtype.kind == "b":
-        other = call("logical_not", BOOL, best if is_largest else value)
-        return call("logical_and", BOOL, value if is_largest else best, other)
-    better = call("greater" if is_largest else "less", BOOL, value, best)
+def _combined(word, x, y):
+    if x.dtype.kind != "b":
+        return call(word, x.dtype, x, y)
+    return call("logical_or" if word == "maximum" else "logical_and", BOOL, x, y)
+
+
+def _is_extremal(value, best):
+    """Whether a value is the extremum; nan only stands where the extremum is nan."""
+    found = _build.equal(value, best)
     if value.dtype.kind != "f":
-        return better
-    first_nan = call("logical_and", BOOL, _build("isnan", value), _build.equal(best, best))
-    return call("logical_or", BOOL, better, first_nan)
+        return found
+    return call("logical_or", BOOL, found, _build("isnan", value))

@@ -20,7 +20,6 @@ MOST_LOCALS = 16
 _EXPENSIVE = 20  # one elementary function; see views.cost_of
 _WORTH_STORING = 8  # what is computed again for every repetition of a broadcast value
 _MOST_ROUNDS = 5  # of grouping, each with what the one before has found out
-_MOST_STATEMENTS = 800  # of scalars in a loop body
 _MOST_UNROLLED = 64  # elements of a reduction that is written out
 _MOST_LEAVES = 4  # arrays that are read again where a shared value is computed twice
 
@@ -42,14 +41,16 @@ def fuse(program, most_locals):
 
 
 @derived
-def fitting_locals(program):
-    """The largest arrays of a loop body that become local variables.
+def fitting_locals(program, is_in_loop=True):
+    """The largest arrays of a program that become local variables.
 
-    Every element is a statement, so it is less than `MOST_LOCALS` where that makes too many.
+    Every element is a statement, so it is less than `MOST_LOCALS` where that makes too many. In a
+    loop scalars save a call per turn; outside, they save a small kernel that has to be compiled.
     """
     sizes = [getattr(v.type, "size", 0) for e in program.equations for v in e.outputs]
-    for most in (MOST_LOCALS, 9, 4, 1):
-        if sum(n for n in sizes if n <= most) <= _MOST_STATEMENTS:
+    candidates, most_statements = ((MOST_LOCALS, 9, 4, 1), 800) if is_in_loop else ((4, 1), 60)
+    for most in candidates:
+        if sum(n for n in sizes if n <= most) <= most_statements:
             return most
     return 0
 

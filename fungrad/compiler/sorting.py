@@ -2,69 +2,96 @@
 
 from fungrad.compiler.cumulative import as_lines
 
-#: Sorts positions by the keys of one line after another. `order` and `spare` hold one line each.
+#: Sorts one line after another: its elements (`keys`), with or without their positions. `spare`
+#: and `spots` are the other halves of the scratch memory. Runs of up to 16 are sorted by insertion.
 _SOURCE = """
-def {name}(x, y, order, spare, before, n, after):
+def {name}(x, y, keys, spare{arguments}, before, n, after):
     for line in range(before * after):
         start = line // after * n * after + line % after
         for i in range(n):
-            order[i] = i
-        source, target, width = order, spare, 1
+            keys[i] = x[start + i * after]
+            {number}
+        for low in range(0, n, 16):
+            for i in range(low + 1, min(low + 16, n)):
+                p = keys[i]
+                {keep}
+                j = i
+                while j > low:
+                    q = keys[j - 1]
+                    if not ({p_before_q}):
+                        break
+                    keys[j] = q
+                    {shift}
+                    j -= 1
+                keys[j] = p
+                {insert}
+        a, b = keys, spare
+        {name_places}
+        width = 16
         while width < n:
-            low = 0
-            while low < n:
+            for low in range(0, n, 2 * width):
                 middle = min(low + width, n)
                 high = min(low + 2 * width, n)
-                i, j, k = low, middle, low
-                while i < middle and j < high:
-                    a = x[start + source[i] * after]
-                    b = x[start + source[j] * after]
-                    if {comes_first}:
-                        target[k] = source[j]
-                        j += 1
+                i, j = low, middle
+                for k in range(low, high):
+                    if i < middle and j < high:
+                        q, p = a[i], a[j]
+                        takes = {p_before_q}
                     else:
-                        target[k] = source[i]
-                        i += 1
-                    k += 1
-                while i < middle:
-                    target[k] = source[i]
-                    i += 1
-                    k += 1
-                while j < high:
-                    target[k] = source[j]
-                    j += 1
-                    k += 1
-                low += 2 * width
-            source, target = target, source
+                        takes = i >= middle
+                    t = int64(takes)
+                    source = i + t * (j - i)
+                    b[k] = a[source]
+                    {move}
+                    i += 1 - t
+                    j += t
+            a, b = b, a
+            {exchange}
             width *= 2
         for i in range(n):
             y[start + i * after] = {result}
     return 0
 """
 
+#: What is added where positions are sorted along.
+_WITH_PLACES = {
+    "arguments": ", places, spots",
+    "number": "places[i] = i",
+    "keep": "place = places[i]",
+    "shift": "places[j] = places[j - 1]",
+    "insert": "places[j] = place",
+    "name_places": "c, d = places, spots",
+    "move": "d[k] = c[source]",
+    "exchange": "c, d = d, c",
+    "result": "c[i]",
+}
+_WITHOUT_PLACES = {**dict.fromkeys(_WITH_PLACES, ""), "result": "a[i]"}
+
 
 def sort(build, primitive, inputs, outputs):
     """Write a sort of the elements along an axis."""
-    _sorted(build, inputs, outputs, primitive.axis, False, "x[start + source[i] * after]")
+    _sorted(build, inputs, outputs, primitive.axis, False, _WITHOUT_PLACES)
 
 
 def argsort(build, primitive, inputs, outputs):
     """Write a search for the positions that sort the elements."""
-    _sorted(build, inputs, outputs, primitive.axis, primitive.descending, "source[i]")
+    _sorted(build, inputs, outputs, primitive.axis, primitive.descending, _WITH_PLACES)
 
 
-def _sorted(build, inputs, outputs, axis, is_descending, result):
+def _sorted(build, inputs, outputs, axis, is_descending, parts):
     view = build.contiguous(inputs[0])
     target = build.output(outputs[0])
     before, n, after = as_lines(view, axis).shape
-    order, spare = (build.temporary("int64", (n,)) for _ in range(2))
+    dtypes = [view.buffer.dtype] * 2 + ["int64"] * (2 if parts is _WITH_PLACES else 0)
+    scratch = [build.temporary(dtype, (n,)) for dtype in dtypes]
     writer = build.kernel("sort_kernel")
-    for v in (view, target, order, spare):
+    for v in (view, target, *scratch):
         writer.pointer(v.buffer, v.offset, v is not view)
     for size in (before, n, after):
         writer.parameter(size)
-    comes_first = _before("b", "a", view.buffer.dtype.kind, is_descending)
-    writer.text = _SOURCE.format(name="{name}", comes_first=comes_first, result=result)
+    p_before_q = _before("p", "q", view.buffer.dtype.kind, is_descending)
+    lines = _SOURCE.format(name="{name}", p_before_q=p_before_q, **parts).splitlines()
+    writer.text = "\n".join([line for line in lines if line.strip()]) + "\n"
     build.call(writer)
 
 
