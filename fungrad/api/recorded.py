@@ -47,18 +47,27 @@ def operand_of(leaf, title="", label=None):
     if kind is np.ndarray and leaf.dtype.kind in "biufc":
         return (leaf if leaf.ndim else leaf[()]), False
     if kind is float or kind is int or kind is complex or kind is bool:
-        return np.asarray(leaf)[()], True
+        value = np.asarray(leaf)[()]
+        if type(value) is not int:
+            return value, True
+        raise OverflowError(f"{_named(leaf, title, label)}, does not fit 64 bits; pass a float")
     if isinstance(leaf, np.generic) and leaf.dtype.kind in "biufc":
         return leaf, False
+    if isinstance(leaf, np.ma.MaskedArray):
+        raise TypeError(f"{_named(leaf, title, label)}, whose mask would be lost; see its filled()")
     value = np.asarray(leaf)
     if value.dtype.kind not in "biufc":
-        named = label() if label else "an argument"
         raise TypeError(
-            f"{f'{title}: ' if title else ''}{named} is {reprlib.repr(leaf)} of type "
-            f"{kind.__name__}, which is neither an array nor a number; close over it, or choose "
-            "other arguments"
+            f"{_named(leaf, title, label)}, which is neither an array nor a number; close over it, "
+            "or choose other arguments"
         )
     return value[()], False
+
+
+def _named(leaf, title, label):
+    """The beginning of an error text: "grad of f: argument 0['w'] is 'text' of type str"."""
+    named = f"{title}: {label()}" if title else label() if label else "an argument"
+    return f"{named} is {reprlib.repr(leaf)} of type {type(leaf).__name__}"
 
 
 def promoted_int(x, is_weak):

@@ -313,6 +313,10 @@ def test_arguments_that_are_no_numbers():
         grad(lambda p: p["a"][0])({"a": (1.0, "text")})
     with pytest.raises(TypeError, match="grad of square: argument 0 is <object"):
         grad(square)(object())
+    with pytest.raises(OverflowError, match="grad of square: argument 0 .* does not fit 64 bits"):
+        grad(square)(2**70)
+    with pytest.raises(TypeError, match=r"argument 0 is masked_array.*filled\(\)"):
+        grad(square)(np.ma.array([1.0, 2.0], mask=[False, True]))
 
 
 # ---- the value
