@@ -9,12 +9,11 @@ from fungrad.testing.laws import (
     check_batch_of_reverse,
     check_compiled,
     check_compiled_reverse,
-    check_direct_transpose,
     check_jvp,
-    check_transpose,
     check_types,
 )
 from fungrad.testing.subject import Subject
+from fungrad.testing.transpose_laws import check_direct_transpose, check_transpose
 
 LAWS = ("types", "jvp", "transpose", "batch", "higher order")
 

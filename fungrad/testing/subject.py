@@ -8,12 +8,13 @@ import numpy as np
 
 from fungrad.core.errors import FungradError
 from fungrad.core.program import Equation, Program, Variable, check, derived, infer_outputs
-from fungrad.core.tracing import evaluate, state
-from fungrad.core.types import type_of
+from fungrad.core.tracing import evaluate, run, state, trace
+from fungrad.core.types import ArrayType, type_of
 from fungrad.testing.comparison import precision
 from fungrad.testing.numerical import directions_like, widened, widened_type
 from fungrad.transforms.batch import BatchAxis, batch
 from fungrad.transforms.jvp import jvp
+from fungrad.transforms.vjp import vjp
 
 _MOST_SUBSETS_OF = 3
 
@@ -44,6 +45,17 @@ def varied(values, number):
             y = y ^ bool(number % 2) if x.dtype.kind == "b" else np.where(x > number, x - number, x)
         result.append(np.asarray(y).astype(x.dtype)[()])
     return tuple(result)
+
+
+def marks_of(positions, count):
+    """One truth value per input: whether its position is among the given ones."""
+    return tuple([i in positions for i in range(count)])
+
+
+def by_output(values, present):
+    """The values in the places that are marked, None in the others."""
+    rest = iter(values)
+    return [next(rest) if p else None for p in present]
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,25 @@ class Subject:
             variants,
             self.axis,
         )
+
+    @cached_property
+    def pulled_back(self):
+        """Reverse mode in one program, (x, ct_y) -> ct_x, and the types of ct_y as it is run."""
+        count, types = len(self.inputs), self.program.output_types
+        wanted = tuple([t.is_differentiable for t in types])
+        halves = vjp(self.program, marks_of(self.differentiable, count), wanted)
+
+        def both(*values):
+            results = run(halves.forward, values[:count])
+            return run(halves.backward, [*results[len(types) :], *values[count:]])
+
+        given = [t for t, g in zip(types, halves.given, strict=True) if g]
+        program, _ = trace(both, [*self.program.input_types, *given], f"vjp of {self.title}")
+        return program, [self.outside(t) for t in given]
+
+    def outside(self, kind):
+        """The type of the arrays that stand for a variable: with the named axis, if there is one."""
+        return kind if self.axis is None else kind.with_shape((self.axis.size, *kind.shape))
 
     @cached_property
     def outputs(self):
@@ -145,6 +176,6 @@ def frozen(values):
 
 
 def dtypes_of(program):
-    """The dtypes of all variables of a program."""
+    """The dtypes of all arrays of a program."""
     values = [*program.inputs, *(v for e in program.equations for v in e.outputs)]
-    return [v.type.dtype for v in values]
+    return [v.type.dtype for v in values if isinstance(v.type, ArrayType)]

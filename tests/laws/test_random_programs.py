@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-import fungrad.numpy  # noqa: F401  operators on tracers
+import fungrad.numpy as fnp
+from fungrad import checkpoint, jit, lax, vmap
 from fungrad.core.program import check
 from fungrad.core.tracing import clear_programs, evaluator, trace
 from fungrad.core.types import type_of
@@ -23,7 +24,8 @@ from fungrad.primitives.movement import (
 )
 from fungrad.primitives.ordering import Sort
 from fungrad.primitives.reductions import Max, Min, Prod, Sum
-from fungrad.testing import laws
+from fungrad.testing import laws, transpose_laws
+from fungrad.testing.numerical import differences, directions_like
 from fungrad.testing.subject import Subject, varied
 from fungrad.transforms.batch import BatchAxis, batch
 from fungrad.transforms.jvp import jvp
@@ -116,9 +118,43 @@ def choice(x, y, k):
     return e.select(e.greater(x, np.float64(0.05 * k)), x, y)
 
 
-STEPS = [elementwise, elementwise, quotient, reduction, along, movement, indexing, product, choice]
+def control(x, y, k):
+    """Loops, branches, and functions that are called, compiled or computed again."""
+    kinds = [
+        lambda: lax.fori_loop(0, k % 3, lambda i, c: fnp.sin(c) * (i + 1) + 0.1, x),
+        lambda: lax.fori_loop(0, lax.stop_gradient(fnp.sum(x) > 0).astype(int) + 1, step, x),
+        lambda: lax.cond(fnp.sum(x) > 0.03 * k, fnp.sin, lambda v: v * v, x),
+        lambda: lax.while_loop(lambda c: fnp.sum(c * c) > 1, lambda c: 0.7 * c, x),
+        lambda: checkpoint(lambda v: fnp.sin(v) * v)(x),
+        lambda: jit(lambda v: fnp.cos(v) * v)(x),
+        lambda: vmap(lambda v: fnp.tanh(v) * v)(x),
+        lambda: lax.scan(lambda c, v: (fnp.sin(c + fnp.sum(v)), c * v), 0.5, x)[1],
+        lambda: lax.switch(k % 3, [fnp.sin, fnp.cos, fnp.tanh], x),
+    ]
+    return kinds[k % (9 if x.ndim and x.shape[0] else 6)]()
+
+
+def step(i, c):
+    """The body of a loop with a trip count of run time."""
+    return fnp.cos(c) + i
+
+
+STEPS = [
+    elementwise,
+    elementwise,
+    quotient,
+    reduction,
+    along,
+    movement,
+    indexing,
+    product,
+    choice,
+    control,
+]
 RECIPES = st.lists(
-    st.tuples(st.integers(0, 8), st.integers(0, 9), st.integers(0, 9), st.integers(0, 30)),
+    st.tuples(
+        st.integers(0, len(STEPS) - 1), st.integers(0, 9), st.integers(0, 9), st.integers(0, 30)
+    ),
     min_size=1,
     max_size=MOST_STEPS,
 )
@@ -152,7 +188,21 @@ def subject_of(drawn):
     with np.errstate(all="ignore"):
         values = evaluator(program, True)(*inputs)
     assume(all(np.all(np.abs(v) < LARGEST) for v in values))
-    return Subject("f", program, inputs, None, (varied(inputs, 1), varied(inputs, 2)))
+    subject = Subject("f", program, inputs, None, (varied(inputs, 1), varied(inputs, 2)))
+    assume(is_smooth(subject))
+    return subject
+
+
+def is_smooth(subject):
+    """Whether differences do not depend on their step: no kink and no jump is near."""
+    tangents = directions_like(np.random.default_rng(0), subject.inputs)
+    with np.errstate(all="ignore"):
+        found = [
+            differences(lambda v: subject.run(subject.program, v), subject.inputs, tangents, step)
+            for step in (1e-3, 1e-4)
+        ]
+    pairs = zip(*found, strict=True)
+    return all(np.allclose(a, b, rtol=1e-6, atol=1e-6) for a, b in pairs if a is not None)
 
 
 def examples(count):
@@ -179,8 +229,8 @@ def test_forward_mode_equals_differences(drawn):
 def test_reverse_mode_is_the_transpose_of_forward_mode(drawn):
     subject = subject_of(drawn)
     everything = tuple(subject.differentiable)
-    laws.check_reverse(subject, everything)
-    laws.check_reverse(subject.pushed_forward(everything), everything)
+    transpose_laws.check_reverse(subject, everything)
+    transpose_laws.check_reverse(subject.pushed_forward(everything), everything)
 
 
 @examples(40)
