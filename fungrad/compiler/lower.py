@@ -58,8 +58,11 @@ class Lowering:
     def settle(self, output, view, occupant=None):
         """Let an output be written to a place, and what it is made from where that is possible.
 
-        `occupant` is an input of the program that lives in the place at first.
+        `occupant` is an input of the program that lives in the place at first. Nothing happens for
+        an output that is an input.
         """
+        if output not in self.homes.made_in:
+            return
         for v in self.homes.chain(output, occupant):
             self.destinations[v] = view
 

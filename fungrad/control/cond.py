@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from fungrad.control.programs import combines_rows, marks, present, recorded, spread
+from fungrad.control.programs import combines_rows, inlined, marks, present, recorded, spread
 from fungrad.control.scan import type_of_value
 from fungrad.control.while_loop import borrowed, where_rows
 from fungrad.core.errors import ShapeError
 from fungrad.core.primitive import Routine
-from fungrad.core.tracing import evaluate, run
+from fungrad.core.tracing import evaluate
 from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import Convert, equal
 from fungrad.primitives.reductions import Any
@@ -121,7 +121,7 @@ class Cond(Routine):
 
             def chosen(*v, program=program, n=n, lent=lent):
                 safe = borrowed(v[1 : 1 + n], lent, v[0], axis)
-                return where_rows(v[0], run(program, list(safe)), v[1 + n :])
+                return where_rows(v[0], inlined(program, safe), v[1 + n :])
 
             operand_types = [type_of_value(x) for x in operands]
             mask = ArrayType((axis.size,), np.bool_)
@@ -160,7 +160,7 @@ def _filling(first, kept, slots, k):
     """The first half of branch k with a value for every slot."""
 
     def padded(*v):
-        results = run(first, list(v))
+        results = inlined(first, v)
         made = [results[kept + users[k]] if k in users else zeros(t) for t, users in slots]
         return [*results[:kept], *made]
 
@@ -179,6 +179,6 @@ def _reading(second, sources, inputs, branch, slots, k, kept):
         own = []
         for kind, i in sources:
             own.append(v[inputs.index(i)] if kind == "input" else v[n + place[i - kept]])
-        return run(second, [*own, *v[m:]])
+        return inlined(second, [*own, *v[m:]])
 
     return recorded(reordered, [*input_types, *slot_types, *rest], second.name)

@@ -249,6 +249,22 @@ def test_cond_and_switch(run):
 
 
 @RUN
+def test_branches_without_operands_under_every_transform(run):
+    index = np.array([-1, 0, 1, 7])
+    pick = lambda i: lax.switch(i, [lambda: 1.0, lambda: 2.0])
+    assert run(vmap(pick))(index).tolist() == [1.0, 1.0, 2.0, 2.0]
+    arrays = lambda i: lax.switch(i, [lambda: fnp.zeros(2), lambda: fnp.arange(2.0), lambda: V[:2]])
+    assert run(vmap(arrays))(index).tolist() == [[0, 0], [0, 0], [0, 1], [1, 2]]
+    scaled = lambda x: lax.cond(x > 0, lambda: fnp.ones(2), lambda: fnp.zeros(2)).sum() * x
+    assert run(vmap(grad(scaled)))(np.array([2.0, -2.0])).tolist() == [2.0, 0.0]
+    closed = lambda x: lax.cond(x > 0, lambda: x * fnp.ones(2), lambda: fnp.zeros(2)).sum()
+    assert run(vmap(grad(closed)))(np.array([2.0, -2.0])).tolist() == [2.0, 0.0]
+    assert run(grad(grad(lambda x: closed(x) ** 2)))(3.0) == 8.0
+    widened = lambda p: lax.cond(p, lambda: fnp.float32(1), lambda: 2)
+    assert run(vmap(widened))(np.array([True, False])).dtype == np.float32
+
+
+@RUN
 def test_results_are_arrays_of_their_own(run):
     carry, ys = run(lambda v: lax.scan(lambda c, x: (c, c), v, None, length=2))(V)
     carry += 1
