@@ -132,8 +132,8 @@ class _NestWriter:
         for phase in self.phases:
             self._name(self.order, depth, since=phase)
             for n, root in enumerate(self.roots):
-                if root.phase == phase and root.is_over_rows and root.view is not None:
-                    self._store(n, root.value)
+                if root.phase == phase and root.is_over_rows:
+                    self._keep(n, root.value)
             if any(r.phase == phase and not r.is_over_rows for r in self.roots):
                 self._columns(phase, depth)
 
@@ -174,7 +174,7 @@ class _NestWriter:
                 value = _build.cast(root.value, variable.dtype)
                 variable.set(combined(root.reduction, variable.symbol, value))
             elif root.reduction is None:
-                self._store(n, root.value)
+                self._keep(n, root.value)
             elif self._suffix(root) is not None:
                 self._combine_stored(n, root.value)
             else:
@@ -226,7 +226,11 @@ class _NestWriter:
             remark = self.nest.lowering.remark(root.equation.outputs[0])
             self.writer.write(Let(root.symbol.attribute, value, remark))
             value = root.symbol
-        if root.view is not None:
+        self._keep(n, value)
+
+    def _keep(self, n, value):
+        """Store a value unless only this kernel reads it."""
+        if n in self.pointers:
             self._store(n, value)
 
     def _combine_stored(self, n, value):
