@@ -46,6 +46,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "flatten_util",
         "lax",
         "numpy",
+        "scipy",
         "test_util",
         "testing",
         "tree",
