@@ -36,6 +36,8 @@ __getattr__, __dir__, __all__ = lazy_names(
             "make_program",
             "show",
         ),
+        "inspection.compare": ("compare_modes",),
+        "inspection.cost": ("cost",),
         "numpy": ("at",),
         "lax": ("stop_gradient",),
         "core.tree": ("Partial",),

@@ -119,7 +119,12 @@ def _goes_forward(mode, recorded, active, main, chosen, holomorphic, title):
     if mode != "auto":
         return mode == "fwd"
     sizes = sum(t.size for t in inputs), sum(recorded.output_type(k).size for k in main)
-    return not is_complex and sizes[0] <= sizes[1]
+    return not is_complex and prefers_forward(*sizes)
+
+
+def prefers_forward(input_size, output_size):
+    """Which mode "auto" takes for a real Jacobian: one pass per input, or one per output."""
+    return input_size <= output_size
 
 
 def basis(types):

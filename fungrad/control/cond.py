@@ -5,6 +5,7 @@ import numpy as np
 from fungrad.control.programs import combines_rows, inlined, marks, present, recorded, spread
 from fungrad.control.scan import type_of_value
 from fungrad.control.while_loop import borrowed, where_rows
+from fungrad.core.cost import flops_of
 from fungrad.core.errors import ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.core.tracing import evaluate
@@ -29,6 +30,10 @@ class Cond(Routine):
     is_deferred = True
     may_name_axes = True
     may_fail = True
+
+    def runs(self):
+        """The branch that takes the most operations."""
+        return ((max(self.branches, key=lambda branch: flops_of(branch)[0]), 1),)
 
     def infer(self, index, *types):
         for branch in self.branches:

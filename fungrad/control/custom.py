@@ -49,6 +49,9 @@ class _Custom:
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError(f"{self.label} has a custom rule and cannot be transposed")
 
+    def runs(self):
+        return ((self.program, 1),)
+
     def _require(self, rule, tangents):
         """The programs of the rule, unless it failed or a closed-over value has a tangent."""
         if isinstance(rule, FailedRule):
@@ -207,6 +210,9 @@ class Pullback(Routine):
                 "cotangent, so it has no transpose; give a custom_jvp rule as well"
             ) from error
         return program
+
+    def runs(self):
+        return ((self.forward, 1),)
 
     def infer(self, *types):
         return self.backward.input_types[self.residual_count :]

@@ -46,6 +46,9 @@ class Scan(Routine):
     is_deferred = True
     may_name_axes = True
 
+    def runs(self):
+        return ((self.body, self.length),)
+
     # ---- the layout of the operands
 
     def parts(self, operands):

@@ -124,6 +124,9 @@ class MapStack(Routine):
 
     program: Program
 
+    def runs(self):
+        return ((self.program, None),)
+
     @property
     def name(self):
         return "map_stack"

@@ -51,6 +51,9 @@ class While(Routine):
     def name(self):
         return "while"
 
+    def runs(self):
+        return (self.condition, None), (self.body, None)
+
     def parts(self, operands):
         """Operands as constants of the condition, constants of the body, and carry."""
         a = self.condition_constants

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 
+from fungrad.core.program import Program, subprograms
 from fungrad.core.tracing import Tracer, state
 from fungrad.core.types import type_of
 
@@ -75,6 +76,7 @@ class Primitive(metaclass=Interned):
     has_many_outputs = False
     is_deferred = False  # evaluated on demand when recorded with values: holds a program
     is_creation = False  # recorded inside a trace although no operand is traced
+    computes = True  # does arithmetic, rather than move or convert elements
 
     @property
     def name(self):
@@ -128,6 +130,20 @@ class Primitive(metaclass=Interned):
         `axis.size` is the size of the batch, `axis.name` its name or None.
         """
 
+    def flops(self, inputs, outputs):
+        """How many arithmetic operations an evaluation takes, for types of inputs and outputs.
+
+        Those of the programs that it runs (see `runs`) are not among them.
+        """
+        return sum(t.size for t in outputs) if self.computes and not subprograms(self) else 0
+
+    def runs(self):
+        """The programs that one evaluation runs, as (program, times) pairs.
+
+        `times` is None where only the evaluation itself can tell.
+        """
+        return tuple([(program, 1) for _, program in subprograms(self)])
+
     def replace(self, **changes):
         """The primitive with some parameters exchanged."""
         return type(self)(**{name: getattr(self, name) for name in self.fields} | changes)
@@ -151,8 +167,6 @@ class Primitive(metaclass=Interned):
 
 
 def _is_shown(value):
-    from fungrad.core.program import Program
-
     if isinstance(value, tuple) and value and all(isinstance(v, Program) for v in value):
         return False
     return not (isinstance(value, Program) or callable(value) or value is None)
@@ -173,6 +187,10 @@ class Pointwise(Primitive):
 
     is_free = False
 
+    def flops(self, inputs, outputs):
+        """One operation per element; none for what only moves elements."""
+        return outputs[0].size if self.computes and not self.is_free else 0
+
     @abstractmethod
     def element(self, build, index, read, types, output):
         """The scalar expression of the output element at `index`.
@@ -188,6 +206,10 @@ class Reduction(Primitive):
 
     `combine` is the name of the binary scalar function; `identity(dtype)` its neutral element.
     """
+
+    def flops(self, inputs, outputs):
+        """One operation per element that is combined."""
+        return inputs[0].size
 
     @abstractmethod
     def identity(self, dtype):

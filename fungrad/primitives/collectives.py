@@ -73,6 +73,7 @@ class AllGather(Collective, Pointwise):
 
     label: str
     size: int
+    computes = False
 
     @property
     def name(self):

@@ -42,6 +42,12 @@ class Contract(Routine):
             tuple([i for i in self.left if i in right and i not in out]),
         )
 
+    def flops(self, inputs, outputs):
+        """A multiplication and an addition per product; four and four of complex numbers."""
+        x, y = inputs
+        sizes = dict(zip((*self.left, *self.right), (*x.shape, *y.shape), strict=True))
+        return (8 if x.dtype.kind == "c" else 2) * prod(sizes.values())
+
     def infer(self, x, y):
         if x.dtype != y.dtype:
             raise DtypeError(f"contract: dtypes {x.dtype} and {y.dtype} differ")

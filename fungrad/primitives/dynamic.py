@@ -12,6 +12,7 @@ class DynamicSlice(Pointwise):
     """A block of the given sizes from run-time starts, moved inside the array (as JAX clamps)."""
 
     sizes: tuple
+    computes = False
 
     def infer(self, x, *starts):
         require_whole("dynamic_slice", starts)
@@ -54,6 +55,8 @@ class DynamicSlice(Pointwise):
 
 class DynamicUpdate(Routine):
     """`x` with a block overwritten at run-time starts, moved inside the array (as JAX clamps)."""
+
+    computes = False
 
     @property
     def name(self):

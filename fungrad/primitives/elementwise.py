@@ -562,6 +562,11 @@ class IntegerPower(Pointwise):
     def name(self):
         return "integer_power"
 
+    def flops(self, inputs, outputs):
+        n = abs(self.exponent)
+        products = n.bit_length() + n.bit_count() - 2 if n else 0
+        return (products + (self.exponent < 0)) * outputs[0].size
+
     def infer(self, x):
         if x.dtype.kind == "b":
             raise DtypeError(f"{self.name} is not defined for dtype {x.dtype}")
@@ -612,6 +617,7 @@ class Convert(Pointwise):
     """The value in another dtype, as NumPy's `astype` converts it."""
 
     dtype: np.dtype
+    computes = False
 
     def infer(self, x):
         return x.with_dtype(self.dtype)
@@ -642,6 +648,7 @@ class Named(Pointwise):
     """The identity, with a name that checkpoint policies can refer to."""
 
     label: str
+    computes = False
 
     def infer(self, x):
         return x

@@ -95,6 +95,7 @@ class Gather(Pointwise):
 
     axes: tuple
     mode: str
+    computes = False
 
     def infer(self, x, *indices):
         front = index_shape("gather", x, self.axes, indices, self.mode)
@@ -191,6 +192,9 @@ class Scatter(Routine):
     axes: tuple
     combine: str
     mode: str
+
+    def flops(self, inputs, outputs):
+        return 0 if self.combine == "set" else inputs[1].size
 
     def infer(self, x, updates, *indices):
         front = index_shape("scatter", x, self.axes, indices, self.mode)

@@ -19,6 +19,7 @@ class Pad(Pointwise):
     low: tuple
     high: tuple
     interior: tuple
+    computes = False
 
     def infer(self, x, value):
         if len(self.low) != x.ndim:
@@ -116,6 +117,7 @@ class Concatenate(Pointwise):
     """The inputs one after another along an axis."""
 
     axis: int
+    computes = False
 
     def infer(self, *types):
         for number, t in enumerate(types):

@@ -56,6 +56,10 @@ class Cholesky(Routine):
     Derivative: S. F. Walter and L. Lehmann (2010); I. Murray, arXiv:1602.07527.
     """
 
+    def flops(self, inputs, outputs):
+        (a,) = inputs
+        return a.size * a.shape[-1] // 3
+
     def infer(self, a):
         require_square("cholesky", a)
         return a
@@ -108,6 +112,10 @@ class TriangularSolve(Routine):
     @property
     def name(self):
         return "triangular_solve"
+
+    def flops(self, inputs, outputs):
+        t, b = inputs
+        return b.size * t.shape[-1]
 
     def infer(self, t, b):
         require_square(self.name, t)

@@ -24,10 +24,18 @@ def gather_along(x, positions, axis):
     return Gather(tuple(range(x.ndim)), "clip")(x, *indices)
 
 
+def comparisons(x, axis):
+    """About how many comparisons it takes to sort along an axis."""
+    return x.size * max(x.shape[axis] - 1, 0).bit_length()
+
+
 class Sort(Routine):
     """The elements in ascending order along an axis, nan last."""
 
     axis: int
+
+    def flops(self, inputs, outputs):
+        return comparisons(outputs[0], self.axis)
 
     def infer(self, x):
         require_axis("sort", self.axis, x)
@@ -59,6 +67,9 @@ class Argsort(Routine):
 
     axis: int
     descending: bool
+
+    def flops(self, inputs, outputs):
+        return comparisons(outputs[0], self.axis)
 
     def infer(self, x):
         require_axis("argsort", self.axis, x)
