@@ -1,6 +1,7 @@
-"""What fungrad costs, beside JAX, PyTorch and autograd, with a goal for each workload.
+"""What fungrad costs, beside JAX, PyTorch and autograd.
 
-Run by `python -m tests.speed`, never by pytest. A workload is one file of `workloads/`: its
-docstring is its description, its `rows()` measures and returns rows of the table. It runs in a
-process of its own; whatever is compared is measured in that process, in turns.
+Run by `python -m tests.speed`, never by pytest. A file of `workloads/` is a program that is written
+once for all libraries; its times are medians of calls that take turns in one process, its first
+call and its memory those of fresh processes. A file of `costs/` measures what is not a program, such
+as an import, and has a goal for each figure.
 """

@@ -1,4 +1,4 @@
-"""`python -m tests.speed [workload ...]`: measure, and print one Markdown table."""
+"""`python -m tests.speed [name ...]`: measure, and print Markdown tables."""
 
 import argparse
 import importlib
@@ -10,54 +10,127 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from tests.speed.measure import ROOT
-from tests.speed.table import Row, as_dict, markdown
+from tests.speed import workload
+from tests.speed.figures import Figures, markdown
+from tests.speed.measure import ROOT, bytecode, empty_cache, installed, reported, written_to
+from tests.speed.table import Row, as_dict
+from tests.speed.table import markdown as markdown_of_rows
 
-WORKLOADS = sorted(
-    path.stem for path in (Path(__file__).parent / "workloads").glob("*.py") if path.stem[0] != "_"
-)
+HERE = Path(__file__).parent
+COSTS = sorted(path.stem for path in (HERE / "costs").glob("*.py") if path.stem[0] != "_")
+MEASURES = ("times", "first")
 RESULT = "rows: "
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+}
 
 
 def main():
-    """Measure the chosen workloads; the exit status is 1 where a goal is missed."""
-    listed = "\n".join(f"  {name:<18}{described(name)}" for name in WORKLOADS)
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.speed",
-        description="Measure fungrad beside JAX, PyTorch and autograd (extra: bench).",
-        epilog=f"workloads:\n{listed}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("workloads", nargs="*", metavar="workload", help="all, if none is named")
-    parser.add_argument("--in-this-process", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    unknown = [name for name in options.workloads if name not in WORKLOADS]
-    if unknown:
-        parser.error(f"no workload is called {unknown[0]!r}; there are {', '.join(WORKLOADS)}")
-    chosen = options.workloads or WORKLOADS
+    """Measure what is chosen; the exit status is 1 where a goal of a cost is missed."""
+    options = parsed()
     if options.in_this_process:
-        rows = [row for name in chosen for row in module(name).rows()]
+        rows = [row for name in options.names for row in cost_module(name).rows()]
         print(RESULT + json.dumps([as_dict(row) for row in rows]))
         return 0
+    if options.one_core:
+        os.environ |= ONE_THREAD
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     print(f"{machine()}\n", flush=True)
-    rows = [row for name in chosen for row in measured(name)]
-    print(markdown(rows))
+    figures = []
+    with bytecode() as folder:
+        for name in [name for name in options.names if name not in COSTS]:
+            print(f"measuring {name} ...", file=sys.stderr, flush=True)
+            figures += figures_of(workload.load(name), options, written_to(folder))
+    rows = [row for name in options.names if name in COSTS for row in cost_rows(name)]
+    report(figures, rows, options)
     return int(any(row.is_missed for row in rows))
 
 
-def module(name):
-    """The module of a workload."""
-    return importlib.import_module(f"tests.speed.workloads.{name}")
+def parsed():
+    """The options."""
+    every = [*workload.names(), *COSTS]
+    listed = "\n".join(f"  {name:<18}{described(name)}" for name in every)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.speed",
+        description="Measure fungrad beside JAX, PyTorch and autograd (extra: bench).",
+        epilog=f"workloads and costs:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("names", nargs="*", metavar="name", help="all, if none is named")
+    add("--sizes", help="numbers of the sizes, from 0, as in 0,1; all by default")
+    add("--measure", default=",".join(MEASURES), help="times (in turns, in one process) and "
+        "first (first call and memory, in fresh processes); both by default")  # fmt: skip
+    add("--seconds", type=float, default=2.0, help="per function and size; 2 by default")
+    add("--peers", default="jax,torch,autograd", help="the libraries beside fungrad")
+    add("--one-core", action="store_true", help="one core and one thread each, as the C++ figures")
+    add("--json", metavar="FILE", help="write all figures")
+    add("--plot", metavar="FILE", help="write a picture of the ratios (PNG)")
+    add("--in-this-process", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    for name in options.names:
+        if name not in every:
+            parser.error(f"nothing is called {name!r}; there are {', '.join(every)}")
+    options.names = options.names or every
+    return options
 
 
 def described(name):
-    """The first sentence of a workload's docstring, without importing it."""
-    text = (Path(__file__).parent / "workloads" / f"{name}.py").read_text()
-    return text.split('"""')[1].split("\n")[0]
+    """The first sentence of a file's docstring, without importing it."""
+    folder = "costs" if name in COSTS else "workloads"
+    return (HERE / folder / f"{name}.py").read_text().split('"""')[1].split("\n")[0]
 
 
-def measured(name):
-    """The rows of a workload, measured in a process of its own."""
+def figures_of(chosen, options, environment):
+    """The figures of a workload, one per size."""
+    numbers = range(len(chosen.sizes))
+    if options.sizes:
+        wanted = [int(n) for n in options.sizes.split(",")]
+        numbers = [n for n in numbers if n in wanted]
+    times = {}
+    if "times" in options.measure and numbers:
+        command = ["tests.speed.programs", chosen.name, *map(str, numbers)]
+        command += ["--seconds", str(options.seconds), "--peers", options.peers]
+        times = reported(command, {})
+    result = []
+    for number in numbers:
+        size = chosen.sizes[number]
+        found = Figures(
+            chosen.title(size),
+            chosen.is_small_loop(size),
+            not chosen.is_eager(size),
+            chosen.jax_to_cpp(size),
+            **times.get(str(number), {}),
+        )
+        if "first" in options.measure and found.is_compiled:
+            add_first_calls(found, chosen.name, number, options.peers, environment)
+        result.append(found)
+    return result
+
+
+def add_first_calls(found, name, number, peers, environment):
+    """Add the first calls of fungrad, on an empty cache and on the one it leaves, and of JAX."""
+    command = ["tests.speed.first_call", name, str(number)]
+    with empty_cache() as folder:
+        cached = {**environment, "FUNGRAD_CACHE_DIR": folder}
+        cold, warm = [reported([*command, "fungrad"], cached) for _ in range(2)]
+    found.cold["fungrad"], found.memory["fungrad"] = cold["seconds"], warm["bytes"]
+    found.warm["fungrad"] = warm["seconds"]
+    if "jax" in peers and installed("jax"):
+        theirs = reported([*command, "jax"], environment)
+        found.cold["jax"], found.memory["jax"] = theirs["seconds"], theirs["bytes"]
+
+
+def cost_module(name):
+    """The module of a cost."""
+    return importlib.import_module(f"tests.speed.costs.{name}")
+
+
+def cost_rows(name):
+    """The rows of a cost, measured in a process of its own."""
     print(f"measuring {name} ...", file=sys.stderr, flush=True)
     done = subprocess.run(
         [sys.executable, "-m", "tests.speed", "--in-this-process", name],
@@ -69,6 +142,25 @@ def measured(name):
         raise SystemExit(f"{name} failed")
     (line,) = [line for line in done.stdout.split("\n") if line.startswith(RESULT)]
     return [Row(**row) for row in json.loads(line.removeprefix(RESULT))]
+
+
+def report(figures, rows, options):
+    """Print the tables; write what is asked for."""
+    if figures:
+        print(markdown(figures, options.one_core))
+    if rows:
+        print(f"\n{markdown_of_rows(rows)}")
+    if options.json:
+        content = {
+            "machine": machine(),
+            "workloads": [f.as_dict() for f in figures],
+            "costs": [as_dict(row) for row in rows],
+        }
+        Path(options.json).write_text(json.dumps(content, indent=1))
+    if options.plot:
+        from tests.speed import plot
+
+        plot.save(figures, options.plot)
 
 
 def machine():

@@ -11,6 +11,8 @@ from pathlib import Path
 from statistics import median
 
 SHORTEST = 2e-4  # a sample lasts at least this long, so that the clock does not matter
+PAUSE = 2e-3  # in which the threads of the call before go to sleep: they spin for a while
+LONG = 0.3  # of calls that take longer, three samples are enough
 ROOT = Path(__file__).parents[2]
 
 
@@ -20,6 +22,10 @@ def medians(calls, seconds=2.0, rounds=7):
     Each call is warmed up first. At least `rounds` samples of each are taken, and more until
     `seconds` have passed.
     """
+    for call in calls.values():
+        call()
+    if max(_sample(call, 1) for call in calls.values()) > LONG:
+        rounds = min(rounds, 3)
     repeats = {name: _repeats(call) for name, call in calls.items()}
     samples = {name: [] for name in calls}
     gc.collect()
@@ -28,6 +34,8 @@ def medians(calls, seconds=2.0, rounds=7):
         end = time.perf_counter() + seconds
         while time.perf_counter() < end or any(len(s) < rounds for s in samples.values()):
             for name, call in calls.items():
+                time.sleep(PAUSE)
+                call()
                 samples[name].append(_sample(call, repeats[name]))
     finally:
         gc.enable()
@@ -42,8 +50,6 @@ def _sample(call, repeats):
 
 
 def _repeats(call):
-    for _ in range(3):
-        call()
     repeats = 1
     while _sample(call, repeats) * repeats < SHORTEST:
         repeats *= 2
@@ -61,10 +67,11 @@ def installed(*names):
     return found
 
 
-def reported(code, environment):
-    """What a fresh interpreter prints as JSON on the last line of `code`."""
+def reported(what, environment):
+    """What a fresh interpreter prints as JSON on its last line: code, or a module and arguments."""
+    command = ["-c", what] if isinstance(what, str) else ["-m", *what]
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, *command],
         capture_output=True,
         text=True,
         cwd=ROOT,

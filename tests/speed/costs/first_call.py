@@ -2,9 +2,9 @@
 
 from statistics import median
 
+from tests.speed.costs.compilations import STEP
 from tests.speed.measure import bytecode, empty_cache, installed, reported, written_to
 from tests.speed.table import Row
-from tests.speed.workloads.compilations import STEP
 
 JAX = """
 import json, time
