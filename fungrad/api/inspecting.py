@@ -1,9 +1,8 @@
-"""Looking at programs: eval_shape, ShapeDtypeStruct, make_program, show."""
+"""Looking at programs: eval_shape, ShapeDtypeStruct, make_program."""
 
 import numpy as np
 
 from fungrad.api.closing import close
-from fungrad.api.jitting import Jitted, jit
 from fungrad.api.recorded import operand_of, title_of
 from fungrad.core.errors import StaticArgumentError
 from fungrad.core.tracing import Tracer
@@ -127,50 +126,9 @@ def _struct(type):
 make_jaxpr = make_program
 
 
-def show(fun):
-    """A function of the same arguments that returns, as text, what becomes of `fun`.
-
-    The program as recorded, the program after optimisation, the backward program of a function
-    with a real scalar output, and the Numba source. `show(jit(fun, static_argnums=...))` shows a
-    function of static arguments.
-
-    >>> print(show(lambda x: 2 * x)(1.0))  # doctest: +ELLIPSIS
-    ---- the program
-    ...
-    """
-
-    title_of("show", fun)
-    jitted = fun if isinstance(fun, Jitted) else jit(fun)
-
-    def text(*args, **kwargs):
-        from fungrad.compiler.runtime import compile_program
-        from fungrad.optimize.passes import optimize
-        from fungrad.transforms.vjp import vjp
-
-        program = jitted.trace(*args, **kwargs).program
-        parts = [("the program", program), ("the program after optimisation", optimize(program))]
-        out = program.output_types
-        if len(out) == 1 and not out[0].shape and out[0].dtype.kind == "f":
-            active = tuple([t.is_differentiable for t in program.input_types])
-            backward = vjp(program, active, (True,)).backward
-            parts.append(("the backward program after optimisation", optimize(backward)))
-        parts.append(("the Numba source", compile_program(program).source))
-        return Shown("\n\n".join([f"---- {title}\n{body}" for title, body in parts]))
-
-    return text
-
-
-class Shown(str):
-    """Text that a notebook or an interpreter shows as it stands."""
-
-    def __repr__(self):
-        return str(self)
-
-
 __all__ = [
     "ShapeDtypeStruct",
     "eval_shape",
     "make_jaxpr",
     "make_program",
-    "show",
 ]

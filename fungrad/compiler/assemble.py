@@ -55,6 +55,11 @@ class Assembly:
     errors: tuple
     is_tiny: bool
 
+    @property
+    def text(self):
+        """The generated source, one function after another, with the equations as remarks."""
+        return "\n\n".join([*(k.shown for k in self.kernels), self.shown])
+
 
 def assemble(program, donated=()):
     """The assembly of an optimised program; it may overwrite the `donated` inputs, by number."""

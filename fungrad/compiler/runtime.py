@@ -49,7 +49,7 @@ class Executable:
     @property
     def source(self):
         """The generated source, one function after another, with the equations as remarks."""
-        return "\n\n".join([*(k.shown for k in self._assembly.kernels), self._assembly.shown])
+        return self._assembly.text
 
     def __call__(self, *values):
         results = self.call(*values)

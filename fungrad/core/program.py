@@ -169,25 +169,34 @@ def _letters(number):
     return letters
 
 
-def format_program(program, indent=""):
-    """The program as text: one line per equation, inner programs indented below theirs."""
+def format_program(program, indent="", note=None):
+    """The program as text: one line per equation, inner programs indented below theirs.
+
+    What `note(equation)` returns stands behind the equations, in a column.
+    """
+    lines = [(indent + line, None if e is None else note and note(e)) for line, e in rows(program)]
+    width = min(max(len(line) for line, _ in lines), 80)
+    return "\n".join([f"{line:{width}}  # {n}" if n else line for line, n in lines])
+
+
+def rows(program):
+    """The lines of the printed program, each with its equation, or None."""
     names = variable_names(program)
 
     def named(v):
         return names.get(v) or _format_literal(v)
 
     arguments = ", ".join(f"{names[v]}: {v.type}" for v in program.inputs)
-    lines = [f"{indent}{program.name}({arguments}) {{"]
+    yield f"{program.name}({arguments}) {{", None
     for equation in program.equations:
         outputs = ", ".join(f"{names[v]}: {v.type}" for v in equation.outputs)
         operands = " ".join(named(v) for v in equation.inputs)
-        lines.append(f"{indent}  {outputs} = {equation.primitive} {operands}".rstrip())
+        yield f"  {outputs} = {equation.primitive} {operands}".rstrip(), equation
         for label, inner in subprograms(equation.primitive):
-            lines.append(f"{indent}    {label}:")
-            lines.append(format_program(inner, indent + "    "))
-    lines.append(f"{indent}  return {', '.join(named(v) for v in program.outputs)}".rstrip())
-    lines.append(f"{indent}}}")
-    return "\n".join(lines)
+            yield f"    {label}:", None
+            yield from (("    " + line, e) for line, e in rows(inner))
+    yield f"  return {', '.join(named(v) for v in program.outputs)}".rstrip(), None
+    yield "}", None
 
 
 def _format_literal(literal):

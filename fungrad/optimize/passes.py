@@ -29,14 +29,21 @@ _MOST_ROUNDS = 4
 @derived
 def optimize(program):
     """The same program, cheaper: the passes applied until nothing changes, inside out."""
+    for _, changed in steps(program):
+        program = changed
+    return program
+
+
+def steps(program):
+    """The program after each pass in turn, as (pass, program) pairs."""
     program = _optimize_subprograms(program)
     for _ in range(_MOST_ROUNDS):
         before = program.equations
         for change in PASSES:
             program = change(program)
+            yield change, program
         if _same(before, program.equations):
             break
-    return program
 
 
 def _optimize_subprograms(program):

@@ -1,4 +1,4 @@
-"""eval_shape, ShapeDtypeStruct, make_program and show: what a function does, without running it."""
+"""eval_shape, ShapeDtypeStruct and make_program: what a function does, without running it."""
 
 import functools
 from collections import namedtuple
@@ -17,7 +17,6 @@ from fungrad import (
     lax,
     make_jaxpr,
     make_program,
-    show,
     vmap,
 )
 from fungrad.errors import ShapeError, StaticArgumentError, UnknownValueError
@@ -184,31 +183,3 @@ def test_programs_of_derivatives():
         make_program(grad(f))(1.0)
     )
     assert "cos" in str(make_program(grad(fnp.sin))(1.0))
-
-
-# ---- show
-
-
-def test_show_has_every_stage():
-    def loss(p, x):
-        return (fnp.sin(p["w"]) * x).sum()
-
-    text = show(loss)({"w": np.ones(3)}, 2.0)
-    titles = [line[5:] for line in text.split("\n") if line.startswith("---- ")]
-    assert titles == [
-        "the program",
-        "the program after optimisation",
-        "the backward program after optimisation",
-        "the Numba source",
-    ]
-    assert "b: f64[]" in text and "cos" in text and "def " in text
-    assert repr(text) == str(text)
-
-
-def test_show_of_jitted_functions_and_of_several_outputs():
-    text = show(jit(lambda x, n: (x * n, x), static_argnums=1))(np.ones(3), 2)
-    assert "the Numba source" in text and "backward" not in text
-    assert "program of" not in text
-    assert "scan" in show(lambda x: lax.fori_loop(0, 3, lambda i, c: c * 2, x))(1.0)
-    with pytest.raises(TypeError, match="show: expected a function"):
-        show(3)
