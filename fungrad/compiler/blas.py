@@ -29,14 +29,10 @@ dimension is at least the length of a row. Empty dimensions are allowed, and wha
 beta = 0 is not read.
 """
 
-import ctypes
-import importlib.util
-import sys
 from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 
 from fungrad.compiler.arguments import LLVM_TYPES, Pointer, Scalar, parameters
+from fungrad.compiler.scipy_library import functions
 
 TOO_LARGE = -2  # the status when a size does not fit into the 32 bits that BLAS has for it
 
@@ -279,36 +275,10 @@ full:"""
 def address(name):
     """The address of SciPy's routine of that Fortran name."""
     for module in ("cython_blas", "cython_lapack"):
-        capsule = _extension(module).__pyx_capi__.get(name)
-        if capsule is not None:
+        found = functions("linalg", module).get(name)
+        if found is not None:
             break
-    get_name = ctypes.pythonapi.PyCapsule_GetName
-    get_name.restype, get_name.argtypes = ctypes.c_char_p, (ctypes.py_object,)
-    signature = get_name(capsule)
-    if b"int *" not in signature:
-        raise LookupError(f"SciPy's {name} has the unknown signature {signature.decode()}")
-    get = ctypes.pythonapi.PyCapsule_GetPointer
-    get.restype, get.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
-    return get(capsule, signature)
-
-
-@cache
-def _extension(name):
-    """One of SciPy's extension modules, without the rest of scipy.linalg (170 ms, measured)."""
-    full_name = f"scipy.linalg.{name}"
-    if full_name not in sys.modules and "scipy.linalg" not in sys.modules:
-        import scipy  # finds the libraries that its extension modules need
-
-        for suffix in EXTENSION_SUFFIXES:
-            path = Path(scipy.__file__).parent / "linalg" / (name + suffix)
-            if path.exists():
-                return _loaded(full_name, path)
-    return importlib.import_module(full_name)
-
-
-def _loaded(full_name, path):
-    spec = importlib.util.spec_from_file_location(full_name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    sys.modules.pop(full_name, None)  # so that `import scipy.linalg` finds it for itself
-    return module
+    signature, address = found
+    if "int *" not in signature:
+        raise LookupError(f"SciPy's {name} has the unknown signature {signature}")
+    return address

@@ -18,7 +18,7 @@ from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 
-from fungrad.compiler import blas, python_call
+from fungrad.compiler import blas, python_call, scipy_library
 from fungrad.compiler import cache as disk
 from fungrad.compiler.arguments import Argument, Array, Pointer, Result, Scalar
 from fungrad.compiler.plan import Given, Kept, Made, Plan, Workspace, plain_plan
@@ -47,7 +47,14 @@ _MAXIMUM_IN_MEMORY = 4096
 
 # Files of this folder that determine what a given source compiles to.
 _CODE_FILES = """arguments.py build.py low_level.py machine.py plan.py pointers.py python_call.py
-    translate.py intrinsics.py llvm_scalar.py scalar.py math/*.py"""
+    translate.py intrinsics.py llvm_*.py scalar.py words.py math/*.py"""
+
+#: Where the symbols `fungrad.PREFIX.NAME` of machine code are looked up.
+_LIBRARIES = (
+    ("numpy", python_call.numpy_address),
+    ("scipy", blas.address),
+    ("special", scipy_library.special_function),
+)
 
 _lock = threading.RLock()
 _built = OrderedDict()
@@ -286,7 +293,7 @@ def _address(name, needs):
 
     if name in needs:
         return needs[name].address
-    for prefix, address in (("numpy", python_call.numpy_address), ("scipy", blas.address)):
+    for prefix, address in _LIBRARIES:
         if name.startswith(f"fungrad.{prefix}."):
             return address(name.removeprefix(f"fungrad.{prefix}."))
     address = machine.address_in_process(name)

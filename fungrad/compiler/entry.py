@@ -11,10 +11,11 @@ from contextlib import contextmanager
 import numpy as np
 
 from fungrad.compiler.index import LITERAL
-from fungrad.compiler.scalar import INDEX, VOCABULARY, Builder, constant
+from fungrad.compiler.scalar import INDEX, Builder, constant
 from fungrad.compiler.source import print_function
 from fungrad.compiler.statements import Call, If, Let, Load, Point, Return, Store, Writer
 from fungrad.compiler.views import Buffer
+from fungrad.compiler.words import VOCABULARY
 
 _build = Builder()
 

@@ -1,6 +1,6 @@
 """The words of scalar expressions as Numba intrinsics, which generated source calls by name.
 
-Every word of `scalar.VOCABULARY` is a function here (`maximum(x, y)`, `exp(x)`), dispatched on the
+Every word of `words.VOCABULARY` is a function here (`maximum(x, y)`, `exp(x)`), dispatched on the
 Numba types of its operands and written into the caller as LLVM instructions. So is every
 conversion (`float32(x)`) and reinterpretation of bits (`bitcast_int32(x)`). Importing this module
 imports Numba.
@@ -15,7 +15,8 @@ from numba.np.numpy_support import as_dtype, from_dtype
 
 from fungrad.compiler.llvm_scalar import emit_word
 from fungrad.compiler.math import TABLES
-from fungrad.compiler.scalar import VOCABULARY, result_dtype
+from fungrad.compiler.scalar import result_dtype
+from fungrad.compiler.words import VOCABULARY
 
 inf, nan = math.inf, math.nan
 
@@ -49,10 +50,15 @@ def _word(word):
         def typed(typing_context, x, y):
             return _typed(word, (x, y))
 
-    else:
+    elif VOCABULARY[word] == 3:
 
         def typed(typing_context, x, y, z):
             return _typed(word, (x, y, z))
+
+    else:
+
+        def typed(typing_context, x, y, z, w):
+            return _typed(word, (x, y, z, w))
 
     return _named(typed, word)
 

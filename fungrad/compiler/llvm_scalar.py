@@ -1,7 +1,8 @@
 """Scalar expressions as LLVM instructions, appended to a basic block through llvmlite.
 
 Machine words become instructions or LLVM intrinsics here; words with an expansion
-(`fungrad.compiler.math.expand`) are emitted as their expansion; lgamma calls libm.
+(`fungrad.compiler.math.expand`) are emitted as their expansion; lgamma calls libm,
+and some words call SciPy's functions (`words.LIBRARY`).
 Booleans are i1, complex numbers are structs of two floats, as in Numba.
 """
 
@@ -10,29 +11,26 @@ from functools import lru_cache
 import numpy as np
 from llvmlite import ir
 
-from fungrad.compiler.math import FUNCTIONS, TABLES, expand
+from fungrad.compiler.llvm_functions import (
+    call_by_lane,
+    declare,
+    lgamma,
+    library_call,
+    llvm_type,
+    power_of_integers,
+)
+from fungrad.compiler.math import FUNCTIONS, OUTLINED, TABLES, expand
 from fungrad.compiler.scalar import Builder, Scalar, real_dtype, topological_order
+from fungrad.compiler.words import LIBRARY
 
 _build = Builder()
-
-
-def llvm_type(dtype):
-    """The LLVM type of a value of the dtype."""
-    if dtype.kind == "b":
-        return ir.IntType(1)
-    if dtype.kind == "f":
-        return ir.FloatType() if dtype.itemsize == 4 else ir.DoubleType()
-    if dtype.kind == "c":
-        part = ir.FloatType() if dtype.itemsize == 8 else ir.DoubleType()
-        return ir.LiteralStructType([part, part])
-    return ir.IntType(8 * dtype.itemsize)
 
 
 def emit(builder, roots, values):
     """The LLVM values of scalar expressions; `values` maps symbols to theirs and is extended."""
     for node in topological_order(roots):
         if node not in values:
-            values[node] = _emit_node(builder, node, [values[x] for x in node.operands])
+            values[node] = _emit_node(builder, node, values)
     return [values[root] for root in roots]
 
 
@@ -43,10 +41,16 @@ def emit_word(builder, word, dtype, attribute, dtypes, operands):
     return emit(builder, [root], dict(zip(symbols, operands, strict=True)))[0]
 
 
-def _emit_node(builder, node, operands):
+def _emit_node(builder, node, values):
+    operands = [values[x] for x in node.operands]
     if node.op == "constant":
         return _constant(node.dtype, node.attribute)
+    if node.op == "loop":
+        return _loop(builder, node, operands, values)
     dtypes = tuple(x.dtype for x in node.operands)
+    if node.op in OUTLINED:
+        function = _function(builder.module, node.op, expand(node.op, dtypes[0]), dtypes)
+        return builder.call(function, operands)
     expansion = _expansion(node.op, node.attribute, dtypes)
     if expansion is None:
         return _emit_machine_word(builder, node, operands)
@@ -79,6 +83,8 @@ def _emit_machine_word(builder, node, operands):
     table = _FLOAT if kind == "f" else _INTEGER
     if word in table:
         return table[word](builder, *operands)
+    if word in LIBRARY:
+        return library_call(builder, word, operands)
     if word in _COMPARISONS:
         return _compare(builder, _COMPARISONS[word], kind, *operands)
     return _SIGNED_OR_NOT[word](builder, kind == "i", *operands)
@@ -196,7 +202,9 @@ def _call_where(builder, node, condition, x):
     after = builder.append_basic_block("after")
     builder.cbranch(condition, rare, after)
     builder.position_at_end(rare)
-    value = builder.call(_function(builder.module, node.attribute, node.dtype), [x])
+    name = node.attribute
+    function = _function(builder.module, name, FUNCTIONS[name], (node.dtype,))
+    value = builder.call(function, [x])
     builder.branch(after)
     builder.position_at_end(after)
     result = builder.phi(x.type)
@@ -205,40 +213,43 @@ def _call_where(builder, node, condition, x):
     return result
 
 
-def _function(module, name, dtype):
-    """The LLVM function of one of `math.FUNCTIONS`, which is defined once per module."""
-    kind = llvm_type(dtype)
-    symbol = f"fungrad_{name}_{dtype.name}"
+def _function(module, name, expansion, dtypes):
+    """The LLVM function of an expansion, which is defined once per module."""
+    symbol = f"fungrad_{name}_{dtypes[0].name}"
     function = module.globals.get(symbol)
     if function is None:
-        function = ir.Function(module, ir.FunctionType(kind, [kind]), symbol)
+        symbols = [_build.symbol(f"operand{i}", dtype) for i, dtype in enumerate(dtypes)]
+        root = expansion(_build, *symbols)
+        kinds = [llvm_type(dtype) for dtype in dtypes]
+        function = ir.Function(module, ir.FunctionType(llvm_type(root.dtype), kinds), symbol)
         function.linkage = "internal"
         function.attributes.add("noinline")
-        _call_by_lane(function)
+        call_by_lane(function)
         builder = ir.IRBuilder(function.append_basic_block())
-        x = _build.symbol("x", dtype)
-        root = FUNCTIONS[name](_build, x)
-        builder.ret(emit(builder, [root], {x: function.args[0]})[0])
+        builder.ret(emit(builder, [root], dict(zip(symbols, function.args, strict=True)))[0])
     return function
 
 
-def _call_by_lane(function):
-    """Lets loops that call the function be vectorised: lane by lane, only where a mask is set.
-
-    LLVM's vectoriser does so for functions without side effects that have a masked vector variant
-    of any width; the variant named here is one of 1024 lanes, which no loop asks for. `nobuiltin`
-    keeps LLVM from taking libm's functions for intrinsics, which it would call for every lane.
-    """
-    variant = f'"vector-function-abi-variant"="_ZGV_LLVM_M1024v_{function.name}({function.name})"'
-    for attribute in ("readnone", "nounwind", "willreturn", "nobuiltin", variant):
-        set.add(function.attributes, attribute)  # AttributeSet.add knows only some attributes
-
-
-def _lgamma(builder, x):
-    name = "lgamma" if isinstance(x.type, ir.DoubleType) else "lgammaf"
-    function = _declare(builder.module, name, ir.FunctionType(x.type, [x.type]))
-    _call_by_lane(function)
-    return builder.call(function, [x])
+def _loop(builder, node, operands, values):
+    """Blocks for a loop; what its step computes stays inside."""
+    count, *initial = operands
+    body = node.attribute
+    before = builder.block
+    loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    index, *states = [builder.phi(x.type) for x in (count, *initial)]
+    inside = {**values, body.index: index, **dict(zip(body.states, states, strict=True))}
+    following = emit(builder, body.following, inside)
+    next_index = builder.add(index, index.type(1))
+    latch = builder.block
+    builder.cbranch(builder.icmp_signed("<", next_index, count), loop, after)
+    phis = zip((index, *states), (index.type(0), *initial), (next_index, *following), strict=True)
+    for phi, first, later in phis:
+        phi.add_incoming(first, before)
+        phi.add_incoming(later, latch)
+    builder.position_at_end(after)
+    return following[0]
 
 
 _STRUCTURAL = {
@@ -266,16 +277,11 @@ def _intrinsic_function(builder, name, operands):
     kind = operands[0].type
     suffix = f"i{kind.width}" if isinstance(kind, ir.IntType) else _float_suffix(kind)
     function_type = ir.FunctionType(kind, [kind] * len(operands))
-    return _declare(builder.module, f"llvm.{name}.{suffix}", function_type)
+    return declare(builder.module, f"llvm.{name}.{suffix}", function_type)
 
 
 def _float_suffix(kind):
     return "f32" if isinstance(kind, ir.FloatType) else "f64"
-
-
-def _declare(module, name, function_type):
-    found = module.globals.get(name)
-    return ir.Function(module, function_type, name) if found is None else found
 
 
 def _extremum(name):
@@ -300,7 +306,7 @@ _FLOAT = {
     "minimum": _extremum("minimum"),
     # a flag that means nothing here, because Numba adds `contract` where there is none
     "rounded_multiply": lambda builder, x, y: builder.fmul(x, y, flags=("arcp",)),
-    "lgamma": _lgamma,
+    "lgamma": lgamma,
     "fma": _intrinsic("fma"),
     "absolute": _intrinsic("fabs"),
     "copysign": _intrinsic("copysign"),
@@ -377,45 +383,6 @@ def _extremum_of_integers(symbol):
     return extremum
 
 
-def _power(builder, is_signed, x, y):
-    """Calls a loop of squarings that wraps around; a negative exponent counts as 0."""
-    name = f"fungrad_power_{'i' if is_signed else 'u'}{x.type.width}"
-    function = builder.module.globals.get(name)
-    if function is None:
-        function = _power_function(builder.module, name, x.type, is_signed)
-    return builder.call(function, [x, y])
-
-
-def _power_function(module, name, kind, is_signed):
-    function = ir.Function(module, ir.FunctionType(kind, [kind, kind]), name)
-    function.linkage = "internal"
-    entry, loop, done = map(function.append_basic_block, ("entry", "loop", "done"))
-    builder = ir.IRBuilder(entry)
-    x, y = function.args
-    compare = builder.icmp_signed if is_signed else builder.icmp_unsigned
-    builder.cbranch(compare(">", y, kind(0)), loop, done)
-    builder.position_at_end(loop)
-    product, square, exponent = builder.phi(kind), builder.phi(kind), builder.phi(kind)
-    is_odd = builder.trunc(exponent, ir.IntType(1))
-    new_product = builder.select(is_odd, builder.mul(product, square), product)
-    new_square = builder.mul(square, square)
-    new_exponent = builder.lshr(exponent, kind(1))
-    builder.cbranch(builder.icmp_unsigned("!=", new_exponent, kind(0)), loop, done)
-    for phi, first, after in (
-        (product, kind(1), new_product),
-        (square, x, new_square),
-        (exponent, y, new_exponent),
-    ):
-        phi.add_incoming(first, entry)
-        phi.add_incoming(after, loop)
-    builder.position_at_end(done)
-    result = builder.phi(kind)
-    result.add_incoming(kind(1), entry)
-    result.add_incoming(new_product, loop)
-    builder.ret(result)
-    return function
-
-
 _INTEGER = {
     "add": lambda builder, x, y: builder.add(x, y),
     "fast_add": lambda builder, x, y: builder.add(x, y),
@@ -440,5 +407,5 @@ _SIGNED_OR_NOT = {
     "floor_divide": _floor_divide,
     "remainder": _remainder,
     "fmod": _fmod,
-    "power": _power,
+    "power": power_of_integers,
 }

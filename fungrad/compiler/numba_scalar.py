@@ -6,7 +6,8 @@ globals. It is to be compiled with `fastmath={"contract"}` and `error_model="num
 
 import math
 
-from fungrad.compiler.scalar import VOCABULARY, topological_order
+from fungrad.compiler.scalar import topological_order
+from fungrad.compiler.words import VOCABULARY
 
 _OPERATORS = {
     "add": "{} + {}",

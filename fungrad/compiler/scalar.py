@@ -5,47 +5,16 @@ object, so a shared subexpression is computed once and `is` is equality. Words m
 function (or, where NumPy has none, the `jax.lax` function) of that name means, for one element.
 """
 
+from dataclasses import dataclass
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from fungrad.compiler.words import PREDICATES, VOCABULARY
+
 BOOL = np.dtype(bool)
 INDEX = np.dtype(np.int64)
-
-_UNARY = """negative absolute sign floor ceil rint trunc sqrt rsqrt cbrt reciprocal
-    exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan
-    sinh cosh tanh arcsinh arccosh arctanh logistic erf erfc erfinv lgamma digamma
-    logical_not bitwise_not population_count isnan isinf isfinite signbit
-    convert bitcast real imag conjugate integer_power table"""
-_BINARY = """add subtract multiply divide power maximum minimum remainder fmod floor_divide
-    index_divide index_remainder arctan2 copysign nextafter hypot logaddexp strong_multiply
-    strong_divide equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor
-    bitwise_and bitwise_or bitwise_xor left_shift right_shift fast_add rounded_multiply make_complex call_where"""
-_TERNARY = "select fma"
-
-#: The number of operands of each word. Those that are not NumPy's or lax's:
-#: `index_divide`, `index_remainder`: of two integers that are not negative, the second not zero;
-#: `strong_multiply`, `strong_divide`: a product or quotient in which a zero (of the quotient: its
-#: numerator) wins, also over inf and nan;
-#: `fast_add`: an addition that may be reordered, for the accumulators of reductions;
-#: `fma(x, y, z)`: x * y + z, rounded once; `select(condition, x, y)`: x if condition else y;
-#: `rounded_multiply`: a product that is not fused with a sum;
-#: `call_where(condition, x)`: the function of x that the attribute names, one of
-#: `math.FUNCTIONS`, where the condition holds, by a branch that is taken rarely, else x;
-#: `table`: the entry of the constant table named by the attribute, at an int64 index;
-#: `integer_power`: the power whose exponent, a Python int, is the attribute.
-VOCABULARY = {
-    **dict.fromkeys(_UNARY.split(), 1),
-    **dict.fromkeys(_BINARY.split(), 2),
-    **dict.fromkeys(_TERNARY.split(), 3),
-}
-
-_PREDICATES = """equal not_equal less less_equal greater greater_equal
-    logical_and logical_or logical_xor logical_not isnan isinf isfinite signbit"""
-#: The words whose result is a bool.
-PREDICATES = frozenset(_PREDICATES.split())
-
 
 def real_dtype(dtype):
     """The dtype of the real part: float64 for complex128, the same dtype for a real one."""
@@ -63,6 +32,20 @@ def result_dtype(word, *dtypes):
     if word == "make_complex":
         return np.dtype(f"c{dtypes[0].itemsize * 2}")
     return dtypes[0]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The attribute of a loop: `following` are the states after a step, as expressions of the
+    symbols `index`, which counts from 0, and `states`.
+    """
+
+    index: object
+    states: tuple
+    following: tuple
+
+    def __str__(self):
+        return ", ".join(map(repr, self.following))
 
 
 class Scalar:
@@ -235,6 +218,17 @@ class Builder:
         """The named function of x where the condition holds, which is to be rare, else x."""
         return call("call_where", x.dtype, condition, x, attribute=function)
 
+    def loop(self, name, count, step, *initial):
+        """The first state after `count` > 0 steps: `states = step(index, *states)`.
+
+        Loops inside of each other need different names.
+        """
+        index = self.symbol(f"{name}_index", INDEX)
+        states = [self.symbol(f"{name}{i}", x.dtype) for i, x in enumerate(initial)]
+        following = step(index, *states)
+        body = Loop(index, tuple(states), tuple(following))
+        return Scalar("loop", initial[0].dtype, (_lift(count, INDEX), *initial), body)
+
     def table(self, name, index, dtype=np.float64):
         """The entry of a constant table (see `fungrad.compiler.math.TABLES`) at an int64 index."""
         return call("table", np.dtype(dtype), index, attribute=name)
@@ -303,7 +297,7 @@ def _operate(word, x, y):
 
 def _wrong_word(word, operands):
     if word not in VOCABULARY:
-        return ValueError(f"{word!r} is no word of scalar expressions; see scalar.VOCABULARY")
+        return ValueError(f"{word!r} is no word of scalar expressions; see words.VOCABULARY")
     return TypeError(f"{word} takes {VOCABULARY[word]} operands, {len(operands)} were given")
 
 

@@ -221,7 +221,7 @@ class LinearityError(FungradError, TypeError):
 class NotDifferentiableError(FungradError, TypeError):
     """A primitive says that it has no derivative in this mode; the message names the way out.
 
-    Fails: `grad(digamma)(1.0)`. Repaired: `grad(lgamma)(1.0)`.
+    Fails: `grad(zeta)(2.0, 1.5)`. Repaired: `grad(zeta, 1)(2.0, 1.5)`.
     """
 
 

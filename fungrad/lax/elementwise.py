@@ -11,6 +11,7 @@ from fungrad.numpy.creation import operand
 from fungrad.numpy.promotion import align, as_float, convert, promote, promote_to_float
 from fungrad.numpy.selection import where
 from fungrad.primitives import elementwise as e
+from fungrad.primitives import special as special_functions
 
 abs = ufuncs.absolute
 neg = ufuncs.negative
@@ -78,8 +79,8 @@ reciprocal = _primitive(e.reciprocal, "1 / x.")
 erf = _primitive(e.erf, "The error function.")
 erfc = _primitive(e.erfc, "1 - erf(x), exact where x is large.")
 erf_inv = _primitive(e.erfinv, "The inverse of erf.")
-lgamma = _primitive(e.lgamma, "log(|gamma(x)|).")
-digamma = _primitive(e.digamma, "The derivative of lgamma.")
+lgamma = _primitive(special_functions.lgamma, "log(|gamma(x)|).")
+digamma = _primitive(special_functions.digamma, "The derivative of lgamma.")
 
 
 def div(x, y):

@@ -9,6 +9,7 @@ from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.promotion import align, as_float, convert, result_dtype
 from fungrad.numpy.selection import where
 from fungrad.primitives import elementwise as e
+from fungrad.primitives import special as special_functions
 
 NAMES = {
     name: name
@@ -46,8 +47,8 @@ expit = _unary(e.logistic, as_float)
 erf = _unary(e.erf)
 erfc = _unary(e.erfc)
 erfinv = _unary(e.erfinv)
-gammaln = _unary(e.lgamma)
-digamma = _unary(e.digamma)
+gammaln = _unary(special_functions.lgamma)
+digamma = _unary(special_functions.digamma)
 cbrt, exp2, expm1, log1p = ufuncs.cbrt, ufuncs.exp2, ufuncs.expm1, ufuncs.log1p
 
 

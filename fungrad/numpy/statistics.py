@@ -3,8 +3,8 @@
 import numpy as np
 
 from fungrad.core.errors import ShapeError
-from fungrad.numpy import reductions, ufuncs
 from fungrad.core.types import is_python_number
+from fungrad.numpy import reductions, ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced
 from fungrad.numpy.joining import concatenate, getitem_any

@@ -15,7 +15,6 @@ import numpy as np
 from fungrad.core.errors import (
     DtypeError,
     LinearityError,
-    NotDifferentiableError,
     ShapeError,
 )
 from fungrad.core.primitive import Pointwise
@@ -423,43 +422,32 @@ arccosh = unary(
 arctanh = unary("arctanh", np.arctanh, lambda t, x, y: strong_divide(t, (1 - x) * (1 + x)))
 
 
-def _special(name):
+def of_scipy(name):
     """The function of `scipy.special`, imported at its first call."""
 
-    def function(x):
+    def function(*operands):
         from scipy import special
 
-        return getattr(special, name)(x)
+        return getattr(special, name)(*operands)
 
     return function
 
 
 def _logistic(x):
     """1 / (1 + exp(-x)) without overflow; complex arguments by the formula."""
-    return _special("expit")(x) if x.dtype.kind != "c" else 1 / (1 + np.exp(-x))
+    return of_scipy("expit")(x) if x.dtype.kind != "c" else 1 / (1 + np.exp(-x))
 
 
 logistic = unary("logistic", _logistic, lambda t, x, y: t * (y * logistic(-x)))
 erf = unary(
-    "erf", _special("erf"), lambda t, x, y: t * (exp(-x * x) * (2 / math.sqrt(math.pi))), kinds="f"
+    "erf", of_scipy("erf"), lambda t, x, y: t * (exp(-x * x) * (2 / math.sqrt(math.pi))), kinds="f"
 )
 erfc = unary(
-    "erfc", _special("erfc"), lambda t, x, y: t * (exp(-x * x) * (-2 / math.sqrt(math.pi))), kinds="f"
+    "erfc", of_scipy("erfc"), lambda t, x, y: t * (exp(-x * x) * (-2 / math.sqrt(math.pi))), kinds="f"
 )
 erfinv = unary(
-    "erfinv", _special("erfinv"), lambda t, x, y: t * (exp(y * y) * (math.sqrt(math.pi) / 2)), kinds="f"
+    "erfinv", of_scipy("erfinv"), lambda t, x, y: t * (exp(y * y) * (math.sqrt(math.pi) / 2)), kinds="f"
 )
-
-lgamma = unary("lgamma", _special("gammaln"), lambda t, x, y: t * digamma(x), kinds="f")
-digamma = unary(
-    "digamma", _special("digamma"), lambda t, x, y: _no_trigamma(t), kinds="f"
-)
-
-
-def _no_trigamma(t):
-    raise NotDifferentiableError(
-        "digamma has no derivative yet: it needs polygamma; write it with custom_jvp"
-    )
 
 
 # ---- complex numbers

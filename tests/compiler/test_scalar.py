@@ -12,12 +12,12 @@ from scalar_kernels import compiled
 from fungrad.compiler.math import ULP_BOUNDS, expand
 from fungrad.compiler.numba_scalar import NumbaPrinter, literal
 from fungrad.compiler.scalar import (
-    VOCABULARY,
     Builder,
     result_dtype,
     substitute,
     topological_order,
 )
+from fungrad.compiler.words import LIBRARY, VOCABULARY
 
 build = Builder()
 DTYPE_NAMES = """bool int8 int16 int32 int64 uint8 uint16 uint32 uint64
@@ -178,7 +178,6 @@ KINDS = {
     "select": "biufc",
     "strong_multiply": "iufc",
     "strong_divide": "fc",
-    "strong_divide": "fc",
     "rounded_multiply": "f",
     "population_count": "iu",
     "make_complex": "f",
@@ -187,7 +186,7 @@ KINDS = {
     "index_remainder": "iu",
     **dict.fromkeys(("logistic", "lgamma", "digamma", "erf", "erfc", "erfinv"), "f"),
 }
-ELSEWHERE = {"convert", "bitcast", "table", "call_where", "integer_power", "fma"}
+ELSEWHERE = {"convert", "bitcast", "table", "call_where", "integer_power", "fma", *LIBRARY, "zeta"}
 
 
 def _numpy(word):

@@ -72,9 +72,7 @@ UNITS = {BOOL: (True, False, True), I64: (3, -2, 5), I32: (3, -2, 5), U8: (3, 20
 DIVISORS = {BOOL: (False, False, True), I64: (2, 3, -4), I32: (2, 3, -4), U8: (2, 3, 4)}
 LAWS_OF = {
     "stop_gradient": ("types", "transpose", "batch", "higher order"),  # it drops the tangent
-    "digamma": ("types", "batch"),  # has no derivative, and says so
 }
-ONCE_DIFFERENTIABLE = {"lgamma"}
 KINDS = {"b": (BOOL,), "i": (I64, I32), "u": (U8,), "f": (F64, F32), "c": (C128, C64)}
 
 
@@ -111,7 +109,7 @@ def elementwise_samples(row):
     for dtype in [d for kind in row.kinds for d in KINDS[kind]]:
         arrays = [np.array(p).astype(dtype) for p in points(row, dtype)]
         is_main = dtype in (F64, C128)
-        order = 2 if is_main and row.word not in ONCE_DIFFERENTIABLE else 1
+        order = 2 if is_main else 1
         samples.append(sample(row, *chosen, *arrays, laws=laws, order=order))
         if not is_main:
             continue

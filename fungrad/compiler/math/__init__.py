@@ -1,4 +1,4 @@
-"""Elementary functions as branch-free scalar expressions. Imports `fungrad.compiler.scalar` only.
+"""Elementary and special functions as branch-free scalar expressions. Imports `fungrad.compiler.scalar` only.
 
 A word that has an expansion here is computed by it, on every code generator; the others are
 machine instructions or calls of libm. No expansion needs fast-math flags, and each is right
@@ -15,10 +15,11 @@ from fungrad.compiler.math import (
     logarithm,
     power,
     trigonometric,
+    zeta,
 )
 from fungrad.compiler.math.tables import TABLES
 
-__all__ = ["FUNCTIONS", "TABLES", "ULP_BOUNDS", "expand"]
+__all__ = ["FUNCTIONS", "OUTLINED", "TABLES", "ULP_BOUNDS", "expand"]
 
 _BOUNDS = {
     1.0: "exp exp2 log log2 log10 sin cos power cbrt",
@@ -40,12 +41,15 @@ _FAMILIES = {
     error_function: "erf erfc erfinv",
     gamma: "digamma",
     power: "power cbrt hypot",
+    zeta: "zeta",
 }
 _OF_FLOAT = {
     name: getattr(family, name) for family, names in _FAMILIES.items() for name in names.split()
 }
 #: Functions that expansions branch to, by name; a code generator makes real functions of them.
 FUNCTIONS = {**trigonometric.OF_HUGE}
+#: Words whose expansion a code generator makes a function of, because it has loops.
+OUTLINED = frozenset({"zeta"})
 _EXPANSIONS = {
     **arithmetic.EXPANSIONS,
     **{(word, "f"): function for word, function in _OF_FLOAT.items()},

@@ -1,0 +1,53 @@
+"""The words of scalar expressions, with the number of their operands."""
+
+_UNARY = """negative absolute sign floor ceil rint trunc sqrt rsqrt cbrt reciprocal
+    exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan
+    sinh cosh tanh arcsinh arccosh arctanh logistic erf erfc erfinv lgamma digamma
+    logical_not bitwise_not population_count isnan isinf isfinite signbit
+    convert bitcast real imag conjugate integer_power table"""
+_BINARY = """add subtract multiply divide power maximum minimum remainder fmod floor_divide
+    index_divide index_remainder arctan2 copysign nextafter hypot logaddexp strong_multiply
+    strong_divide equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor
+    bitwise_and bitwise_or bitwise_xor left_shift right_shift fast_add rounded_multiply make_complex call_where"""
+_TERNARY = "select fma"
+
+#: Words that SciPy's compiled functions of the same name compute, by their number of operands.
+LIBRARY = {
+    **dict.fromkeys(
+        """gamma gammasgn rgamma erfcx erfcinv expi exp1 dawsn spence log_ndtr ndtri i0 i0e i1 i1e
+        j0 j1 y0 y1 k0 k0e k1 k1e ellipk ellipe""".split(),
+        1,
+    ),
+    **dict.fromkeys(
+        """beta betaln binom gammainc gammaincc gammaincinv gammainccinv iv ive jv yv kv kve expn
+        owens_t poch stdtr stdtrit""".split(),
+        2,
+    ),
+    **dict.fromkeys("betainc betaincc betaincinv betainccinv hyp1f1".split(), 3),
+    "hyp2f1": 4,
+}
+
+#: The number of operands of each word. Those that are not NumPy's or lax's:
+#: `index_divide`, `index_remainder`: of two integers that are not negative, the second not zero;
+#: `strong_multiply`, `strong_divide`: a product or quotient in which a zero (of the quotient: its
+#: numerator) wins, also over inf and nan;
+#: `fast_add`: an addition that may be reordered, for the accumulators of reductions;
+#: `fma(x, y, z)`: x * y + z, rounded once; `select(condition, x, y)`: x if condition else y;
+#: `rounded_multiply`: a product that is not fused with a sum;
+#: `call_where(condition, x)`: the function of x that the attribute names, one of
+#: `math.FUNCTIONS`, where the condition holds, by a branch that is taken rarely, else x;
+#: `zeta(s, q)`: Hurwitz's zeta function, also of negative q, for whole s;
+#: `table`: the entry of the constant table named by the attribute, at an int64 index;
+#: `integer_power`: the power whose exponent, a Python int, is the attribute.
+VOCABULARY = {
+    **dict.fromkeys(_UNARY.split(), 1),
+    **dict.fromkeys(_BINARY.split(), 2),
+    **dict.fromkeys(_TERNARY.split(), 3),
+    "zeta": 2,
+    **LIBRARY,
+}
+
+_PREDICATES = """equal not_equal less less_equal greater greater_equal
+    logical_and logical_or logical_xor logical_not isnan isinf isfinite signbit"""
+#: The words whose result is a bool.
+PREDICATES = frozenset(_PREDICATES.split())
