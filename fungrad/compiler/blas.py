@@ -23,6 +23,20 @@ By column, as LAPACK has it (`pivots`: int32, from 1):
         P L U = A; status k > 0: U[k, k] is 0
     getrs(ta, n, nrhs, a, lda, pivots, b, ldb)
         B = op(A)^-1 B, from what getrf has left
+    getri(n, a, lda, pivots, work, lwork)
+        A = A^-1, from what getrf has left
+    geqrf(m, n, a, lda, tau, work, lwork)
+        A = R and, below its diagonal, the reflectors whose product is Q
+    orgqr(m, n, k, a, lda, tau, work, lwork)
+        A = the first n columns of Q, from the k reflectors that geqrf has left
+    gesdd(job, m, n, a, lda, s, u, ldu, vt, ldvt, work, lwork, rwork, iwork)
+        U diag(s) Vh = A; job 0: s alone, 1: min(m, n) vectors, 2: all of them
+    syevd(jobz, lower, n, a, lda, s, work, lwork, rwork, lrwork, iwork, liwork)
+        s = the eigenvalues of a Hermitian A, which becomes their vectors if jobz is 1
+    geev(jobvl, jobvr, n, a, lda, w, wi, vl, ldvl, vr, ldvr, work, lwork, rwork)
+        w = the eigenvalues, real ones with imaginary parts wi; V their vectors, as LAPACK packs them
+
+`rwork` is for complex matrices only, `wi` for real ones. Work sizes are those of LAPACK.
 
 `ta`, `tb`: 0 as it is, 1 transposed, 2 conjugated and transposed. Other flags are 0 or 1. A leading
 dimension is at least the length of a row. Empty dimensions are allowed, and what is multiplied by
@@ -38,8 +52,9 @@ TOO_LARGE = -2  # the status when a size does not fit into the 32 bits that BLAS
 
 _LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
 
-#: Routine: its arguments, and the Fortran call by column; `!` turns a flag round, because an array
-#: by row is its transpose by column. A call that ends in `info` returns that.
+#: Routine: its arguments, and the Fortran call by column (of complex matrices: another one); `!`
+#: turns a flag round, because an array by row is its transpose by column. A call that ends in
+#: `info` returns that.
 _CALLS = {
     "gemm": (
         "m n k alpha a lda ta b ldb tb beta c ldc",
@@ -49,7 +64,11 @@ _CALLS = {
         "m n alpha a lda ta x incx beta y incy",
         "gemv !ta n m alpha a lda x incx beta y incy",
     ),
-    "ger": ("m n alpha x incx y incy a lda", "ger n m alpha y incy x incx a lda"),
+    "ger": (
+        "m n alpha x incx y incy a lda",
+        "ger n m alpha y incy x incx a lda",
+        "geru n m alpha y incy x incx a lda",
+    ),
     "trsm": (
         "left lower ta unit m n alpha a lda b ldb",
         "trsm !left !lower ta unit n m alpha a lda b ldb",
@@ -57,12 +76,38 @@ _CALLS = {
     "potrf": ("lower n a lda", "potrf !lower n a lda info"),
     "getrf": ("m n a lda pivots", "getrf m n a lda pivots info"),
     "getrs": ("ta n nrhs a lda pivots b ldb", "getrs ta n nrhs a lda pivots b ldb info"),
+    "getri": ("n a lda pivots work lwork", "getri n a lda pivots work lwork info"),
+    "geqrf": ("m n a lda tau work lwork", "geqrf m n a lda tau work lwork info"),
+    "orgqr": (
+        "m n k a lda tau work lwork",
+        "orgqr m n k a lda tau work lwork info",
+        "ungqr m n k a lda tau work lwork info",
+    ),
+    "gesdd": (
+        "job m n a lda s u ldu vt ldvt work lwork rwork iwork",
+        "gesdd job m n a lda s u ldu vt ldvt work lwork iwork info",
+        "gesdd job m n a lda s u ldu vt ldvt work lwork rwork iwork info",
+    ),
+    "syevd": (
+        "jobz lower n a lda s work lwork rwork lrwork iwork liwork",
+        "syevd jobz lower n a lda s work lwork iwork liwork info",
+        "heevd jobz lower n a lda s work lwork rwork lrwork iwork liwork info",
+    ),
+    "geev": (
+        "jobvl jobvr n a lda w wi vl ldvl vr ldvr work lwork rwork",
+        "geev jobvl jobvr n a lda w wi vl ldvl vr ldvr work lwork info",
+        "geev jobvl jobvr n a lda w vl ldvl vr ldvr work lwork rwork info",
+    ),
 }
 
 #: The letter that Fortran takes for each value of a flag.
-_FLAGS = {"ta": "NTC", "tb": "NTC", "!ta": "TN", "unit": "NU", "!left": "LR", "!lower": "LU"}
-_SIZES = {"m", "n", "k", "nrhs", "lda", "ldb", "ldc", "incx", "incy"}
-_LEADING = {"lda", "ldb", "ldc"}
+_FLAGS = {
+    **{"ta": "NTC", "tb": "NTC", "!ta": "TN", "unit": "NU", "!left": "LR", "!lower": "LU"},
+    **{"lower": "UL", "job": "NSA", "jobz": "NV", "jobvl": "NV", "jobvr": "NV"},
+}
+_LEADING = {"lda", "ldb", "ldc", "ldu", "ldvt", "ldvl", "ldvr", "lwork", "lrwork", "liwork"}
+_SIZES = {"m", "n", "k", "nrhs", "incx", "incy", *_LEADING}
+_INTEGERS, _REALS = {"pivots", "iwork"}, {"s", "rwork"}
 
 NAMES = rf"\b(?:{'|'.join(_CALLS)}|dot)_(?:{'|'.join(_LETTERS)})\b"
 
@@ -89,13 +134,16 @@ def _argument(name, dtype):
         return Scalar(dtype)
     if name in _SIZES or name.removeprefix("!") in _FLAGS or name in ("left", "lower"):
         return Scalar("int64")
-    return Pointer("int32" if name == "pivots" else dtype, aliased=True)
+    real = {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+    kind = "int32" if name in _INTEGERS else real if name in _REALS else dtype
+    return Pointer(kind, aliased=True)
 
 
 def _text(name, called, dtype):
     """The LLVM text of a routine: check and store the values, call Fortran, return `info`."""
-    arguments, call = (part.split() for part in _CALLS[called])
-    fortran = f"@fungrad.scipy.{_LETTERS[dtype]}{_fortran_name(call.pop(0), dtype)}"
+    arguments, *calls = (part.split() for part in _CALLS[called])
+    function, *call = calls[-1] if dtype.startswith("complex") else calls[0]
+    fortran = f"@fungrad.scipy.{_LETTERS[dtype]}{function}"
     empty = _empty_product(dtype) if called == "gemv" else ""
     lines = _stored([a for a in arguments if a in _SIZES or a in ("alpha", "beta")], dtype)
     letters = []
@@ -189,10 +237,6 @@ done:
   ret i64 0
 }}
 """
-
-
-def _fortran_name(called, dtype):
-    return "geru" if called == "ger" and dtype.startswith("complex") else called
 
 
 def _place(name):

@@ -6,8 +6,10 @@ from fungrad.compiler import branches, loops
 from fungrad.compiler import copy as copies
 from fungrad.compiler.contraction import contract
 from fungrad.compiler.cumulative import arg_extremum, cumulative
+from fungrad.compiler.factors import inverse, lu, permutation, solve
 from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.lapack import cholesky, triangular_solve
+from fungrad.compiler.orthogonal import qr
 from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.sorting import argsort, sort
 from fungrad.compiler.stacks import add_stacks, empty_stack, map_stack
@@ -114,6 +116,11 @@ class RoutineBuilder:
     argsort = argsort
     cholesky = cholesky
     triangular_solve = triangular_solve
+    lu = lu
+    permutation = permutation
+    solve = solve
+    inverse = inverse
+    qr = qr
     empty_stack = empty_stack
     add_stacks = add_stacks
     map_stack = map_stack

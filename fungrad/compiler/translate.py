@@ -189,9 +189,9 @@ def translate(source, name, arguments, symbol, functions):
             library=library,
             pipeline_class=_Pipeline,
         )
+        linked = [str(each._get_module_for_linking()) for each in library.linked.values()]
     convention = _c_convention(result.fndesc.llvm_func_name, arguments, symbol)
     (text,) = library.texts
-    linked = [str(each._get_module_for_linking()) for each in library.linked.values()]
     return [text + convention, *linked]
 
 

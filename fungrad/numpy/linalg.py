@@ -14,6 +14,7 @@ from fungrad.numpy.shapes import diagonal as _diagonal
 from fungrad.numpy.shapes import matrix_transpose, ravel, reshape
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.linalg import Cholesky, adjoint
+from fungrad.primitives.orthogonal import Qr
 
 LinAlgError = np.linalg.LinAlgError
 
@@ -101,6 +102,35 @@ def cholesky(a, /, *, upper=False):
     if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
         raise LinAlgError(f"Last 2 dimensions of the array must be square, not {a.shape}")
     return adjoint(Cholesky()(adjoint(a))) if upper else Cholesky()(a)
+
+
+QRResult = type(np.linalg.qr(np.eye(1)))
+
+
+@traced(np.linalg.qr)
+def qr(a, mode="reduced"):
+    """`numpy.linalg.qr`: modes "reduced", "complete" and "r".
+
+    >>> from fungrad import grad
+    >>> grad(lambda a: qr(a).R[0, 0])(np.array([[3.0, 1.0], [4.0, 2.0]]))
+    array([[-0.6,  0. ],
+           [-0.8,  0. ]])
+    """
+    if mode not in ("reduced", "complete", "r"):
+        hint = "; use 'reduced' on traced values" if mode == "raw" else ""
+        raise ValueError(f"Unrecognized mode '{mode}'{hint}")
+    a = _matrices(a)
+    q, r = Qr(mode == "complete")(a)
+    return r if mode == "r" else QRResult(q, r)
+
+
+def _matrices(a):
+    a = _inexact(a)
+    if a.ndim < 2:
+        raise LinAlgError(
+            f"{a.ndim}-dimensional array given. Array must be at least two-dimensional"
+        )
+    return a
 
 
 @traced(np.linalg.matrix_power)

@@ -1,52 +1,31 @@
-"""Linear algebra on LAPACK: matrices in the last two axes, batches in front."""
+"""Triangular matrices: the Cholesky factor, and solutions of triangular systems."""
+
+from functools import cache
 
 import numpy as np
 
 from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
-from fungrad.primitives.contraction import Contract
-from fungrad.primitives.elementwise import conjugate, greater, greater_equal, select
 from fungrad.primitives.indexing import with_batch
-from fungrad.primitives.movement import Iota, Transpose
+from fungrad.primitives.matrices import (
+    adjoint,
+    conjugated,
+    folded,
+    hermitian_of_lower,
+    lower_triangle,
+    matrix_product,
+    matrix_transpose,
+    require_square,
+    unfolded,
+)
 
 
-def require_square(name, x):
-    """An error unless the last two axes have one size and the elements are real or complex."""
-    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
-        raise ShapeError(f"{name} needs square matrices, got shape {x.shape}")
-    if x.dtype.kind not in "fc":
-        raise DtypeError(f"{name} is not defined for dtype {x.dtype}")
+@cache
+def lapack(name, dtype):
+    """SciPy's function for a routine of LAPACK."""
+    from scipy.linalg import get_lapack_funcs
 
-
-def matrix_transpose(x):
-    """The last two axes exchanged."""
-    n = x.ndim
-    return Transpose((*range(n - 2), n - 1, n - 2))(x)
-
-
-def adjoint(x):
-    """The conjugate transpose of matrices."""
-    x = matrix_transpose(x)
-    return conjugate(x) if x.dtype.kind == "c" else x
-
-
-def matrix_product(x, y):
-    """The product of matrices with equal batches in front."""
-    batch = tuple(range(x.ndim - 2))
-    i, j, k = len(batch), len(batch) + 1, len(batch) + 2
-    return Contract((*batch, i, j), (*batch, j, k), (*batch, i, k))(x, y)
-
-
-def lower_triangle(x, diagonal=1.0):
-    """The lower triangles, with the diagonal scaled."""
-    shape = tuple(x.shape)
-    row = Iota(shape, np.dtype(np.int64), x.ndim - 2)()
-    column = Iota(shape, np.dtype(np.int64), x.ndim - 1)()
-    zero = x.dtype.type(0)
-    kept = select(greater_equal(row, column), x, zero)
-    if diagonal == 1.0:
-        return kept
-    return select(greater(row, column), kept, select(row == column, x * diagonal, zero))
+    return get_lapack_funcs(name, dtype=dtype)
 
 
 class Cholesky(Routine):
@@ -65,17 +44,19 @@ class Cholesky(Routine):
         return a
 
     def evaluate(self, a):
-        return np.linalg.cholesky(a)
+        try:
+            return np.linalg.cholesky(a)
+        except np.linalg.LinAlgError:
+            error, message = self.failure()
+            raise error(message) from None
 
     def jvp(self, inputs, tangents):
         """dL = L Phi(L^-1 dA L^-H): Phi takes the lower triangle and halves the diagonal."""
         (a,), (da,) = inputs, tangents
         factor = self(a)
-        symmetric = lower_triangle(da) + adjoint(lower_triangle(da, 0.0))
-        if da.dtype.kind == "c":
-            symmetric = _hermitian(da)
-        half = TriangularSolve(False, False, False)(factor, symmetric)
-        inner = adjoint(TriangularSolve(False, False, False)(factor, adjoint(half)))
+        solve = TriangularSolve(False, False, False)
+        half = solve(factor, hermitian_of_lower(da))
+        inner = adjoint(solve(factor, adjoint(half)))
         return factor, matrix_product(factor, lower_triangle(inner, 0.5))
 
     def transpose(self, cotangents, inputs, linear):
@@ -91,23 +72,18 @@ class Cholesky(Routine):
         return np.linalg.LinAlgError, "cholesky: a matrix is not positive definite"
 
 
-def _hermitian(da):
-    """The Hermitian matrix that the lower triangle of `da` stands for: a real diagonal."""
-    strict = lower_triangle(da, 0.0)
-    diagonal = lower_triangle(da) - strict
-    return strict + adjoint(strict) + (diagonal + conjugate(diagonal)) * 0.5
-
-
 class TriangularSolve(Routine):
     """X with op(T) X = B, where T is the lower (or `upper`) triangle of the first operand.
 
-    op is the identity, the transpose (`transposed`) or, with `conjugated` too, the adjoint.
+    op is the identity, the transpose (`transposed`) or, with `conjugated` too, the adjoint. With
+    `unit` the diagonal is 1, whatever stands there.
     Raises numpy.linalg.LinAlgError where the diagonal has a 0.
     """
 
     upper: bool
     transposed: bool
     conjugated: bool
+    unit: bool = False
 
     @property
     def name(self):
@@ -126,19 +102,27 @@ class TriangularSolve(Routine):
         return b
 
     def evaluate(self, t, b):
-        from scipy.linalg import solve_triangular
-
-        form = "C" if self.conjugated else "T" if self.transposed else "N"
-        result = np.empty(b.shape, b.dtype)
-        for i in np.ndindex(t.shape[:-2]):
-            if b.size:
-                result[i] = solve_triangular(t[i], b[i], form, lower=not self.upper)
+        if not b.size:
+            return np.zeros(b.shape, b.dtype)
+        trtrs, form = lapack("trtrs", b.dtype), 2 if self.conjugated else int(self.transposed)
+        if b.ndim == 2:
+            result, info = trtrs(t, b, not self.upper, form, self.unit)
+        else:
+            result, info = np.empty(b.shape, b.dtype), 0
+            for i in np.ndindex(t.shape[:-2]):
+                result[i], failed = trtrs(t[i], b[i], not self.upper, form, self.unit)
+                info = info or failed
+        if info:
+            error, message = self.failure()
+            raise error(message)
         return result
 
     def _coefficients(self, t):
         """The triangle that is read, under op."""
-        kept = matrix_transpose(lower_triangle(matrix_transpose(t)))
-        kept = kept if self.upper else lower_triangle(t)
+        if self.upper:
+            kept = matrix_transpose(lower_triangle(matrix_transpose(t), 1.0 - self.unit))
+        else:
+            kept = lower_triangle(t, 1.0 - self.unit)
         if self.conjugated:
             return adjoint(kept)
         return matrix_transpose(kept) if self.transposed else kept
@@ -159,11 +143,13 @@ class TriangularSolve(Routine):
         (c,) = cotangents
         t, _ = inputs
         if self.conjugated:
-            solve = TriangularSolve(self.upper, False, False)
-            return None, solve(conjugate(t) if t.dtype.kind == "c" else t, c)
-        return None, TriangularSolve(self.upper, not self.transposed, False)(t, c)
+            return None, TriangularSolve(self.upper, False, False, self.unit)(conjugated(t), c)
+        return None, TriangularSolve(self.upper, not self.transposed, False, self.unit)(t, c)
 
     def batch(self, inputs, batched, axis):
+        t, b = inputs
+        if not batched[0]:
+            return unfolded(self(t, folded(b)), axis.size, b.shape[-1]), True
         return self(*with_batch(inputs, batched, axis)), True
 
     @property

@@ -1,9 +1,11 @@
-"""Linear algebra."""
+"""Linear algebra: triangular matrices, LU and QR factors."""
 
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
+from fungrad.primitives.lu import Factors, Inverse, LogDet, Lu, Permutation, Solve
+from fungrad.primitives.orthogonal import Qr
 from samples.table import C128, F32, F64, REALS, SINGLES, bad, sample
 
 
@@ -61,4 +63,84 @@ LINALG_BAD = [
     bad(TriangularSolve(False, False, False), [np.eye(2), REALS.T], ShapeError, "do not fit"),
     bad(TriangularSolve(False, False, False), [np.eye(2), SINGLES], DtypeError, "differ"),
     bad(TriangularSolve(True, False, False), [np.zeros((2, 2)), REALS], np.linalg.LinAlgError, ""),
+]
+
+
+def general(shape, shift, dtype):
+    """Well-conditioned matrices without symmetry."""
+    x = np.sin(1.7 * np.arange(np.prod(shape)) + shift).reshape(shape)
+    if np.dtype(dtype).kind == "c":
+        x = x + 1j * np.cos(np.arange(x.size) * shift).reshape(shape)
+    return (x + 2 * np.eye(*shape[-2:])).astype(dtype)
+
+
+def rows(make, count=3):
+    """The inputs of a sample and of its variants, as keywords."""
+    inputs = [make(shift) for shift in (0.5, 1.0, 1.6)[:count]]
+    inputs = [x if isinstance(x, tuple) else (x,) for x in inputs]
+    return inputs[0], tuple(inputs[1:])
+
+
+def factored(primitive, make, **options):
+    """A sample of a primitive of one matrix."""
+    inputs, variants = rows(make)
+    return sample(primitive, *inputs, variants=variants, **options)
+
+
+def with_factors(shape, dtype, columns=None):
+    """A matrix, its factors and pivots, and right-hand sides, by a shift."""
+
+    def make(shift):
+        a = general(shape, shift, dtype)
+        b = general((*shape[:-1], columns or 1), shift + 1, dtype)
+        return (a, *Factors(None).evaluate(a), *((b,) if columns else ()))
+
+    return make
+
+
+# Factors have no derivative of their own, so that what takes them is no function of them; that of
+# the whole is in numpy/test_linalg.py.
+_ALONE = ("types", "batch")
+FACTORS = [
+    *[
+        factored(Qr(full), lambda s, d=dtype, n=shape: general(n, s, d), order=order)
+        for full in (False, True)
+        for dtype, shape, order in [
+            *[(F64, (2, 3, 3), 1), (F64, (4, 2), 2), (F64, (2, 4), 1), (F32, (3, 2), 1)],
+            *[(C128, (3, 2), 1), (C128, (2, 3), 1)],
+        ]
+    ],
+    sample(Qr(False), np.zeros((0, 2)), order=1),
+    sample(Qr(True), np.zeros((2, 3, 0)), order=1),
+    *[
+        factored(Lu(), lambda s, d=dtype, n=shape: general(n, s, d), order=order)
+        for dtype, shape, order in [
+            *[(F64, (3, 3), 2), (F64, (2, 4, 2), 1), (F64, (2, 4), 1), (C128, (2, 3, 2), 1)],
+            *[(F32, (3, 3), 1), (F64, (0, 0), 1), (F64, (2, 0, 3), 1)],
+        ]
+    ],
+    *[
+        factored(Inverse(), lambda s, d=dtype, n=shape: general(n, s, d), order=order)
+        for dtype, shape, order in [(F64, (3, 3), 2), (C128, (2, 2, 2), 1), (F64, (0, 0), 1)]
+    ],
+    factored(Factors("solve"), lambda s: general((2, 3, 3), s, F64), laws=_ALONE),
+    *[
+        factored(Solve(*forms), with_factors(shape, dtype, 2), laws=_ALONE)
+        for forms in [(False, False), (True, False), (True, True)]
+        for dtype, shape in [(F64, (2, 3, 3)), (C128, (3, 3)), (F64, (0, 0))]
+    ],
+    *[factored(LogDet(), with_factors((2, 3, 3), d), laws=_ALONE) for d in (F64, C128)],
+    sample(Permutation(4), np.array([[1, 1, 3], [0, 3, 2]], np.int32)),
+]
+_PIVOTS = np.array([0, 1], np.int32)
+FACTORS_BAD = [
+    bad(Qr(False), [REALS[0]], ShapeError, "qr needs matrices, got shape (3,)"),
+    bad(Lu(), [np.eye(2, dtype=int)], DtypeError, "lu is not defined for dtype int64"),
+    bad(Factors("solve"), [REALS], ShapeError, "solve needs square matrices, got shape (2, 3)"),
+    bad(Factors("solve"), [np.ones((2, 2))], np.linalg.LinAlgError, "solve: singular matrix"),
+    bad(Inverse(), [np.ones((2, 2))], np.linalg.LinAlgError, "inv: singular matrix"),
+    bad(Solve(False, False), [np.eye(2), np.eye(2), _PIVOTS, REALS.T], ShapeError, "do not fit"),
+    bad(Solve(False, False), [np.eye(2), np.eye(2), _PIVOTS, SINGLES], DtypeError, "differ"),
+    bad(LogDet(), [REALS, REALS, _PIVOTS], ShapeError, "slogdet needs square matrices"),
+    bad(Permutation(1), [_PIVOTS], ShapeError, "pivots of shape (2,) for 1 rows"),
 ]

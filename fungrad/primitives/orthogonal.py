@@ -1,0 +1,98 @@
+"""Factorisations with an orthogonal (unitary) factor: QR by Householder reflectors."""
+
+import numpy as np
+
+from fungrad.core.errors import LinearityError
+from fungrad.core.primitive import Routine
+from fungrad.primitives.joining import Concatenate, Pad
+from fungrad.primitives.linalg import TriangularSolve
+from fungrad.primitives.lu import right_solve
+from fungrad.primitives.matrices import (
+    adjoint,
+    identity,
+    imaginary_diagonal,
+    lower_triangle,
+    matrix_product,
+    matrix_transpose,
+    part_of,
+    require_matrices,
+)
+
+
+class Qr(Routine):
+    """(Q, R) with Q R = A, Q^H Q = 1 and R upper triangular, as LAPACK's reflectors make them.
+
+    Of an m by n matrix with m > n, `full` gives all m columns of Q, else n of them. The derivative
+    needs independent columns among the first min(m, n); for complex matrices R has a real diagonal.
+    """
+
+    full: bool
+    has_many_outputs = True
+
+    def infer(self, a):
+        require_matrices("qr", a)
+        *batch, m, n = a.shape
+        k = m if self.full else min(m, n)
+        return a.with_shape((*batch, m, k)), a.with_shape((*batch, k, n))
+
+    def evaluate(self, a):
+        return tuple(np.linalg.qr(a, "complete" if self.full else "reduced"))
+
+    def jvp(self, inputs, tangents):
+        (a,), (da,) = inputs, tangents
+        q, r = self(a)
+        m, n = a.shape[-2:]
+        if m > n:
+            first, upper = part_of(q, columns=slice(n)), part_of(r, rows=slice(n))
+            dq, dr = _square_tangents(first, upper, da)
+            if self.full:
+                dq = Concatenate(q.ndim - 1)(dq, _complement_tangent(q, dq, n))
+                none = (0,) * (r.ndim - 2)
+                dr = Pad((*none, 0, 0), (*none, m - n, 0), (0,) * r.ndim)(dr, dr.dtype.type(0))
+            return (q, r), (dq, dr)
+        left = slice(m)
+        dq, dr = _square_tangents(q, part_of(r, columns=left), part_of(da, columns=left))
+        if m < n:
+            right = slice(m, n)
+            rest = matrix_product(adjoint(q), part_of(da, columns=right))
+            turned = matrix_product(adjoint(q), dq)
+            rest = rest - matrix_product(turned, part_of(r, columns=right))
+            dr = Concatenate(r.ndim - 1)(dr, rest)
+        return (q, r), (dq, dr)
+
+    def transpose(self, cotangents, inputs, linear):
+        raise LinearityError("qr is not linear")
+
+    def batch(self, inputs, batched, axis):
+        return self(*inputs), (True, True)
+
+    def emit(self, build, inputs, outputs):
+        build.qr(self, inputs, outputs)
+
+
+def _square_tangents(q, r, da):
+    """The tangents of Q (m by n) and R (n by n): Q^H dQ is skew, dR R^-1 is upper triangular."""
+    solve = TriangularSolve(True, True, False)
+    x = matrix_transpose(solve(r, matrix_transpose(da)))
+    inner = matrix_product(adjoint(q), x)
+    lower = lower_triangle(inner, 0.0)
+    skew = lower - adjoint(lower)
+    if inner.dtype.kind == "c":
+        skew = skew + imaginary_diagonal(inner)
+    rest = skew - inner
+    return matrix_product(q, rest) + x, -matrix_product(rest, r)
+
+
+def _complement_tangent(q, dq, n):
+    """The tangent of the columns of Q after the first n, given that of the first n.
+
+    The reflectors make Q = 1 - V T V^H, so these columns are E2 + (Q1 - E1) Z^H, where E1 and E2
+    are columns of 1 and Z (Q1' - 1) = Q1'', with Q1' the upper and Q1'' the lower part of Q1.
+    """
+    first = part_of(q, columns=slice(n))
+    moved = first - identity(first.shape, first.dtype)
+    square = part_of(moved, rows=slice(n))
+    z = right_solve(square, part_of(first, rows=slice(n, None)))
+    d_square, d_lower = part_of(dq, rows=slice(n)), part_of(dq, rows=slice(n, None))
+    dz = right_solve(square, d_lower - matrix_product(z, d_square))
+    return matrix_product(dq, adjoint(z)) + matrix_product(moved, adjoint(dz))
