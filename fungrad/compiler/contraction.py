@@ -24,25 +24,27 @@ class _Matrix:
 
 def contract(build, primitive, inputs, outputs):
     """Write the calls of a contraction."""
-    _Contraction(build, primitive, inputs, outputs).write()
+    x, y = (build.view(v) for v in inputs)
+    Product(build, primitive, x, y, build.output(outputs[0])).write()
 
 
-class _Contraction:
-    def __init__(self, build, primitive, inputs, outputs):
+class Product:
+    """The product of two views under the labels of a contraction, written to or added to a view."""
+
+    def __init__(self, build, primitive, x, y, target, is_added=False):
         self.build, self.entry = build, build.entry
         self.primitive = primitive
-        self.operands = inputs
-        self.output = outputs[0]
+        self.x, self.y, self.target = x, y, target
+        self.is_added = is_added
         groups = primitive.groups
         place = primitive.out.index
         self.batch = tuple(sorted(groups.batch, key=place))
         self.left = tuple(sorted(groups.left, key=place))
         self.right = tuple(sorted(groups.right, key=place))
         self.contracted = groups.contracted
-        x, y = (v.type.shape for v in inputs)
-        self.sizes = dict(zip(primitive.left, x, strict=True))
-        self.sizes.update(zip(primitive.right, y, strict=True))
-        self.dtype = self.output.type.dtype
+        self.sizes = dict(zip(primitive.left, x.shape, strict=True))
+        self.sizes.update(zip(primitive.right, y.shape, strict=True))
+        self.dtype = target.buffer.dtype
 
     def size(self, labels):
         """The product of the sizes of labels."""
@@ -54,10 +56,9 @@ class _Contraction:
     def write(self):
         """Write packing, the loop over the batch, the products, and the copy of the result."""
         p = self.primitive
-        x = self._matrix(self.build.view(self.operands[0]), p.left, self.left, self.contracted)
-        y = self._matrix(self.build.view(self.operands[1]), p.right, self.contracted, self.right)
-        target = self.build.output(self.output)
-        z = self._joined(target, p.out, self.left, self.right)
+        x = self._matrix(self.x, p.left, self.left, self.contracted)
+        y = self._matrix(self.y, p.right, self.contracted, self.right)
+        z = self._joined(self.target, p.out, self.left, self.right)
         if z is None or 1 not in (z.row, z.column):
             made = (*self.batch, *self.left, *self.right)
             shape = tuple([self.sizes[i] for i in made])
@@ -66,16 +67,32 @@ class _Contraction:
             self._loop(x, y, z)
             order = [made.index(i) for i in p.out]
             strides = tuple([temporary.strides[a] for a in order])
-            copy(self.entry, View(temporary.buffer, 0, target.shape, strides), target)
+            copy(self.entry, View(temporary.buffer, 0, self.target.shape, strides), self.target)
             return
         self._loop(x, y, z)
+
+    @property
+    def reads_left(self):
+        """Whether the left operand is read where it stands, without a copy."""
+        return self._readable(self.x, self.primitive.left, self.left, self.contracted) is not None
+
+    @property
+    def reads_right(self):
+        """Whether the right operand is read where it stands, without a copy."""
+        return self._readable(self.y, self.primitive.right, self.contracted, self.right) is not None
+
+    @property
+    def writes_in_place(self):
+        """Whether BLAS writes to the target itself."""
+        z = self._joined(self.target, self.primitive.out, self.left, self.right)
+        return z is not None and 1 in (z.row, z.column)
 
     # ---- operands as matrices
 
     def _matrix(self, view, labels, rows, columns):
         """The operand as matrices that BLAS can read, packed if it must be."""
-        matrix = self._joined(view, labels, rows, columns)
-        if matrix is not None and self._is_readable(matrix, self.size(rows), self.size(columns)):
+        matrix = self._readable(view, labels, rows, columns)
+        if matrix is not None:
             return matrix
         order = (*self.batch, *rows, *columns)
         axes = [labels.index(i) for i in order]
@@ -86,6 +103,12 @@ class _Contraction:
             tuple([view.strides[a] for a in axes]),
         )
         return self._joined(contiguous(self.entry, moved), order, rows, columns)
+
+    def _readable(self, view, labels, rows, columns):
+        matrix = self._joined(view, labels, rows, columns)
+        if matrix is not None and self._is_readable(matrix, self.size(rows), self.size(columns)):
+            return matrix
+        return None
 
     def _is_readable(self, matrix, rows, columns):
         if matrix.column == 1 or columns == 1:
@@ -150,7 +173,7 @@ class _Contraction:
             "gemm",
             [self._integer(m), self._integer(n), self._integer(k), self._number(1)],
             [a, *self._layout(x, m, k), b, *self._layout(y, k, n)],
-            [self._number(0), c, self._leading(leading, n)],
+            [self._number(int(self.is_added)), c, self._leading(leading, n)],
         )
 
     def _matrix_vector(self, a, b, c, x, y, z, m, k):
@@ -160,7 +183,7 @@ class _Contraction:
             "gemv",
             [self._integer(rows), self._integer(columns), self._number(1)],
             [a, leading, is_transposed, b, self._step(y.row, k)],
-            [self._number(0), c, self._step(z.row, m)],
+            [self._number(int(self.is_added)), c, self._step(z.row, m)],
         )
 
     def _layout(self, matrix, rows, columns):

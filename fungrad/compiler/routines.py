@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from fungrad.compiler import branches, loops
 from fungrad.compiler import copy as copies
 from fungrad.compiler.contraction import contract
+from fungrad.compiler.convolution import convolve
 from fungrad.compiler.cumulative import arg_extremum, cumulative
 from fungrad.compiler.factors import inverse, lu, permutation, solve
 from fungrad.compiler.kernel_writer import KernelWriter
@@ -16,6 +17,7 @@ from fungrad.compiler.stacks import add_stacks, empty_stack, map_stack
 from fungrad.compiler.statements import Call
 from fungrad.compiler.updates import dynamic_update, scatter
 from fungrad.compiler.views import whole
+from fungrad.compiler.windows import find_in_windows, reduce_windows
 
 
 class RoutineBuilder:
@@ -108,6 +110,9 @@ class RoutineBuilder:
     # ---- the library's own routines
 
     contract = contract
+    convolve = convolve
+    reduce_windows = reduce_windows
+    find_in_windows = find_in_windows
     scatter = scatter
     dynamic_update = dynamic_update
     cumulative = cumulative

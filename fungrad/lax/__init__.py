@@ -55,6 +55,24 @@ from fungrad.lax.arrays import (
     transpose,
 )
 from fungrad.lax.collectives import all_gather, axis_index, axis_size, pmax, pmean, pmin, psum
+from fungrad.lax.convolution import (
+    conv,
+    conv_general_dilated,
+    conv_general_dilated_local,
+    conv_general_dilated_patches,
+    conv_transpose,
+    conv_with_general_padding,
+)
+from fungrad.lax.dimension_numbers import (
+    ConvDimensionNumbers,
+    ConvGeneralDilatedDimensionNumbers,
+    conv_dimension_numbers,
+    conv_general_permutations,
+    conv_general_shape_tuple,
+    conv_shape_tuple,
+    conv_transpose_shape_tuple,
+    padtype_to_pads,
+)
 from fungrad.lax.elementwise import (
     RoundingMethod,
     abs,
@@ -146,4 +164,5 @@ from fungrad.lax.slicing import (
     slice,
     slice_in_dim,
 )
+from fungrad.lax.windows import reduce_window, reduce_window_shape_tuple
 from fungrad.numpy.elementary import imag, real

@@ -1,0 +1,132 @@
+"""Convolutions: contractions in which some axes slide."""
+
+from functools import cached_property
+
+import numpy as np
+
+from fungrad.core.errors import DtypeError, LinearityError, ShapeError
+from fungrad.core.primitive import Routine
+from fungrad.primitives.contraction import Contract
+from fungrad.primitives.windows import windows_of
+
+#: Windows are gathered for as many bytes at a time as this, along an axis that does not slide.
+_BYTES_AT_A_TIME = 1 << 25
+
+
+class Convolve(Routine):
+    """The sum of products of the elements that meet: a contraction over labelled axes.
+
+    Axis a of the operands and of the output stands under the label `left[a]`, `right[a]`,
+    `out[a]`. The labels 0, 1, ... below `len(windows)` stand in all three, and slide: see Window.
+    The others stand, as in a contraction, in two of the three or, for a batch or groups, in all
+    three. `Convolve((1, 2, 0), (3, 2, 0), (1, 3, 0), (window,))` has channels 2 and 3. Its
+    transposes are relabellings.
+    """
+
+    left: tuple
+    right: tuple
+    out: tuple
+    windows: tuple
+
+    @cached_property
+    def contraction(self):
+        """The contraction of the windows of the left operand, each with a place and an element.
+
+        The labels of the elements are -1, -2, ... for the sliding labels 0, 1, ...
+        """
+        rank = len(self.windows)
+        left = []
+        for label in self.left:
+            left += [label, -1 - label] if label < rank else [label]
+        right = [-1 - label if label < rank else label for label in self.right]
+        return Contract(tuple(left), tuple(right), self.out)
+
+    def infer(self, x, y):
+        if x.dtype != y.dtype:
+            raise DtypeError(f"convolve: dtypes {x.dtype} and {y.dtype} differ")
+        if x.dtype.kind not in "iufc":
+            raise DtypeError(f"convolve is not defined for dtype {x.dtype}")
+        if x.ndim != len(self.left) or y.ndim != len(self.right):
+            raise ShapeError(f"convolve: shapes {x.shape}, {y.shape} for {self.left}, {self.right}")
+        for window in self.windows:
+            window.require_legal("convolve")
+        sizes = {i: w.size for i, w in enumerate(self.windows)}
+        for labels, shape in ((self.left, x.shape), (self.right, y.shape)):
+            for label, n in zip(labels, shape, strict=True):
+                if label >= len(self.windows) and sizes.setdefault(label, n) != n:
+                    raise ShapeError(
+                        f"convolve: axis {self.left.index(label)} of {x.shape} and axis "
+                        f"{self.right.index(label)} of {y.shape} have one label, but differ"
+                    )
+        return x.with_shape(tuple([sizes[label] for label in self.out]))
+
+    def evaluate(self, x, y):
+        axis = self._axis_of_parts(x)
+        parts = 1 if axis is None else self._parts(x, y, axis)
+        if parts == 1:
+            return self._evaluated(x, y)
+        label, total = self.left[axis], None
+        along = self.out.index(label) if label in self.out else None
+        pieces = []
+        for part in np.array_split(np.arange(x.shape[axis]), parts):
+            cut = slice(part[0], part[-1] + 1)
+            x_part = x[(slice(None),) * axis + (cut,)]
+            y_part = y
+            if label in self.right:
+                y_part = y[(slice(None),) * self.right.index(label) + (cut,)]
+            piece = self._evaluated(x_part, y_part)
+            if along is None:
+                total = piece if total is None else total + piece
+            else:
+                pieces.append(piece)
+        return total if along is None else np.concatenate(pieces, along)
+
+    def _axis_of_parts(self, x):
+        """The first axis of the left operand that does not slide."""
+        return next((a for a, label in enumerate(self.left) if label >= len(self.windows)), None)
+
+    def _parts(self, x, y, axis):
+        """How many parts of the axis keep what is gathered at a time small."""
+        elements = x.itemsize
+        widths = dict(zip(self.right, y.shape, strict=True))
+        for label, n in zip(self.left, x.shape, strict=True):
+            is_sliding = label < len(self.windows)
+            elements *= self.windows[label].size * widths[label] if is_sliding else n
+        return max(1, min(x.shape[axis], -(-elements // _BYTES_AT_A_TIME)))
+
+    def _evaluated(self, x, y):
+        widths = dict(zip(self.right, y.shape, strict=True))
+        slides = [label < len(self.windows) for label in self.left]
+        windows = [self.windows[i] if s else None for i, s in zip(self.left, slides, strict=True)]
+        sizes = [widths[i] if s else None for i, s in zip(self.left, slides, strict=True)]
+        gathered = windows_of(x, windows, sizes, 0)
+        return np.asarray(self.contraction.evaluate(gathered, y))[()]
+
+    def jvp(self, inputs, tangents):
+        (x, y), (dx, dy) = inputs, tangents
+        tangent = None if dx is None else self(dx, y)
+        if dy is not None:
+            term = self(x, dy)
+            tangent = term if tangent is None else tangent + term
+        return self(x, y), tangent
+
+    def transpose(self, cotangents, inputs, linear):
+        if all(linear):
+            raise LinearityError("a convolution is linear in one operand at a time")
+        (x, y), (c,) = inputs, cotangents
+        if linear[0]:
+            sizes = dict(zip(self.left, x.shape, strict=True))
+            windows = [w.from_output(sizes[i]) for i, w in enumerate(self.windows)]
+            return Convolve(self.out, self.right, self.left, tuple(windows))(c, y), None
+        sizes = dict(zip(self.right, y.shape, strict=True))
+        windows = [w.from_kernel(sizes[i]) for i, w in enumerate(self.windows)]
+        return None, Convolve(self.left, self.out, self.right, tuple(windows))(x, c)
+
+    def batch(self, inputs, batched, axis):
+        new = max((*self.left, *self.right, -1)) + 1
+        left = (new, *self.left) if batched[0] else self.left
+        right = (new, *self.right) if batched[1] else self.right
+        return Convolve(left, right, (new, *self.out), self.windows)(*inputs), True
+
+    def emit(self, build, inputs, outputs):
+        build.convolve(self, inputs, outputs)
