@@ -6,21 +6,26 @@ from fungrad.core.program import Variable
 from fungrad.optimize.rewrite import Rebuilding
 
 
-def inline_calls(program):
+def inline_calls(program, kind=object):
     """The same program with the equations of called programs in place of the calls.
 
-    A primitive says by its attribute `inlined` that it computes what that program computes.
+    A primitive says by its attribute `inlined` that it computes what that program computes. Only
+    calls by primitives of a `kind` are replaced.
     """
-    if not any(hasattr(e.primitive, "inlined") for e in program.equations):
+
+    def is_replaced(primitive):
+        return isinstance(primitive, kind) and hasattr(primitive, "inlined")
+
+    if not any(is_replaced(e.primitive) for e in program.equations):
         return program
     result = Rebuilding(program)
     for equation in program.equations:
         inputs = result.values(equation.inputs)
-        inner = getattr(equation.primitive, "inlined", None)
-        if inner is None:
+        if not is_replaced(equation.primitive):
             result.append(replace(equation, inputs=inputs))
             continue
-        outputs = _copied(inline_calls(inner), inputs, result)
+        inner = inline_calls(equation.primitive.inlined, kind)
+        outputs = _copied(inner, inputs, result)
         for old, new in zip(equation.outputs, outputs, strict=True):
             result.replace(old, new)
     return result.finish()

@@ -22,8 +22,19 @@ def jvp(program, active, forced=None):
     return result, out_active
 
 
-def record_jvp(program, active, forced=None):
-    """As `jvp`, with the slots of the new program that hold the values of the old variables."""
+@derived
+def stopping_equations(program, active):
+    """The equations that a tangent reaches and none leaves: rounding, comparisons, argmax."""
+    stops = []
+    record_jvp(program, active, stops=stops)
+    return tuple(stops)
+
+
+def record_jvp(program, active, forced=None, stops=None):
+    """As `jvp`, with the slots of the new program that hold the values of the old variables.
+
+    Equations that a tangent reaches and none leaves are appended to `stops`.
+    """
     recording = transform_recording("jvp", program)
     primals, tangents = Environment(), Environment()
     with recording:
@@ -39,6 +50,8 @@ def record_jvp(program, active, forced=None):
                 outputs = record(recording, primitive, inputs)
             else:
                 outputs, dy = as_tuples(primitive, *primitive.jvp(inputs, moving))
+                if stops is not None and all(t is None for t in dy):
+                    stops.append(equation)
                 tangents.update(
                     {v: t for v, t in zip(equation.outputs, dy, strict=True) if t is not None}
                 )

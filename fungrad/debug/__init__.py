@@ -1,0 +1,13 @@
+"""What to do when a training misbehaves: gradients leaf by leaf, and where a nan comes from.
+
+Stands above `inspection`: imports everything below.
+"""
+
+from fungrad.lazy import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "gradient_flow": ("Flow", "gradient_flow"),
+    },
+)
