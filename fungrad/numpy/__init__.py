@@ -318,6 +318,14 @@ from fungrad.numpy.public import (
     vecdot,
     vecmat,
 )
+from fungrad.numpy.quantiles import (
+    median,
+    nanmedian,
+    nanpercentile,
+    nanquantile,
+    percentile,
+    quantile,
+)
 from fungrad.numpy.reductions import (
     all,
     amax,
@@ -390,6 +398,7 @@ from fungrad.numpy.sorting import (
     setdiff1d,
     setxor1d,
     sort,
+    sort_complex,
     union1d,
     unique,
     unique_all,
@@ -401,23 +410,17 @@ from fungrad.numpy.statistics import (
     average,
     corrcoef,
     cov,
-    median,
     nanargmax,
     nanargmin,
     nancumprod,
     nancumsum,
     nanmax,
     nanmean,
-    nanmedian,
     nanmin,
-    nanpercentile,
     nanprod,
-    nanquantile,
     nanstd,
     nansum,
     nanvar,
-    percentile,
-    quantile,
 )
 from fungrad.numpy.taking import (
     diag_indices_from,

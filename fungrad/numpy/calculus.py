@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.core.errors import ShapeError
+from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.at import at
@@ -28,6 +28,8 @@ def diff(a, n=1, axis=-1, prepend=KEEP, append=KEEP):
     if n < 0:
         raise ValueError(f"order must be non-negative but got {n}")
     a = operand(a)
+    if n == 0:
+        return a
     if not a.ndim:
         raise ValueError("diff requires input that is at least one dimensional")
     axis = normalize_axis(axis, a.ndim)
@@ -54,7 +56,8 @@ def _edge(a, axis, value):
 @traced(np.ediff1d)
 def ediff1d(ary, to_end=None, to_begin=None):
     """`numpy.ediff1d`."""
-    parts = [diff(ravel(operand(ary)))]
+    ary = ravel(operand(ary))
+    parts = [ufuncs.subtract(part(ary, 0, 1, None), part(ary, 0, 0, -1))]
     dtype = parts[0].dtype
     if to_begin is not None:
         parts.insert(0, convert(ravel(operand(to_begin)), dtype))
@@ -86,6 +89,8 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 def gradient(f, *varargs, axis=None, edge_order=1):
     """`numpy.gradient`: second-order differences, with uniform or given spacing."""
     f = operand(f)
+    if f.dtype.kind == "b":
+        raise DtypeError("gradient is not defined for booleans, which have no differences")
     f = convert(f, as_quotient(f.dtype))
     axes = normalize_axes(axis, f.ndim)
     spacings = list(varargs) or [1.0]

@@ -14,8 +14,7 @@ from fungrad.numpy.promotion import (
     as_float,
     as_quotient,
     convert,
-    promote,
-    promote_to_float,
+    loop_operands,
     result_dtype,
 )
 from fungrad.numpy.reductions import all
@@ -33,6 +32,7 @@ from fungrad.numpy.ufuncs import (
 )
 from fungrad.numpy.writing import as_view
 from fungrad.primitives import elementwise as e
+from fungrad.primitives.movement import Fill
 
 # ---- angles
 
@@ -41,7 +41,8 @@ def _scaled(function, factor):
     def apply(x):
         if type(x) is not Tracer:
             return function(x)
-        return e.multiply(convert(x, as_float(x.dtype)), as_float(x.dtype).type(factor))
+        (x,) = loop_operands(function, x)
+        return e.multiply(x, x.dtype.type(factor))
 
     return ufuncs.named(apply, function)
 
@@ -57,8 +58,7 @@ def angle(z, deg=False):
     if z.dtype.kind == "c":
         result = ufuncs.arctan2(e.imag(z), e.real(z))
     else:
-        z = convert(z, as_float(z.dtype))
-        result = ufuncs.arctan2(z.dtype.type(0), z)
+        result = ufuncs.arctan2(0, z)
     return multiply(result, 180 / math.pi) if deg else result
 
 
@@ -73,7 +73,8 @@ def sinc(x):
 def divided_sine(y):
     """sin(y) / y; the Taylor series where |y| is small keeps all derivatives finite."""
     square = multiply(y, y)
-    small = square < (1e-2 if y.dtype.itemsize < 8 else 1e-3)
+    limit = 1e-3 if y.dtype in (np.float64, np.complex128) else 1e-2
+    small = (ufuncs.absolute(square) if y.dtype.kind == "c" else square) < limit
     near = where(small, square, 0)
     series = 1 - near / 6 * (1 - near / 20 * (1 - near / 42 * (1 - near / 72 * (1 - near / 110))))
     far = where(small, 1, y)
@@ -94,7 +95,7 @@ def real(val):
 def imag(val):
     """`numpy.imag`."""
     val = operand(val)
-    return e.imag(val) if val.dtype.kind == "c" else multiply(val, val.dtype.type(0))
+    return e.imag(val) if val.dtype.kind == "c" else Fill(tuple(val.shape))(val.dtype.type(0))
 
 
 def fabs(x):
@@ -110,8 +111,7 @@ def heaviside(x1, x2):
     """`numpy.heaviside`; the derivative in x1 is 0."""
     if type(x1) is not Tracer and type(x2) is not Tracer:
         return np.heaviside(x1, x2)
-    x, at_zero = promote_to_float(*[number_or_operand(x) for x in (x1, x2)])
-    x, at_zero = align("heaviside", (x, at_zero))
+    x, at_zero = align("heaviside", loop_operands(np.heaviside, x1, x2))
     one, zero = x.dtype.type(1), x.dtype.type(0)
     step = e.select(e.less(x, zero), zero, e.select(e.greater(x, zero), one, x))
     return where(e.equal(x, zero), at_zero, e.stop_gradient(step))
@@ -121,8 +121,7 @@ def logaddexp2(x1, x2):
     """`numpy.logaddexp2`: log2(2**x1 + 2**x2)."""
     if type(x1) is not Tracer and type(x2) is not Tracer:
         return np.logaddexp2(x1, x2)
-    x1, x2 = promote(number_or_operand(x1), number_or_operand(x2))
-    x1, x2 = (convert(x, as_float(x.dtype)) for x in (x1, x2))
+    x1, x2 = loop_operands(np.logaddexp2, x1, x2)
     return divide(
         ufuncs.logaddexp(multiply(x1, math.log(2)), multiply(x2, math.log(2))), math.log(2)
     )
@@ -132,9 +131,8 @@ def _ignoring_nan(function, combine):
     def apply(x, y):
         if type(x) is not Tracer and type(y) is not Tracer:
             return function(x, y)
-        x, y = promote(number_or_operand(x), number_or_operand(y))
-        x, y = align(function.__name__, (x, y))
-        if x.dtype.kind != "f":
+        x, y = align(function.__name__, loop_operands(function, x, y))
+        if x.dtype.kind not in "fc":
             return combine(x, y)
         return where(e.isnan(y), x, where(e.isnan(x), y, combine(x, y)))
 
@@ -208,7 +206,7 @@ def modf(x):
     """`numpy.modf`: fraction and whole part, both with the sign of x."""
     if type(x) is not Tracer:
         return np.modf(x)
-    x = convert(x, as_float(x.dtype))
+    (x,) = loop_operands(np.modf, x)
     whole = e.trunc(x)
     fraction = where(e.isinf(x), x.dtype.type(0), subtract(x, whole))
     return ufuncs.copysign(fraction, e.stop_gradient(x)), whole
@@ -218,16 +216,20 @@ def ldexp(x1, x2):
     """`numpy.ldexp`: x1 times 2**x2."""
     if type(x1) is not Tracer and type(x2) is not Tracer:
         return np.ldexp(x1, x2)
-    x = operand(x1)
-    x = convert(x, as_float(x.dtype))
-    return multiply(x, power(x.dtype.type(2), convert(operand(x2), x.dtype)))
+    x, n = loop_operands(np.ldexp, x1, x2)
+    most = 3 * int(np.finfo(x.dtype).maxexp - 1)
+    n = convert(ufuncs.minimum(ufuncs.maximum(n, -most), most), np.dtype(np.int32))
+    for left in (3, 2, 1):  # each factor is finite, so that 0 stays 0
+        part = floor_divide(n, left)
+        x, n = multiply(x, power(x.dtype.type(2), convert(part, x.dtype))), subtract(n, part)
+    return x
 
 
 def frexp(x):
     """`numpy.frexp`: mantissa in [0.5, 1) and exponent."""
     if type(x) is not Tracer:
         return np.frexp(x)
-    x = convert(x, as_float(x.dtype))
+    (x,) = loop_operands(np.frexp, x)
     one, zero = x.dtype.type(1), x.dtype.type(0)
     is_plain = logical_and(e.isfinite(x), e.not_equal(x, zero))
     safe = e.absolute(e.select(is_plain, e.stop_gradient(x), one))
@@ -240,7 +242,7 @@ def frexp(x):
 
 def _gcd(x, y):
     x, y = ufuncs.absolute(x), ufuncs.absolute(y)
-    for _ in range(93):  # a 64-bit integer needs at most 92 steps of Euclid's algorithm
+    for _ in range(12 * x.dtype.itemsize):  # more steps than Fibonacci numbers of that size take
         is_done = y == 0
         x, y = where(is_done, x, y), where(is_done, y, remainder(x, where(is_done, 1, y)))
     return x
@@ -250,29 +252,25 @@ def gcd(x1, x2):
     """`numpy.gcd`."""
     if type(x1) is not Tracer and type(x2) is not Tracer:
         return np.gcd(x1, x2)
-    return _gcd(*_integers("gcd", x1, x2))
+    return _gcd(*align("gcd", loop_operands(np.gcd, x1, x2)))
 
 
 def lcm(x1, x2):
     """`numpy.lcm`."""
     if type(x1) is not Tracer and type(x2) is not Tracer:
         return np.lcm(x1, x2)
-    x, y = _integers("lcm", x1, x2)
+    x, y = align("lcm", loop_operands(np.lcm, x1, x2))
     divisor = _gcd(x, y)
     return ufuncs.absolute(multiply(floor_divide(x, where(divisor == 0, 1, divisor)), y))
-
-
-def _integers(name, *operands):
-    operands = promote(*[operand(x) for x in operands])
-    if operands[0].dtype.kind not in "iu":
-        raise DtypeError(f"{name} is defined for integers, not for {operands[0].dtype}")
-    return align(name, operands)
 
 
 def bitwise_count(x):
     """`numpy.bitwise_count`."""
     if type(x) is not Tracer:
         return np.bitwise_count(x)
+    (x,) = loop_operands(np.bitwise_count, x)
+    if x.dtype.kind == "b":
+        return convert(x, np.dtype(np.uint8))
     return convert(e.population_count(ufuncs.absolute(x)), np.dtype(np.uint8))
 
 
@@ -282,11 +280,13 @@ def bitwise_count(x):
 @traced(np.isclose)
 def isclose(a, b, rtol=1e-05, atol=1e-08, equal_nan=False):
     """`numpy.isclose`."""
-    a, b = promote_to_float(operand(a), operand(b))
-    gap = ufuncs.absolute(subtract(a, b))
-    near = gap <= add(atol, multiply(rtol, ufuncs.absolute(b)))
-    finite = logical_and(ufuncs.isfinite(b), near)
-    result = logical_or(finite, ufuncs.equal(a, b))
+    a, b = number_or_operand(a), number_or_operand(b)
+    if hasattr(b, "dtype"):
+        b = convert(b, result_dtype(b, 1.0))
+    elif isinstance(b, int):
+        b = float(b)
+    near = ufuncs.less_equal(abs(subtract(a, b)), atol + rtol * abs(b))
+    result = logical_or(logical_and(near, ufuncs.isfinite(b)), ufuncs.equal(a, b))
     if equal_nan:
         result = logical_or(result, logical_and(ufuncs.isnan(a), ufuncs.isnan(b)))
     return result
@@ -325,14 +325,21 @@ def array_equiv(a1, a2):
 def isneginf(x, out=None):
     """`numpy.isneginf`."""
     refuse_out("isneginf", out)
-    return operand(x) == -np.inf
+    return ufuncs.equal(_ordered("isneginf", x), -np.inf)
 
 
 @traced(np.isposinf)
 def isposinf(x, out=None):
     """`numpy.isposinf`."""
     refuse_out("isposinf", out)
-    return operand(x) == np.inf
+    return ufuncs.equal(_ordered("isposinf", x), np.inf)
+
+
+def _ordered(name, x):
+    x = operand(x)
+    if x.dtype.kind == "c":
+        raise DtypeError(f"{name} is not defined for {x.dtype}: infinity has no sign there")
+    return x
 
 
 @traced(np.isreal)

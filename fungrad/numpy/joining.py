@@ -6,10 +6,11 @@ from fungrad.core.errors import ShapeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.creation import iota
-from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
+from fungrad.numpy.dispatch import normalize_axes, normalize_axis, refuse_out, traced
 from fungrad.numpy.indexing import getitem
 from fungrad.numpy.promotion import convert, result_dtype
 from fungrad.numpy.shapes import (
+    along,
     atleast_1d,
     atleast_2d,
     atleast_3d,
@@ -186,9 +187,15 @@ def split(ary, indices_or_sections, axis=0):
     return array_split(ary, indices_or_sections, axis)
 
 
+def _require_axes(name, ary, rank):
+    if np.ndim(ary) < rank:
+        raise ValueError(f"{name} only works on arrays of {rank} or more dimensions")
+
+
 @traced(np.vsplit)
 def vsplit(ary, indices_or_sections):
     """`numpy.vsplit`."""
+    _require_axes("vsplit", ary, 2)
     return split(ary, indices_or_sections, 0)
 
 
@@ -196,12 +203,14 @@ def vsplit(ary, indices_or_sections):
 def hsplit(ary, indices_or_sections):
     """`numpy.hsplit`."""
     ary = operand(ary)
+    _require_axes("hsplit", ary, 1)
     return split(ary, indices_or_sections, 0 if ary.ndim == 1 else 1)
 
 
 @traced(np.dsplit)
 def dsplit(ary, indices_or_sections):
     """`numpy.dsplit`."""
+    _require_axes("dsplit", ary, 3)
     return split(ary, indices_or_sections, 2)
 
 
@@ -231,10 +240,7 @@ def tile(A, reps):
 @traced(np.repeat)
 def repeat(a, repeats, axis=None):
     """`numpy.repeat`; the numbers of repeats must be known, since they determine the shape."""
-    a = operand(a)
-    if axis is None:
-        a, axis = ravel(a), 0
-    axis = normalize_axis(axis, a.ndim)
+    a, axis = along(operand(a), axis)
     n = a.shape[axis]
     counts = repeats.value if type(repeats) is Tracer else np.asarray(repeats)
     if counts.ndim == 0 or counts.size == 1:
@@ -338,10 +344,19 @@ def delete(arr, obj, axis=None):
 
 @traced(np.trim_zeros)
 def trim_zeros(filt, trim="fb", axis=None):
-    """`numpy.trim_zeros` of one axis, where the values are known."""
+    """`numpy.trim_zeros`, where the values are known."""
     filt = operand(filt)
-    value = filt.value if type(filt) is Tracer else filt
-    keep = np.flatnonzero(value)
-    start = int(keep[0]) if "f" in trim.lower() and len(keep) else 0
-    stop = int(keep[-1]) + 1 if "b" in trim.lower() and len(keep) else len(value)
-    return part(filt, 0, start, stop) if len(keep) else part(filt, 0, 0, 0)
+    trim = trim.lower()
+    if trim not in ("fb", "bf", "f", "b"):
+        raise ValueError(f"unexpected character(s) in `trim`: {trim!r}")
+    places = np.nonzero(np.atleast_1d(filt.value if type(filt) is Tracer else filt))
+    index = []
+    for a, n in enumerate(filt.shape):
+        if axis is not None and a not in normalize_axes(axis, filt.ndim):
+            index.append(slice(None))
+        elif not len(places[a]):
+            index.append(slice(0, 0))
+        else:
+            first = int(places[a].min()) if "f" in trim else 0
+            index.append(slice(first, int(places[a].max()) + 1 if "b" in trim else n))
+    return filt[tuple(index)] if index else filt

@@ -8,19 +8,39 @@ from fungrad.numpy.creation import linspace
 from fungrad.numpy.dispatch import traced
 from fungrad.numpy.joining import concatenate, getitem_any, part, repeat, take_static
 from fungrad.numpy.promotion import convert
+from fungrad.numpy.quantiles import median
 from fungrad.numpy.ufuncs import rint
 from fungrad.primitives.joining import Pad
 from fungrad.primitives.movement import Reverse
+
+_KEYWORDS = {
+    "constant": {"constant_values"},
+    "edge": set(),
+    "empty": set(),
+    "linear_ramp": {"end_values"},
+    "maximum": {"stat_length"},
+    "mean": {"stat_length"},
+    "median": {"stat_length"},
+    "minimum": {"stat_length"},
+    "reflect": {"reflect_type"},
+    "symmetric": {"reflect_type"},
+    "wrap": set(),
+}
 
 
 @traced(np.pad)
 def pad(array, pad_width, mode="constant", **kwargs):
     """`numpy.pad` in the modes constant, edge, reflect, symmetric, wrap, linear_ramp, maximum,
-    mean, minimum, empty; also with a function."""
+    mean, median, minimum, empty."""
     array = operand(array)
     widths = _widths(pad_width, array.ndim)
     if callable(mode):
         raise TypeError("pad: mode=function is not supported on traced values; use a named mode")
+    if mode not in _KEYWORDS:
+        raise ValueError(f"mode '{mode}' is not supported")
+    unknown = set(kwargs) - _KEYWORDS[mode]
+    if unknown:
+        raise ValueError(f"unsupported keyword arguments for mode '{mode}': {unknown}")
     if mode in ("constant", "empty"):
         return _pad_constant(array, widths, kwargs.get("constant_values", 0))
     for axis, (low, high) in enumerate(widths):
@@ -35,7 +55,10 @@ def _widths(pad_width, ndim):
         for axis, width in pad_width.items():
             given[axis] = width if isinstance(width, tuple) else (width, width)
         pad_width = given
-    pairs = np.broadcast_to(np.asarray(pad_width), (ndim, 2)).tolist() if ndim else []
+    pad_width = np.asarray(pad_width)
+    if pad_width.dtype.kind not in "iu":
+        raise TypeError("`pad_width` must be of integral type.")
+    pairs = np.broadcast_to(pad_width, (ndim, 2)).tolist()
     for a, b in pairs:
         if a < 0 or b < 0:
             raise ValueError("index can't contain negative values")
@@ -60,8 +83,10 @@ def _pad_axis(x, axis, low, high, mode, options):
     """One axis padded by elements of the array, or by what is computed from them."""
     n = x.shape[axis]
     positions = np.arange(-low, n + high)
-    if mode in ("edge", "reflect", "symmetric", "wrap") and not n:
-        raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant'")
+    if not n:
+        raise ValueError(
+            f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'"
+        )
     if mode == "edge":
         return take_static(x, np.clip(positions, 0, n - 1), axis)
     if mode == "wrap":
@@ -73,21 +98,24 @@ def _pad_axis(x, axis, low, high, mode, options):
     return _pad_statistic(x, axis, low, high, mode, options.get("stat_length"))
 
 
-_STATISTICS = {"maximum": reductions.max, "mean": reductions.mean, "minimum": reductions.min}
+_STATISTICS = {
+    "maximum": reductions.max,
+    "mean": reductions.mean,
+    "median": median,
+    "minimum": reductions.min,
+}
 
 
 def _pad_statistic(x, axis, low, high, mode, lengths):
     """One axis padded by a statistic of the elements next to its ends."""
-    if mode not in _STATISTICS:
-        raise ValueError(f"mode '{mode}' is not supported")
     n, statistic = x.shape[axis], _STATISTICS[mode]
     first = last = n
     if lengths is not None:
         first, last = np.broadcast_to(np.asarray(lengths), (x.ndim, 2))[axis].tolist()
     left = statistic(part(x, axis, 0, min(first, n)), axis=axis, keepdims=True)
     right = statistic(part(x, axis, max(n - last, 0), n), axis=axis, keepdims=True)
-    if x.dtype.kind in "iu" and mode == "mean":
-        left, right = (convert(rint(v), x.dtype) for v in (left, right))
+    if x.dtype.kind in "biu" and mode in ("mean", "median"):
+        left, right = (convert(rint(v) if x.dtype != bool else v, x.dtype) for v in (left, right))
     return _between(x, axis, repeat(left, low, axis), repeat(right, high, axis))
 
 

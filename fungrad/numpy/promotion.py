@@ -3,9 +3,11 @@
 Dtypes follow NumPy (NEP 50): Python numbers, and traced values that stand for them, are weak.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
-from fungrad.core.errors import ShapeError
+from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.program import Literal
 from fungrad.core.tracing import Tracer, state
 from fungrad.core.types import WEAK_DTYPES
@@ -101,6 +103,39 @@ def promote_to_float(*operands):
     """The operands in their common dtype, a float or complex one."""
     dtype = result_dtype(*operands, 0.0)
     return [convert(x, dtype) for x in operands]
+
+
+def loop_dtypes(ufunc, *operands):
+    """The dtypes to which NumPy's ufunc converts its operands; DtypeError where it has no loop."""
+    return _loop_dtypes(ufunc, tuple([_loop_key(x) for x in operands]))
+
+
+def _loop_key(x):
+    """What stands for an operand when NumPy chooses a loop: a dtype, or the type of a number."""
+    if type(x) is Tracer:
+        kind = weak_kind(x)
+        return x.dtype if kind is None or kind is bool else kind
+    if type(x) in WEAK_DTYPES and type(x) is not bool:
+        return type(x)
+    return x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+
+
+@lru_cache(maxsize=4096)
+def _loop_dtypes(ufunc, keys):
+    try:
+        found = ufunc.resolve_dtypes((*keys, *[None] * ufunc.nout))
+    except TypeError as error:
+        given = ", ".join([getattr(k, "__name__", str(k)) for k in keys])
+        raise DtypeError(
+            f"{ufunc.__name__} is not defined for operands of type {given} (numpy: {error})"
+        ) from None
+    return found[: ufunc.nin]
+
+
+def loop_operands(ufunc, *operands):
+    """The operands in the dtypes in which NumPy's ufunc computes."""
+    dtypes = loop_dtypes(ufunc, *operands)
+    return [convert(x, d) for x, d in zip(operands, dtypes, strict=True)]
 
 
 def as_float(dtype):

@@ -1,18 +1,20 @@
 """Sums, products, extrema, truth and positions along axes, with NumPy's keywords."""
 
+import math
+
 import numpy as np
 
-from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.arrays import operand
+from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.primitives import cumulative
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import reductions as r
 from fungrad.primitives.joining import Pad
-from fungrad.primitives.movement import Reshape
+from fungrad.primitives.movement import Reshape, Transpose
+from fungrad.primitives.ordering import Sort
 
 KEEP = np._NoValue
 INT64, UINT64 = np.dtype(np.int64), np.dtype(np.uint64)
@@ -46,10 +48,17 @@ def masked(x, where, neutral):
     return e.select(broadcast_to(where, shape), broadcast_to(x, shape), neutral)
 
 
+def reduced_axes(axis, ndim):
+    """Non-negative axes as a tuple; a scalar has axes 0 and -1, as in NumPy's reductions."""
+    if not ndim and axis is not None and not isinstance(axis, tuple | list) and axis in (0, -1):
+        return ()
+    return normalize_axes(axis, ndim)
+
+
 def reduced(primitive, x, axis, keepdims, where, neutral):
     """A reduction of elements where a mask is true."""
     x = masked(x, where, neutral)
-    axes = normalize_axes(axis, x.ndim)
+    axes = reduced_axes(axis, x.ndim)
     y = primitive(axes)(x) if axes else x
     return kept(y, x.shape, axes, keepdims)
 
@@ -62,8 +71,25 @@ def sum(a, axis=None, dtype=None, out=None, keepdims=KEEP, initial=KEEP, where=K
     a = convert(a, np.dtype(dtype) if dtype is not None else total_dtype(a.dtype))
     if a.dtype.kind == "b":
         return any(a, axis, keepdims=keepdims, where=where)
+    if initial is None:
+        _require_elements("add", a, reduced_axes(axis, a.ndim))
     y = reduced(r.Sum, a, axis, keepdims, where, a.dtype.type(0))
-    return ufuncs.add(y, convert(operand(initial), y.dtype)) if is_set(initial) else y
+    return ufuncs.add(y, _first(initial, y.dtype)) if is_set(initial) else y
+
+
+def _first(initial, dtype):
+    """The value that a reduction begins with; OverflowError where the dtype cannot hold it."""
+    return convert(number_or_operand(initial), dtype)
+
+
+def _require_elements(name, a, axes):
+    """ValueError where an axis that is reduced without a first value has no elements."""
+    empty = [i for i in axes if not a.shape[i]]
+    if empty:
+        raise ValueError(
+            f"zero-size array to reduction operation {name} which has no identity: axis "
+            f"{empty[0]} of shape {a.shape}"
+        )
 
 
 @traced(np.prod)
@@ -74,33 +100,51 @@ def prod(a, axis=None, dtype=None, out=None, keepdims=KEEP, initial=KEEP, where=
     a = convert(a, np.dtype(dtype) if dtype is not None else total_dtype(a.dtype))
     if a.dtype.kind == "b":
         return all(a, axis, keepdims=keepdims, where=where)
+    if initial is None:
+        _require_elements("multiply", a, reduced_axes(axis, a.ndim))
     y = reduced(r.Prod, a, axis, keepdims, where, a.dtype.type(1))
-    return ufuncs.multiply(y, convert(operand(initial), y.dtype)) if is_set(initial) else y
+    return ufuncs.multiply(y, _first(initial, y.dtype)) if is_set(initial) else y
 
 
 def _extremum(name, primitive, combine, outermost, a, axis, out, keepdims, initial, where):
     refuse_out(name, out)
     a = operand(a)
-    if a.dtype.kind == "c":
-        raise DtypeError(f"{name} of complex numbers is not supported: compare abs(z) or z.real")
     if is_set(where) and not is_set(initial) and where is not True:
         raise ValueError(
             f"reduction operation '{name}' does not have an identity, so to use a where mask one "
             "has to specify 'initial'"
         )
-    axes = normalize_axes(axis, a.ndim)
-    empty = [i for i in axes if not a.shape[i]]
-    if empty and not is_set(initial):
-        raise ValueError(
-            f"zero-size array to reduction operation {name} which has no identity: axis "
-            f"{empty[0]} of shape {a.shape}"
-        )
-    if empty:
+    axes = reduced_axes(axis, a.ndim)
+    if is_set(initial):
+        initial = _first(initial, a.dtype)
+    else:
+        _require_elements(name, a, axes)
+    if any_empty(a, axes):
         shape = tuple([n for i, n in enumerate(a.shape) if i not in axes])
-        y = kept(broadcast_to(convert(operand(initial), a.dtype), shape), a.shape, axes, keepdims)
-        return y
-    y = reduced(primitive, a, axis, keepdims, where, outermost(a.dtype))
-    return combine(y, convert(operand(initial), y.dtype)) if is_set(initial) else y
+        return kept(broadcast_to(initial, shape), a.shape, axes, keepdims)
+    if a.dtype.kind == "c":
+        y = _complex_extremum(name, masked(a, where, initial), axes)
+        y = kept(y, a.shape, axes, keepdims)
+    else:
+        y = reduced(primitive, a, axis, keepdims, where, outermost(a.dtype))
+    return combine(y, initial) if is_set(initial) else y
+
+
+def any_empty(a, axes):
+    """Whether one of the axes has no elements."""
+    return 0 in [a.shape[i] for i in axes]
+
+
+def _complex_extremum(name, a, axes):
+    """The first or last complex number in sorted order, and nan where there is one."""
+    if not axes:
+        return a
+    rest = [i for i in range(a.ndim) if i not in axes]
+    shape = tuple([a.shape[i] for i in rest])
+    lines = Reshape((*shape, math.prod(a.shape[i] for i in axes)))(Transpose((*rest, *axes))(a))
+    line = Sort(len(shape))(lines)
+    last = line[..., -1]
+    return last if name == "maximum" else e.select(e.isnan(last), last, line[..., 0])
 
 
 @traced(np.max, np.amax)
@@ -158,10 +202,14 @@ def _position(largest, a, axis, out, keepdims):
         flat = Reshape((a.size,))(a) if a.ndim != 1 else a
         axes, along = tuple(range(a.ndim)), 0
     else:
-        flat, along = a, normalize_axis(axis, a.ndim)
-        axes = (along,)
+        axes = reduced_axes(axis, a.ndim)
+        flat, along = (a, axes[0]) if axes else (Reshape((1,))(a), 0)
     if not flat.shape[along]:
         raise ValueError(f"attempt to get {name} of an empty sequence")
+    if flat.dtype.kind == "c":
+        extreme = _complex_extremum("maximum" if largest else "minimum", flat, (along,))
+        extreme = broadcast_to(kept(extreme, flat.shape, (along,), True), flat.shape)
+        flat, largest = e.logical_or(e.equal(flat, extreme), e.isnan(flat)), True
     return kept(r.ArgExtremum(along, largest)(flat), a.shape, axes, keepdims)
 
 
@@ -294,7 +342,7 @@ def _running(primitive, name, a, axis, dtype, out):
     refuse_out(name, out)
     a = operand(a)
     a = convert(a, np.dtype(dtype) if dtype is not None else total_dtype(a.dtype))
-    if axis is None:
+    if axis is None or reduced_axes(axis, a.ndim) == ():
         a, axis = Reshape((a.size,))(a) if a.ndim != 1 else a, 0
     return primitive(normalize_axis(axis, a.ndim), False)(a)
 
@@ -314,7 +362,7 @@ def cumprod(a, axis=None, dtype=None, out=None):
 def _with_initial(running, first, x, axis, dtype, out, include_initial):
     x = operand(x)
     if axis is None:
-        if x.ndim != 1:
+        if x.ndim > 1:
             raise ValueError("For arrays which have more than one dimension ``axis`` is required.")
         axis = 0
     y = running(x, axis, dtype, out)

@@ -58,6 +58,13 @@ def ravel(a, order="C"):
     return reshape(a, (a.size,), order)
 
 
+def along(a, axis):
+    """The operand and a non-negative axis: flattened for None; a scalar is a line of one."""
+    if axis is None or (not a.ndim and axis in (0, -1)):
+        return ravel(a), 0
+    return a, normalize_axis(axis, a.ndim)
+
+
 @traced(np.squeeze)
 def squeeze(a, axis=None):
     """`numpy.squeeze`; ValueError for an axis whose size is not 1."""
@@ -65,7 +72,7 @@ def squeeze(a, axis=None):
     if axis is None:
         axes = [i for i, n in enumerate(a.shape) if n == 1]
     else:
-        axes = normalize_axes(axis, a.ndim)
+        axes = () if not a.ndim and axis in (0, -1) else normalize_axes(axis, a.ndim)
         if any(a.shape[i] != 1 for i in axes):
             raise ValueError(
                 "cannot select an axis to squeeze out which has size not equal to one: "
@@ -78,8 +85,9 @@ def squeeze(a, axis=None):
 def expand_dims(a, axis):
     """`numpy.expand_dims`."""
     a = operand(a)
-    count = len(axis) if isinstance(axis, tuple | list) else 1
-    axes = normalize_axes(axis, a.ndim + count)
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    count = len(axes)
+    axes = normalize_axes(axes, a.ndim + count)
     rest = iter(a.shape)
     return _reshaped(
         a, tuple([1 if i in axes else next(rest) for i in range(a.ndim + count)])
@@ -93,9 +101,10 @@ def transpose(a, axes=None):
     if axes is None:
         order = tuple(range(a.ndim))[::-1]
     else:
-        order = normalize_axes(tuple(axes), a.ndim)
-        if len(order) != a.ndim:
-            raise ValueError(f"axes don't match array: {tuple(axes)} for shape {a.shape}")
+        axes = (axes,) if hasattr(axes, "__index__") else tuple(axes)
+        if len(axes) != a.ndim:
+            raise ValueError(f"axes don't match array: {axes} for shape {a.shape}")
+        order = normalize_axes(axes, a.ndim)
     return permuted(a, order)
 
 

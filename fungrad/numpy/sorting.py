@@ -9,7 +9,7 @@ from fungrad.numpy.arrays import operand
 from fungrad.numpy.creation import zeros
 from fungrad.numpy.dispatch import normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, parts_of
-from fungrad.numpy.promotion import promote
+from fungrad.numpy.promotion import convert, promote
 from fungrad.numpy.reductions import any
 from fungrad.numpy.selection import known_mask, where
 from fungrad.numpy.shapes import expand_dims, flip, ravel
@@ -37,8 +37,18 @@ def sort(a, axis=-1, kind=None, order=None, *, stable=None, descending=False):
 @traced(np.argsort, extras=("descending",))
 def argsort(a, axis=-1, kind=None, order=None, *, stable=None, descending=False):
     """`numpy.argsort`; on traced values it is stable."""
-    a, axis = _line(a, axis, order)
+    a, axis = _line(ravel(a) if not np.ndim(a) and axis in (0, -1) else a, axis, order)
     return Argsort(axis, descending)(a)
+
+
+@traced(np.sort_complex)
+def sort_complex(a):
+    """`numpy.sort_complex`: sorted along the last axis, as complex numbers."""
+    a = sort(a)
+    if a.dtype.kind == "c":
+        return a
+    is_small = a.dtype.kind in "iu" and a.dtype.itemsize < 4
+    return convert(a, np.dtype(np.complex64 if is_small else np.complex128))
 
 
 @traced(np.partition)

@@ -1,35 +1,40 @@
-"""Averages, medians, nan-ignoring reductions, covariance."""
+"""Averages, reductions that ignore nan, covariance."""
 
 import numpy as np
 
 from fungrad.core.errors import ShapeError
-from fungrad.core.types import is_python_number
+from fungrad.core.tracing import Tracer
 from fungrad.numpy import reductions, ufuncs
-from fungrad.numpy.arrays import number_or_operand, operand
-from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced
+from fungrad.numpy.arrays import operand
+from fungrad.numpy.creation import zeros
+from fungrad.numpy.dispatch import normalize_axes, traced
 from fungrad.numpy.joining import concatenate, getitem_any
 from fungrad.numpy.products import dot
 from fungrad.numpy.promotion import broadcast_to, convert, promote_to_float
-from fungrad.numpy.reductions import KEEP, argmax, argmin, is_set, mean, root, sum
+from fungrad.numpy.reductions import KEEP, argmax, argmin, is_set, mean, reduced_axes, root, sum
 from fungrad.numpy.selection import where as choose
-from fungrad.numpy.shapes import moveaxis, reshape
-from fungrad.numpy.taking import take_along_axis
+from fungrad.numpy.shapes import reshape
 from fungrad.primitives import elementwise as e
-from fungrad.primitives.ordering import Sort
 
 
 @traced(np.average)
 def average(a, axis=None, weights=None, returned=False, *, keepdims=KEEP):
     """`numpy.average`."""
     a = operand(a)
+    axis = axis if axis is None else normalize_axes(axis, a.ndim)
     if weights is None:
         result = mean(a, axis, keepdims=keepdims)
-        count = result * 0 + a.size / max(result.size, 1)
-        return (result, count) if returned else result
+        if not returned:
+            return result
+        count = result.dtype.type(a.size / max(result.size, 1))
+        return result, broadcast_to(count, tuple(result.shape))
     a, weights = promote_to_float(a, operand(weights))
     if a.shape != weights.shape:
         weights = _spread_weights(a, weights, axis)
     scale = sum(weights, axis, keepdims=keepdims)
+    known = scale.value if type(scale) is Tracer and scale.is_known else scale
+    if type(known) is not Tracer and np.any(known == 0):
+        raise ZeroDivisionError("Weights sum to zero, can't be normalized")
     result = ufuncs.divide(sum(ufuncs.multiply(a, weights), axis, keepdims=keepdims), scale)
     return (result, broadcast_to(scale, result.shape)) if returned else result
 
@@ -37,7 +42,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=KEEP):
 def _spread_weights(a, weights, axis):
     if axis is None:
         raise TypeError("Axis must be specified when shapes of a and weights differ.")
-    axes = normalize_axes(axis, a.ndim)
+    axes = axis
     if weights.shape != tuple([a.shape[i] for i in axes]):
         raise ShapeError(
             f"Shape of weights {weights.shape} must be consistent with shape {a.shape} of a along "
@@ -47,120 +52,6 @@ def _spread_weights(a, weights, axis):
     for i in axes:
         shape[i] = a.shape[i]
     return reshape(weights, tuple(shape))
-
-
-# ---- order statistics
-
-
-def _last(a, axis):
-    """The operand with the reduced axes merged into the last, and these axes."""
-    a = operand(a)
-    axes = normalize_axes(axis, a.ndim)
-    kept = [i for i in range(a.ndim) if i not in axes]
-    moved = moveaxis(a, tuple(kept), tuple(range(len(kept))))
-    return reshape(moved, (*[a.shape[i] for i in kept], -1)), axes, a.shape
-
-
-@traced(np.median)
-def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
-    """`numpy.median`."""
-    refuse_out("median", out)
-    x, axes, shape = _last(a, axis)
-    n = x.shape[-1]
-    line = Sort(x.ndim - 1)(x)
-    middle = mean(getitem_any(line, (..., slice((n - 1) // 2, n // 2 + 1))), -1)
-    if n and x.dtype.kind == "f":
-        last = getitem_any(line, (..., -1))
-        middle = choose(ufuncs.isnan(last), last, middle)
-    return _restored(middle, axes, shape, 0, keepdims)
-
-
-@traced(np.nanmedian)
-def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=KEEP):
-    """`numpy.nanmedian`."""
-    return nanquantile(a, 0.5, axis, out, keepdims=keepdims)
-
-
-@traced(np.percentile)
-def percentile(
-    a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **options
-):
-    """`numpy.percentile` in the methods linear, lower, higher, nearest, midpoint."""
-    return quantile(a, number_or_operand(q) / 100, axis, out, False, method, keepdims)
-
-
-@traced(np.nanpercentile)
-def nanpercentile(
-    a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=KEEP, **options
-):
-    """`numpy.nanpercentile`."""
-    return nanquantile(a, number_or_operand(q) / 100, axis, out, False, method, keepdims)
-
-
-@traced(np.quantile)
-def quantile(
-    a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=False, **options
-):
-    """`numpy.quantile` in the methods linear, lower, higher, nearest, midpoint."""
-    refuse_out("quantile", out)
-    x, axes, shape = _last(a, axis)
-    line = Sort(x.ndim - 1)(x)
-    result = _at_quantile(line, q, line.shape[-1] - 1, method)
-    if x.dtype.kind == "f":
-        result = choose(ufuncs.isnan(getitem_any(line, (..., -1))), np.nan, result)
-    return _restored(result, axes, shape, np.ndim(q), keepdims)
-
-
-@traced(np.nanquantile)
-def nanquantile(
-    a, q, axis=None, out=None, overwrite_input=False, method="linear", keepdims=KEEP, **options
-):
-    """`numpy.nanquantile`."""
-    refuse_out("nanquantile", out)
-    x, axes, shape = _last(a, axis)
-    line = Sort(x.ndim - 1)(x)
-    count = sum(ufuncs.logical_not(ufuncs.isnan(line)), -1)
-    top = ufuncs.maximum(count - 1, 0)
-    result = _at_quantile(line, q, top, method)
-    return _restored(result, axes, shape, np.ndim(q), keepdims)
-
-
-def _at_quantile(line, q, top, method):
-    """Values of sorted lines at the fractions q of their length, the axes of q in front."""
-    is_weak = is_python_number(q) and line.dtype.kind == "f"
-    q = line.dtype.type(q) if is_weak else operand(q)
-    batch = line.shape[:-1]
-    fractions = reshape(q, (*np.shape(q), *[1] * len(batch)))
-    place = ufuncs.multiply(fractions, convert(top, q.dtype))
-    place = broadcast_to(place, (*np.shape(q), *batch))
-    low, high = ufuncs.floor(place), ufuncs.ceil(place)
-    weight = place - e.stop_gradient(low)
-    flat = (-1, *batch)
-
-    def value(position):
-        position = moveaxis(reshape(convert(position, np.dtype(np.int64)), flat), 0, -1)
-        return reshape(moveaxis(take_along_axis(line, position, -1), -1, 0), place.shape)
-
-    if method == "lower":
-        return value(low)
-    if method == "higher":
-        return value(high)
-    if method == "nearest":
-        return value(ufuncs.rint(place))
-    below, above = value(low), value(high)
-    if method == "midpoint":
-        weight = choose(low == high, 0.0, 0.5)
-    elif method != "linear":
-        raise ValueError(f"quantile: method {method!r} is not supported on traced values")
-    step = choose(above == below, 0.0, above - below)
-    return choose(weight < 0.5, below + step * weight, above - step * (1 - weight))
-
-
-def _restored(result, axes, shape, extra, keepdims):
-    if keepdims is KEEP or not keepdims:
-        return result
-    wide = tuple([1 if i in axes else n for i, n in enumerate(shape)])
-    return reshape(result, (*result.shape[:extra], *wide))
 
 
 # ---- without nan
@@ -200,6 +91,8 @@ def nancumprod(a, axis=None, dtype=None, out=None):
 
 
 def _nan_extremum(function, fill, a, axis, out, keepdims, initial, where):
+    if operand(a).dtype.kind == "c":
+        fill = complex(fill, fill)
     x, is_nan = _without_nan(a, fill)
     y = function(x, axis, out, keepdims, initial, where)
     if is_nan is None or is_set(initial):
@@ -241,6 +134,7 @@ def _count(a, is_nan, axis, keepdims, where):
 def nanmean(a, axis=None, dtype=None, out=None, keepdims=KEEP, *, where=KEEP):
     """`numpy.nanmean`."""
     x, is_nan = _without_nan(a, 0)
+    axis = axis if axis is None else reduced_axes(axis, x.ndim)
     if is_nan is None:
         return mean(x, axis, dtype, out, keepdims, where=where)
     total = sum(x, axis, dtype, out, keepdims, where=where)
@@ -264,10 +158,14 @@ def nanvar(
     """`numpy.nanvar`."""
     ddof = ddof if correction is KEEP else correction
     x, is_nan = _without_nan(a, 0)
+    axis = axis if axis is None else reduced_axes(axis, x.ndim)
     if is_nan is None:
         return reductions.var(x, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
+    if dtype is not None:
+        x = convert(x, np.dtype(dtype))
     center = nanmean(a, axis, dtype, None, True, where=where) if mean is KEEP else mean
-    gap = e.select(is_nan, x.dtype.type(0), ufuncs.subtract(x, center))
+    gap = ufuncs.subtract(x, center)
+    gap = choose(is_nan, gap.dtype.type(0), gap)
     square = e.square(ufuncs.absolute(gap))
     total = sum(square, axis, dtype, out, keepdims, where=where)
     count = convert(_count(x, is_nan, axis, keepdims, where), total.dtype)
@@ -308,6 +206,8 @@ def cov(
     if y is not None:
         parts.append(_observations(operand(y), rowvar))
     x = concatenate(parts, 0)
+    if not x.shape[0]:
+        return zeros((0, 0))
     x = convert(x, np.dtype(dtype) if dtype is not None else np.result_type(x.dtype, np.float64))
     ddof = (0 if bias else 1) if ddof is None else ddof
     weights = None
@@ -340,7 +240,7 @@ def _shape_of_cov(product):
 def _observations(m, rowvar):
     if m.ndim < 2:
         return reshape(m, (1, -1))
-    return m.T if not rowvar and m.shape[0] != 1 else m
+    return m if rowvar else m.T
 
 
 @traced(np.corrcoef)

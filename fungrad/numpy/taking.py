@@ -10,6 +10,7 @@ from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to as broadcast
 from fungrad.numpy.promotion import common_shape, convert
 from fungrad.numpy.selection import flatnonzero
+from fungrad.numpy.shapes import along as line
 from fungrad.numpy.shapes import ravel, reshape
 
 INT64 = np.dtype(np.int64)
@@ -40,7 +41,7 @@ def take(
     """`numpy.take` in the modes raise, clip and wrap; mode "fill" reads `fill_value` outside."""
     refuse_out("take", out)
     a, indices = operand(a), positions(indices)
-    a, axis = (ravel(a), 0) if axis is None else (a, normalize_axis(axis, a.ndim))
+    a, axis = line(a, axis)
     if mode == "clip":  # NumPy's: negative positions are clipped to 0
         indices = ufuncs.maximum(indices, 0)
     index = (*[slice(None)] * axis, indices)

@@ -6,70 +6,88 @@ from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.dispatch import TRACED
 from fungrad.numpy.promotion import (
+    FLOAT64,
     align,
-    as_float,
-    as_quotient,
     convert,
-    promote,
+    loop_dtypes,
+    loop_operands,
     result_dtype,
     scalar,
 )
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.elementwise import IntegerPower
+from fungrad.primitives.movement import Fill
+
+BOOL, UINT64 = np.dtype(bool), np.dtype(np.uint64)
 
 
-def binary(primitive, function, dtype_of=None):
-    """The traced form of a NumPy function of two arrays.
+def direct_kinds(ufunc):
+    """The kinds of dtypes for which NumPy computes with operands as they are."""
+    found = ""
+    for kind, codes in {"f": "efd", "c": "FD", "i": "bhiq", "u": "BHIQ"}.items():
+        try:
+            loops = [loop_dtypes(ufunc, *[np.zeros((), c)[()]] * ufunc.nin) for c in codes]
+        except DtypeError:
+            continue
+        if all(d.char == c for c, dtypes in zip(codes, loops, strict=True) for d in dtypes):
+            found += kind
+    return found
 
-    `dtype_of` maps the promoted dtype to the one in which the primitive computes.
+
+def binary(primitive, ufunc, on_bools=None, on_complex=None):
+    """The traced form of a ufunc of two arrays: a primitive on operands of one dtype.
+
+    `on_bools` and `on_complex` are taken instead where NumPy computes in these dtypes.
     """
-    name = primitive.word
+    name, direct = ufunc.__name__, direct_kinds(ufunc)
+    numbers = {float: "".join(set("fc") & set(direct)), int: direct}
+    if on_complex is not None:
+        direct = direct.replace("c", "")
 
     def apply(x, y):
         if type(x) is Tracer:
             dtype = x.dtype
             if type(y) is Tracer or type(y) is np.ndarray:
-                matched = dtype == y.dtype
+                matched = dtype == y.dtype and dtype.kind in direct
             elif type(y) is float or type(y) is int:
-                matched = dtype.kind in "fc" or (type(y) is int and dtype.kind in "iu")
-                if matched and (dtype_of is None or dtype_of(dtype) == dtype):
+                if dtype.kind in numbers[type(y)] and (on_complex is None or dtype.kind != "c"):
                     return primitive(x, scalar(dtype, y))
+                matched = False
             else:
                 matched = False
         elif type(y) is Tracer:
             dtype = y.dtype
             if type(x) is float or type(x) is int:
-                matched = dtype.kind in "fc" or (type(x) is int and dtype.kind in "iu")
-                if matched and (dtype_of is None or dtype_of(dtype) == dtype):
+                if dtype.kind in numbers[type(x)] and (on_complex is None or dtype.kind != "c"):
                     return primitive(scalar(dtype, x), y)
-            matched = type(x) is np.ndarray and dtype == x.dtype
+            matched = type(x) is np.ndarray and dtype == x.dtype and dtype.kind in direct
         else:
-            return function(x, y)
-        if not matched or (dtype_of is not None and dtype_of(dtype) != dtype):
-            dtype = result_dtype(x, y)
-            dtype = dtype if dtype_of is None else dtype_of(dtype)
-            x, y = convert(x, dtype), convert(y, dtype)
-        shape, other = getattr(x, "shape", ()), getattr(y, "shape", ())
+            return ufunc(x, y)
+        rule = primitive
+        if not matched:
+            x, y = loop_operands(ufunc, x, y)
+            if x.dtype.kind == "b" and on_bools is not None:
+                rule = on_bools
+            elif x.dtype.kind == "c" and on_complex is not None:
+                rule = on_complex
+        shape, other = x.shape, y.shape
         if shape and other and shape != other:
             x, y = align(name, (x, y))
-        return primitive(x, y)
+        return rule(x, y)
 
-    return named(apply, function)
+    return named(apply, ufunc)
 
 
-def unary(primitive, function, dtype_of=None):
-    """The traced form of a NumPy function of one array."""
+def unary(primitive, ufunc):
+    """The traced form of a ufunc of one array."""
+    direct = direct_kinds(ufunc)
 
     def apply(x):
         if type(x) is not Tracer:
-            return function(x)
-        if dtype_of is not None:
-            dtype = dtype_of(x.dtype)
-            if dtype != x.dtype:
-                x = convert(x, dtype)
-        return primitive(x)
+            return ufunc(x)
+        return primitive(x if x.dtype.kind in direct else loop_operands(ufunc, x)[0])
 
-    return named(apply, function)
+    return named(apply, ufunc)
 
 
 def named(apply, function):
@@ -77,23 +95,6 @@ def named(apply, function):
     apply.__name__ = apply.__qualname__ = function.__name__
     apply.__doc__ = f"`numpy.{function.__name__}`, differentiable on traced values."
     return apply
-
-
-def as_number(dtype):
-    """The dtype in which NumPy does arithmetic on it: bool is refused by some functions."""
-    if dtype.kind == "b":
-        raise DtypeError("the operation is not defined for booleans; use logical functions")
-    return dtype
-
-
-def as_int_if_bool(dtype):
-    """int8 for booleans (NumPy's floor_divide and remainder), else the same."""
-    return np.dtype(np.int8) if dtype.kind == "b" else dtype
-
-
-def as_bool(dtype):
-    """The truth dtype."""
-    return np.dtype(bool)
 
 
 def truth(x):
@@ -112,82 +113,137 @@ def _logical(primitive, function):
     return named(apply, function)
 
 
-_multiply = binary(e.multiply, np.multiply)
-_add = binary(e.add, np.add)
+def _comparison(primitive, ufunc, on_complex=None):
+    """The traced form of a comparison, exact between signed, unsigned and too large integers."""
+    plain = binary(primitive, ufunc, on_complex=on_complex)
+
+    def apply(x, y):
+        if type(x) is not Tracer and type(y) is not Tracer:
+            return ufunc(x, y)
+        for v, other, is_first in ((x, y, True), (y, x, False)):
+            if type(v) is int and other.dtype.kind in "iu" and not _holds(other.dtype, v):
+                zero = other.dtype.type(0)
+                found = ufunc(v, zero) if is_first else ufunc(zero, v)
+                return Fill(tuple(other.shape))(found)
+        kinds = {getattr(v, "dtype", BOOL).kind for v in (x, y)}
+        if kinds == {"i", "u"} and result_dtype(x, y).kind == "f":
+            return _of_mixed_signs(plain, x, y)
+        return plain(x, y)
+
+    return named(apply, ufunc)
 
 
-def add(x, y):
-    """`numpy.add`; for booleans it is the logical or."""
-    return _on_bools(_add, e.logical_or, x, y)
+def _holds(dtype, number):
+    return np.iinfo(dtype).min <= number <= np.iinfo(dtype).max
 
 
-def multiply(x, y):
-    """`numpy.multiply`; for booleans it is the logical and."""
-    return _on_bools(_multiply, e.logical_and, x, y)
+def _of_mixed_signs(compare, x, y):
+    """Signed against unsigned: as unsigned, but a negative number is below all of these."""
+    is_signed_first = x.dtype.kind == "i"
+    is_negative = e.less(*((x, x.dtype.type(0)) if is_signed_first else (y, y.dtype.type(0))))
+    below = compare(0, 1) if is_signed_first else compare(1, 0)
+    found = compare(convert(x, UINT64), convert(y, UINT64))
+    is_negative, found = align("compare", (is_negative, found))
+    return e.select(is_negative, np.bool_(below), found)
 
 
-def _on_bools(function, on_bools, x, y):
-    for v, w in ((x, y), (y, x)):
-        if type(v) is Tracer and v.dtype.kind == "b" and result_dtype(v, w).kind == "b":
-            return on_bools(*align(on_bools.word, promote(x, y)))
-    return function(x, y)
+def _lexicographic(strictly, otherwise):
+    """Complex numbers in the order of their real, then of their imaginary parts."""
+
+    def apply(x, y):
+        a, b, c, d = (part(v) for part in (e.real, e.imag) for v in (x, y))
+        has_numbers = e.logical_not(e.logical_or(e.isnan(c), e.isnan(d)))
+        first = e.logical_and(strictly(a, b), has_numbers)
+        return e.logical_or(first, e.logical_and(e.equal(a, b), otherwise(c, d)))
+
+    return apply
 
 
-subtract = binary(e.subtract, np.subtract, as_number)
-divide = true_divide = binary(e.divide, np.divide, as_quotient)
-floor_divide = binary(e.floor_divide, np.floor_divide, as_int_if_bool)
-remainder = mod = binary(e.remainder, np.remainder, as_int_if_bool)
-fmod = binary(e.fmod, np.fmod, as_int_if_bool)
-maximum = binary(e.maximum, np.maximum)
-minimum = binary(e.minimum, np.minimum)
-arctan2 = binary(e.arctan2, np.arctan2, as_float)
-hypot = binary(e.hypot, np.hypot, as_float)
-logaddexp = binary(e.logaddexp, np.logaddexp, as_float)
-copysign = binary(e.copysign, np.copysign, as_float)
-nextafter = binary(e.nextafter, np.nextafter, as_float)
-equal = binary(e.equal, np.equal)
-not_equal = binary(e.not_equal, np.not_equal)
-less = binary(e.less, np.less)
-less_equal = binary(e.less_equal, np.less_equal)
-greater = binary(e.greater, np.greater)
-greater_equal = binary(e.greater_equal, np.greater_equal)
+def _complex_extremum(is_chosen):
+    """The larger or smaller of complex numbers; nan where one of them is nan."""
+
+    def apply(x, y):
+        return e.select(e.logical_or(is_chosen(x, y), e.isnan(x)), x, y)
+
+    return apply
+
+
+_complex_less = _lexicographic(e.less, e.less)
+_complex_less_equal = _lexicographic(e.less, e.less_equal)
+_complex_greater = _lexicographic(e.greater, e.greater)
+_complex_greater_equal = _lexicographic(e.greater, e.greater_equal)
+
+add = binary(e.add, np.add, e.logical_or)
+multiply = binary(e.multiply, np.multiply, e.logical_and)
+subtract = binary(e.subtract, np.subtract)
+divide = true_divide = binary(e.divide, np.divide)
+floor_divide = binary(e.floor_divide, np.floor_divide)
+remainder = mod = binary(e.remainder, np.remainder)
+fmod = binary(e.fmod, np.fmod)
+maximum = binary(e.maximum, np.maximum, on_complex=_complex_extremum(_complex_greater_equal))
+minimum = binary(e.minimum, np.minimum, on_complex=_complex_extremum(_complex_less_equal))
+arctan2 = binary(e.arctan2, np.arctan2)
+hypot = binary(e.hypot, np.hypot)
+logaddexp = binary(e.logaddexp, np.logaddexp)
+copysign = binary(e.copysign, np.copysign)
+nextafter = binary(e.nextafter, np.nextafter)
+less = _comparison(e.less, np.less, _complex_less)
+less_equal = _comparison(e.less_equal, np.less_equal, _complex_less_equal)
+greater = _comparison(e.greater, np.greater, _complex_greater)
+greater_equal = _comparison(e.greater_equal, np.greater_equal, _complex_greater_equal)
+equal = _comparison(e.equal, np.equal)
+not_equal = _comparison(e.not_equal, np.not_equal)
 logical_and = _logical(e.logical_and, np.logical_and)
 logical_or = _logical(e.logical_or, np.logical_or)
 logical_xor = _logical(e.logical_xor, np.logical_xor)
 bitwise_and = binary(e.bitwise_and, np.bitwise_and)
 bitwise_or = binary(e.bitwise_or, np.bitwise_or)
 bitwise_xor = binary(e.bitwise_xor, np.bitwise_xor)
-left_shift = binary(e.left_shift, np.left_shift, as_int_if_bool)
-right_shift = binary(e.right_shift, np.right_shift, as_int_if_bool)
+left_shift = binary(e.left_shift, np.left_shift)
+right_shift = binary(e.right_shift, np.right_shift)
 
-negative = unary(e.negative, np.negative, as_number)
+negative = unary(e.negative, np.negative)
 sign = unary(e.sign, np.sign)
-sqrt = unary(e.sqrt, np.sqrt, as_float)
-cbrt = unary(e.cbrt, np.cbrt, as_float)
+sqrt = unary(e.sqrt, np.sqrt)
+cbrt = unary(e.cbrt, np.cbrt)
 square = unary(e.square, np.square)
-exp = unary(e.exp, np.exp, as_float)
-exp2 = unary(e.exp2, np.exp2, as_float)
-expm1 = unary(e.expm1, np.expm1, as_float)
-log = unary(e.log, np.log, as_float)
-log2 = unary(e.log2, np.log2, as_float)
-log10 = unary(e.log10, np.log10, as_float)
-log1p = unary(e.log1p, np.log1p, as_float)
-sin = unary(e.sin, np.sin, as_float)
-cos = unary(e.cos, np.cos, as_float)
-tan = unary(e.tan, np.tan, as_float)
-arcsin = unary(e.arcsin, np.arcsin, as_float)
-arccos = unary(e.arccos, np.arccos, as_float)
-arctan = unary(e.arctan, np.arctan, as_float)
-sinh = unary(e.sinh, np.sinh, as_float)
-cosh = unary(e.cosh, np.cosh, as_float)
-tanh = unary(e.tanh, np.tanh, as_float)
-arcsinh = unary(e.arcsinh, np.arcsinh, as_float)
-arccosh = unary(e.arccosh, np.arccosh, as_float)
-arctanh = unary(e.arctanh, np.arctanh, as_float)
-isnan = unary(e.isnan, np.isnan, as_float)
-isinf = unary(e.isinf, np.isinf, as_float)
-isfinite = unary(e.isfinite, np.isfinite, as_float)
-signbit = unary(e.signbit, np.signbit, as_float)
+exp = unary(e.exp, np.exp)
+exp2 = unary(e.exp2, np.exp2)
+expm1 = unary(e.expm1, np.expm1)
+log = unary(e.log, np.log)
+log2 = unary(e.log2, np.log2)
+log10 = unary(e.log10, np.log10)
+log1p = unary(e.log1p, np.log1p)
+sin = unary(e.sin, np.sin)
+cos = unary(e.cos, np.cos)
+tan = unary(e.tan, np.tan)
+arcsin = unary(e.arcsin, np.arcsin)
+arccos = unary(e.arccos, np.arccos)
+arctan = unary(e.arctan, np.arctan)
+sinh = unary(e.sinh, np.sinh)
+cosh = unary(e.cosh, np.cosh)
+tanh = unary(e.tanh, np.tanh)
+arcsinh = unary(e.arcsinh, np.arcsinh)
+arccosh = unary(e.arccosh, np.arccosh)
+arctanh = unary(e.arctanh, np.arctanh)
+rint = unary(e.rint, np.rint)
+signbit = unary(e.signbit, np.signbit)
+
+
+def _test_of_floats(primitive, ufunc, of_others):
+    """The traced form of a test that integers pass or fail as a whole."""
+
+    def apply(x):
+        if type(x) is not Tracer:
+            return ufunc(x)
+        return primitive(x) if x.dtype.kind in "fc" else Fill(tuple(x.shape))(np.bool_(of_others))
+
+    return named(apply, ufunc)
+
+
+isnan = _test_of_floats(e.isnan, np.isnan, False)
+isinf = _test_of_floats(e.isinf, np.isinf, False)
+isfinite = _test_of_floats(e.isfinite, np.isfinite, True)
 
 
 def absolute(x):
@@ -219,26 +275,28 @@ def _rounding(primitive, function):
 floor = _rounding(e.floor, np.floor)
 ceil = _rounding(e.ceil, np.ceil)
 trunc = _rounding(e.trunc, np.trunc)
-rint = unary(e.rint, np.rint, as_float)
 
 
 def reciprocal(x):
     """`numpy.reciprocal`; integers are divided as integers, as in NumPy."""
     if type(x) is not Tracer:
         return np.reciprocal(x)
-    return e.reciprocal(x) if x.dtype.kind in "fc" else floor_divide(as_int_if_bool(x.dtype).type(1), x)
+    (x,) = loop_operands(np.reciprocal, x)
+    if x.dtype.kind in "fc":
+        return e.reciprocal(x)
+    return convert(e.reciprocal(convert(x, FLOAT64)), x.dtype)
 
 
 def conjugate(x):
     """`numpy.conjugate`."""
     if type(x) is not Tracer:
         return np.conjugate(x)
-    return e.conjugate(x) if x.dtype.kind == "c" else x
+    return e.conjugate(x) if x.dtype.kind == "c" else loop_operands(np.conjugate, x)[0]
 
 
 def positive(x):
     """`numpy.positive`."""
-    return np.positive(x) if type(x) is not Tracer else x
+    return np.positive(x) if type(x) is not Tracer else loop_operands(np.positive, x)[0]
 
 
 _power = binary(e.power, np.power)
@@ -254,13 +312,9 @@ def power(x, y):
         if kind in "fc" and y == 0.5:
             return e.sqrt(x)
         if kind in "iu" and isinstance(y, int):
-            if y < 0:
-                raise ValueError("integers to negative integer powers are not allowed")
-            return IntegerPower(y)(x) if y <= _MOST_MULTIPLIED else _power(x, y)
-    if type(x) is not Tracer and type(y) is not Tracer:
-        return np.power(x, y)
-    if result_dtype(x, y).kind == "b":
-        x, y = convert(x, np.dtype(np.int8)), convert(y, np.dtype(np.int8))
+            if y < 0 and _holds(x.dtype, y):
+                raise ValueError("Integers to negative integer powers are not allowed.")
+            return IntegerPower(y)(x) if 0 <= y <= _MOST_MULTIPLIED else _power(x, y)
     return _power(x, y)
 
 
