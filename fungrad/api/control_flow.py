@@ -16,13 +16,14 @@ from fungrad.api.closing import (
     with_captures_of,
 )
 from fungrad.api.recorded import operand_of, title_of
+from fungrad.api.segments import scan_in_segments, segment_size
 from fungrad.api.uncompiled import fori_in_python, is_known, scan_in_python, while_in_python
 from fungrad.control.call import settings
 from fungrad.control.cond import Cond
 from fungrad.control.scan import Scan
 from fungrad.control.while_loop import While
 from fungrad.core.errors import BranchTypeError, CarryTypeError, TreeMismatchError
-from fungrad.core.tracing import UNKNOWN, Tracer
+from fungrad.core.tracing import UNKNOWN, Tracer, state
 from fungrad.core.tree import flatten
 from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import Convert, less
@@ -165,7 +166,7 @@ def _closed_body(call, init, extra, title, paths=None):
     return program, closed, values, types, tree
 
 
-def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
+def scan(f, init, xs=None, length=None, reverse=False, unroll=1, *, checkpoint=None):
     """Loop over the leading axis of `xs`: `carry, y = f(carry, x)`; the last carry and all ys.
 
     Args:
@@ -176,6 +177,10 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
         length: the number of iterations; needed only without `xs`.
         reverse: whether to go from the last slice to the first.
         unroll: accepted as in JAX; the compiler decides how far to unroll.
+        checkpoint: a number k of iterations, or "sqrt" for the root of their number: reverse mode
+            keeps the carry of every k-th iteration only, and computes the values between again,
+            one segment at a time. That is about one more forward pass, for n / k + k carries in
+            place of n.
 
     Returns:
         `(carry, ys)`; the ys are stacked along a new leading axis.
@@ -192,6 +197,11 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     n = _length(row_types, x_tree, length, title)
     if unroll is not True and operator.index(unroll) < 0:
         raise ValueError(f"{title}: unroll must not be negative, it is {unroll}")
+    if checkpoint is not None:
+        size = segment_size(checkpoint, n, title)
+        if state.recording is not None and n > 1:
+            part = lambda carry, rows, count, body=f: scan(body, carry, rows, count, reverse)
+            return scan_in_segments(part, init, xs, n, size, reverse)
     if not settings.is_compiled and n:
         return scan_in_python(f, init, xs, n, reverse)
     carry_leaves, carry_tree = flatten(init)
