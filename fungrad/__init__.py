@@ -50,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "flatten_util",
         "lax",
         "numpy",
+        "random",
         "scipy",
         "test_util",
         "testing",

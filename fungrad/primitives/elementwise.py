@@ -632,6 +632,32 @@ class Convert(Pointwise):
         return build.cast(read(0, index), output.dtype)
 
 
+class Bitcast(Pointwise):
+    """The value of another dtype of the same size that has the same bits."""
+
+    dtype: np.dtype
+
+    def infer(self, x):
+        if x.dtype.itemsize != self.dtype.itemsize or "c" in x.dtype.kind + self.dtype.kind:
+            raise DtypeError(f"bitcast: {x.dtype} has no values with the bits of {self.dtype}")
+        return x.with_dtype(self.dtype)
+
+    def evaluate(self, x):
+        return x.view(self.dtype)
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), None
+
+    def transpose(self, cotangents, inputs, linear):
+        raise LinearityError("bitcast is not linear")
+
+    def batch(self, inputs, batched, axis):
+        return self(*inputs), True
+
+    def element(self, build, index, read, types, output):
+        return build.bitcast(read(0, index), output.dtype)
+
+
 class Named(Pointwise):
     """The identity, with a name that checkpoint policies can refer to."""
 

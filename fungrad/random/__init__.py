@@ -1,0 +1,27 @@
+"""`jax.random`'s names: draws that are functions of a key. Imports everything below.
+
+For the same key, dtype and shape the numbers of most draws are JAX's own. A key is a plain array of
+two uint32 words; `key` and `PRNGKey` make the same.
+"""
+
+from fungrad.random.keys import (
+    PRNGKey,
+    clone,
+    fold_in,
+    key,
+    key_data,
+    key_impl,
+    split,
+    wrap_key_data,
+)
+from fungrad.random.order import categorical, choice, permutation
+from fungrad.random.real_numbers import (
+    cauchy,
+    exponential,
+    gumbel,
+    laplace,
+    logistic,
+    normal,
+    truncated_normal,
+)
+from fungrad.random.uniform_numbers import bernoulli, bits, rademacher, randint, uniform
