@@ -11,6 +11,7 @@ from fungrad.compiler.factors import inverse, lu, permutation, solve
 from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.lapack import cholesky, triangular_solve
 from fungrad.compiler.orthogonal import qr
+from fungrad.compiler.sampling import sample
 from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.sorting import argsort, sort
 from fungrad.compiler.stacks import add_stacks, empty_stack, map_stack
@@ -126,6 +127,7 @@ class RoutineBuilder:
     solve = solve
     inverse = inverse
     qr = qr
+    sample = sample
     empty_stack = empty_stack
     add_stacks = add_stacks
     map_stack = map_stack

@@ -57,17 +57,22 @@ class Threefry2x32(Pointwise):
 
     def element(self, build, index, read, types, output):
         key, counter = (read(i, index if t.shape else ()) for i, t in enumerate(types))
-        k0, k1 = build.cast(key >> 32, WORD), build.cast(key, WORD)
-        x0, x1 = build.cast(counter >> 32, WORD), build.cast(counter, WORD)
-        schedule = (k0, k1, k0 ^ k1 ^ _PARITY)
-        x0, x1 = x0 + k0, x1 + k1
-        for group in range(_GROUPS):
-            for rotation in _ROTATIONS[group % 2]:
-                x0 = x0 + x1
-                x1 = (x1 << rotation | x1 >> (32 - rotation)) ^ x0
-            x0 = x0 + schedule[(group + 1) % 3]
-            x1 = x1 + (schedule[(group + 2) % 3] + (group + 1))
-        return build.cast(x0, BLOCK) << 32 | build.cast(x1, BLOCK)
+        return rounds(build, key, counter)
+
+
+def rounds(build, key, counter):
+    """The block as a scalar expression of the key and the counter."""
+    k0, k1 = build.cast(key >> 32, WORD), build.cast(key, WORD)
+    x0, x1 = build.cast(counter >> 32, WORD), build.cast(counter, WORD)
+    schedule = (k0, k1, k0 ^ k1 ^ _PARITY)
+    x0, x1 = x0 + k0, x1 + k1
+    for group in range(_GROUPS):
+        for rotation in _ROTATIONS[group % 2]:
+            x0 = x0 + x1
+            x1 = (x1 << rotation | x1 >> (32 - rotation)) ^ x0
+        x0 = x0 + schedule[(group + 1) % 3]
+        x1 = x1 + (schedule[(group + 2) % 3] + (group + 1))
+    return build.cast(x0, BLOCK) << 32 | build.cast(x1, BLOCK)
 
 
 def _words(blocks):

@@ -4,6 +4,18 @@ For the same key, dtype and shape the numbers of most draws are JAX's own. A key
 two uint32 words; `key` and `PRNGKey` make the same.
 """
 
+from fungrad.random.counts import binomial, geometric, multinomial, poisson
+from fungrad.random.gamma_family import (
+    ball,
+    beta,
+    chisquare,
+    dirichlet,
+    f,
+    gamma,
+    generalized_normal,
+    loggamma,
+    t,
+)
 from fungrad.random.keys import (
     PRNGKey,
     clone,
@@ -24,4 +36,15 @@ from fungrad.random.real_numbers import (
     normal,
     truncated_normal,
 )
+from fungrad.random.transformed import (
+    double_sided_maxwell,
+    lognormal,
+    maxwell,
+    pareto,
+    rayleigh,
+    triangular,
+    wald,
+    weibull_min,
+)
 from fungrad.random.uniform_numbers import bernoulli, bits, rademacher, randint, uniform
+from fungrad.random.vectors import multivariate_normal, orthogonal

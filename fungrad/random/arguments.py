@@ -81,8 +81,9 @@ def parameters(name, shape, dtype, *values):
 def real_parameter(name, x, dtype):
     """A parameter as an operand of a float dtype."""
     x = x if is_python_number(x) else operand(x)
-    if not is_python_number(x) and x.dtype.kind not in "biuf":
-        raise DtypeError(f"random.{name}: parameters are real numbers, got dtype {x.dtype}")
+    found = complex if type(x) is complex else None if is_python_number(x) else x.dtype
+    if found is not None and np.dtype(found).kind not in "biuf":
+        raise DtypeError(f"random.{name}: parameters are real numbers, got dtype {np.dtype(found)}")
     return convert(x, dtype)
 
 
@@ -126,13 +127,13 @@ def require_probability(name, p):
         raise ValueError(f"random.{name}: a probability is between 0 and 1, got p = {wrong}")
 
 
-def require_positive(name, parameter, x):
-    """ValueError where a known parameter that must be positive is not, or is nan."""
+def require_not_negative(name, parameter, x):
+    """ValueError where a known parameter is negative or nan."""
     value = known(x)
-    if value is None or np.all(value > 0):
+    if value is None or np.all(value >= 0):
         return
-    wrong = np.ravel(value)[np.argmin(np.ravel(value > 0))]
-    raise ValueError(f"random.{name}: {parameter} must be positive, got {wrong}")
+    wrong = np.ravel(value)[np.argmin(np.ravel(value >= 0))]
+    raise ValueError(f"random.{name}: {parameter} must not be negative, got {wrong}")
 
 
 def size_of(shape):
