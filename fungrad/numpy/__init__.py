@@ -138,7 +138,6 @@ from fungrad.numpy.arrays import array, asarray
 from fungrad.numpy.at import at
 from fungrad.numpy.bessel import i0
 from fungrad.numpy.calculus import (
-    bincount,
     convolve,
     correlate,
     diff,
@@ -171,7 +170,7 @@ from fungrad.numpy.creation import (
     zeros_like,
 )
 from fungrad.numpy.dispatch import nearest_names
-from fungrad.numpy.einsum import einsum
+from fungrad.numpy.einsum import einsum, einsum_path
 from fungrad.numpy.elementary import (
     allclose,
     angle,
@@ -193,6 +192,13 @@ from fungrad.numpy.elementary import (
     sinc,
 )
 from fungrad.numpy.functional import apply_along_axis, apply_over_axes, c_, r_, result_type
+from fungrad.numpy.histograms import (
+    bincount,
+    histogram,
+    histogram2d,
+    histogram_bin_edges,
+    histogramdd,
+)
 from fungrad.numpy.in_place import (
     copyto,
     fill_diagonal,
@@ -226,7 +232,16 @@ from fungrad.numpy.joining import (
     vstack,
 )
 from fungrad.numpy.padding import pad
-from fungrad.numpy.polynomials import poly, polyadd, polyder, polyint, polymul, polysub, polyval
+from fungrad.numpy.polynomials import (
+    poly,
+    polyadd,
+    polyder,
+    polydiv,
+    polyint,
+    polymul,
+    polysub,
+    polyval,
+)
 from fungrad.numpy.products import cross, dot, inner, kron, outer, tensordot, trace, vdot
 from fungrad.numpy.public import (
     absolute,

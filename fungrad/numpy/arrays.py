@@ -5,7 +5,7 @@ import numpy as np
 from fungrad.core.tracing import Tracer, state
 from fungrad.core.types import is_python_number
 from fungrad.numpy.dispatch import has_tracer, traced
-from fungrad.numpy.promotion import convert, result_dtype
+from fungrad.numpy.promotion import convert
 from fungrad.numpy.writing import copied
 from fungrad.primitives.joining import Concatenate
 from fungrad.primitives.movement import Reshape
@@ -38,10 +38,20 @@ def constant(x):
 def shape_of(shape):
     """A shape argument as a tuple of ints."""
     if isinstance(shape, list | tuple):
-        return tuple([n.__index__() for n in shape])
+        return tuple([whole(n) for n in shape])
     if isinstance(shape, np.ndarray) and shape.ndim:
         return tuple(shape.tolist())
-    return (shape.__index__(),)
+    return (whole(shape),)
+
+
+def whole(n):
+    """A count or position as an int; TypeError unless it is an integer."""
+    try:
+        return n.__index__()
+    except AttributeError:
+        raise TypeError(
+            f"expected a sequence of integers or a single integer, got {type(n).__name__} {n!r}"
+        ) from None
 
 
 @traced(np.array, creates=True)
@@ -64,8 +74,9 @@ def _from_sequence(sequence, dtype):
     parts = [
         _from_sequence(x, None) if isinstance(x, list | tuple) else x for x in sequence
     ]
-    dtype = np.dtype(dtype) if dtype is not None else result_dtype(*parts)
-    parts = [convert(x, dtype) for x in parts]
+    if dtype is None:  # Python numbers have their own dtypes here, as in numpy.array
+        dtype = np.result_type(*[operand(x).dtype for x in parts])
+    parts = [convert(x, np.dtype(dtype)) for x in parts]
     shapes = {tuple(np.shape(x)) for x in parts}
     if len(shapes) > 1:
         raise ValueError(

@@ -5,13 +5,12 @@ import numpy as np
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand
-from fungrad.numpy.at import at
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, part
-from fungrad.numpy.products import dot
+from fungrad.numpy.products import conjugated, dot
 from fungrad.numpy.promotion import as_quotient, broadcast_to, convert, promote
 from fungrad.numpy.reductions import KEEP, cumsum, sum
-from fungrad.numpy.selection import known_mask, where
+from fungrad.numpy.selection import where
 from fungrad.numpy.shapes import ravel, reshape
 from fungrad.numpy.sorting import argsort, searchsorted
 from fungrad.primitives.indexing import Gather
@@ -157,6 +156,8 @@ def _slopes(f, axis, h, edge_order):
 def interp(x, xp, fp, left=None, right=None, period=None):
     """`numpy.interp`: linear between the points."""
     x, xp, fp = (operand(v) for v in (x, xp, fp))
+    if x.dtype.kind == "c" or xp.dtype.kind == "c":
+        raise DtypeError(f"interp: x of {x.dtype} and xp of {xp.dtype} must be real")
     target = np.result_type(fp.dtype, np.float64)
     x, xp = (convert(v, np.dtype(np.float64)) for v in (x, xp))
     fp = convert(fp, target)
@@ -205,7 +206,11 @@ def _windows(a, v):
     return dot(Gather((0,), "clip")(padded, places), v)
 
 
+_MODES = {0: "valid", 1: "same", 2: "full", "v": "valid", "s": "same", "f": "full"}
+
+
 def _part_of(full, n, m, mode):
+    mode = _MODES.get(mode, mode)
     if mode == "full":
         return full
     if mode == "same":
@@ -217,9 +222,11 @@ def _part_of(full, n, m, mode):
 
 
 def _two_lines(name, a, v):
-    a, v = promote(*[ravel(x) if not np.ndim(x) else x for x in (operand(a), operand(v))])
+    a, v = promote(operand(a), operand(v))
+    if name == "convolve":
+        a, v = (ravel(x) if not np.ndim(x) else x for x in (a, v))
     if a.ndim != 1 or v.ndim != 1:
-        raise ValueError("object too deep for desired array")
+        raise ValueError(f"{name}: operands of shapes {a.shape} and {v.shape} must have one axis")
     if not a.shape[0] or not v.shape[0]:
         raise ValueError(f"{'v' if a.shape[0] else 'a'} cannot be empty")
     return a, v
@@ -238,7 +245,7 @@ def convolve(a, v, mode="full"):
 def correlate(a, v, mode="valid"):
     """`numpy.correlate`."""
     a, v = _two_lines("correlate", a, v)
-    v = ufuncs.conjugate(v)
+    v = conjugated(v)
     if v.shape[0] <= a.shape[0]:
         return _part_of(_windows(a, v), len(a), len(v), mode)
     full = _windows(v, a)
@@ -258,18 +265,3 @@ def unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
     correction = where(ufuncs.absolute(step) < discont, 0, wrapped - step)
     rest = part(p, axis, 1, None) + cumsum(correction, axis)
     return concatenate([part(p, axis, 0, 1), rest], axis)
-
-
-@traced(np.bincount)
-def bincount(x, /, weights=None, minlength=0):
-    """`numpy.bincount` of known positions, with weights that may be traced."""
-    x = operand(x)
-    values = known_mask("bincount", x)
-    size = max(int(values.max()) + 1 if values.size else 0, minlength)
-    if weights is None:
-        return np.bincount(values, minlength=minlength)
-    weights = operand(weights)
-    weights = convert(weights, np.dtype(np.float64))
-    return at(np.zeros(size))[values].add(weights)
-
-

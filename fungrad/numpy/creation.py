@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
-from fungrad.numpy.arrays import constant, number_or_operand, operand, shape_of, stacked
+from fungrad.numpy.arrays import constant, number_or_operand, operand, shape_of, stacked, whole
 from fungrad.numpy.dispatch import has_tracer, traced
 from fungrad.numpy.promotion import broadcast_to, common_shape, convert, promote_to_float
 from fungrad.numpy.shapes import diagonal, moveaxis, ravel
@@ -91,11 +90,13 @@ def iota(size, dtype=INT64):
 
 
 @traced(np.arange, creates=True)
-def arange(start, stop=None, step=None, dtype=None, *, device=None, like=None):
+def arange(start=None, stop=None, step=None, dtype=None, *, device=None, like=None):
     """`numpy.arange`; bounds must be known, since they determine the size."""
     bounds = [b.value if type(b) is Tracer else b for b in (start, stop, step) if b is not None]
     if stop is None and step is not None:
         bounds = [0, bounds[0], bounds[1]]
+    elif start is None and step is not None:
+        bounds = [0, *bounds]
     values = np.arange(*bounds, dtype=dtype)
     if values.dtype.kind == "i" and (len(bounds) == 1):
         return Iota(values.shape, values.dtype, 0)()
@@ -108,10 +109,11 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     if not has_tracer((start, stop)):
         line, step = np.linspace(start, stop, num, endpoint, True, dtype, axis)
         return (constant(line), step) if retstep else constant(line)
+    num = _count(num)
     start, stop = promote_to_float(operand(start), operand(stop))
     start, stop = broadcast_together("linspace", start, stop)
     parts = num - 1 if endpoint else num
-    step = (stop - start) / parts if parts > 0 else start * np.nan
+    step = (stop - start) / parts if parts > 0 else np.nan
     places = np.arange(num, dtype=start.dtype).reshape(-1, *[1] * np.ndim(start))
     result = places * step + start if parts > 0 else places * 0 + start
     if endpoint and num > 1:
@@ -122,6 +124,13 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
         target = np.dtype(dtype)
         result = convert(e.floor(result) if target.kind in "iu" else result, target)
     return (result, step) if retstep else result
+
+
+def _count(num):
+    num = whole(num)
+    if num < 0:
+        raise ValueError(f"Number of samples, {num}, must be non-negative.")
+    return num
 
 
 def _with_last(result, stop):
@@ -142,7 +151,11 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     """`numpy.logspace`; the ends may be traced."""
     if not has_tracer((start, stop, base)):
         return constant(np.logspace(start, stop, num, endpoint, base, dtype, axis))
-    result = power(number_or_operand(base), linspace(start, stop, num, endpoint, axis=axis))
+    base = number_or_operand(base)
+    if np.ndim(base):
+        start, stop, base = broadcast_together("logspace", operand(start), operand(stop), base)
+        base = np.expand_dims(base, axis)
+    result = power(base, linspace(start, stop, num, endpoint, axis=axis))
     return result if dtype is None else convert(result, np.dtype(dtype))
 
 
@@ -151,9 +164,11 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     """`numpy.geomspace`; the ends may be traced, and have one sign."""
     if not has_tracer((start, stop)):
         return constant(np.geomspace(start, stop, num, endpoint, dtype, axis))
-    start, stop = operand(start), operand(stop)
-    exponents = linspace(log10(absolute(start)), log10(absolute(stop)), num, endpoint, axis=axis)
+    start, stop = promote_to_float(operand(start), operand(stop))
+    start, stop = broadcast_together("geomspace", start, stop)
+    exponents = linspace(log10(absolute(start)), log10(absolute(stop)), num, endpoint)
     result = sign(start) * power(10.0, exponents)
+    result = moveaxis(result, 0, axis)
     target = np.result_type(result.dtype, float) if dtype is None else np.dtype(dtype)
     return convert(result, target)
 
@@ -169,7 +184,7 @@ def compare_indices(shape, k, compare):
 @traced(np.eye, creates=True)
 def eye(N, M=None, k=0, dtype=float, order="C", *, device=None, like=None):
     """`numpy.eye`."""
-    shape = (N.__index__(), (N if M is None else M).__index__())
+    shape = (whole(N), whole(N if M is None else M))
     return convert(compare_indices(shape, k, e.equal), np.dtype(dtype))
 
 
@@ -182,7 +197,7 @@ def identity(n, dtype=None, *, like=None):
 @traced(np.tri, creates=True)
 def tri(N, M=None, k=0, dtype=float, *, like=None):
     """`numpy.tri`."""
-    shape = (N.__index__(), (N if M is None else M).__index__())
+    shape = (whole(N), whole(N if M is None else M))
     return convert(compare_indices(shape, k, e.less_equal), np.dtype(dtype))
 
 
@@ -233,8 +248,6 @@ def vander(x, N=None, increasing=False):
     x = operand(x)
     if x.ndim != 1:
         raise ValueError("x must be a one-dimensional array or sequence.")
-    if x.dtype.kind == "b":
-        raise DtypeError("vander is not defined for booleans")
     n = x.shape[0] if N is None else N
     x = convert(x, np.result_type(x.dtype, int))
     columns = [ones_like(x)]

@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from fungrad.core.errors import ShapeError
+from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import refuse_out, traced
 from fungrad.numpy.promotion import convert, promote
@@ -41,6 +42,13 @@ def einsum(*operands, out=None, optimize=True, dtype=None, **options):
     return y if np.shape(y) == shape else Reshape(shape)(y)
 
 
+@traced(np.einsum_path)
+def einsum_path(*operands, optimize="greedy", einsum_call=False):
+    """`numpy.einsum_path`: the order of contractions, which depends on shapes only."""
+    shown = [np.broadcast_to(x.dtype.type(0), x.shape) if type(x) is Tracer else x for x in operands]
+    return np.einsum_path(*shown, optimize=optimize)
+
+
 def _call(operands):
     """Subscripts and operands of both forms of the call."""
     if isinstance(operands[0], str):
@@ -63,6 +71,11 @@ def _letter(number):
 def parsed(subscripts, shapes):
     """The labels of each operand and of the result; ellipses become labels of their own."""
     text, arrow, result = subscripts.partition("->")
+    wrong = [c for c in (text + result).replace("...", "") if not (c.isalpha() or c == ",")]
+    if wrong:
+        raise ValueError(
+            f"einsum: invalid subscript {wrong[0]!r} in {subscripts!r}, subscripts must be letters"
+        )
     terms = text.split(",")
     if len(terms) != len(shapes):
         raise ValueError(
@@ -81,6 +94,12 @@ def parsed(subscripts, shapes):
             )
         split.append(_labels(term, dots[rank - extra :]))
     if arrow:
+        for label in result.replace("...", ""):
+            if label not in text or result.count(label) > 1:
+                raise ValueError(
+                    f"einsum: {subscripts!r}: the output label {label!r} must occur in an input, "
+                    "and once in the output"
+                )
         return tuple(split), _labels(result, dots)
     letters = text.replace("...", "").replace(",", "")
     single = tuple(sorted(c for c in set(letters) if letters.count(c) == 1))

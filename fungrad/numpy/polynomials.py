@@ -15,7 +15,7 @@ from fungrad.numpy.shapes import atleast_1d
 def polyval(p, x):
     """`numpy.polyval`, by Horner's rule."""
     p, x = operand(p), operand(x)
-    y = ufuncs.multiply(x, 0)
+    y = ufuncs.multiply(x, x.dtype.type(0))
     for i in range(len(p)):
         y = ufuncs.add(ufuncs.multiply(y, x), getitem_any(p, i))
     return y
@@ -46,6 +46,25 @@ def polysub(a1, a2):
 def polymul(a1, a2):
     """`numpy.polymul`."""
     return convolve(operand(a1), operand(a2))
+
+
+@traced(np.polydiv)
+def polydiv(u, v):
+    """`numpy.polydiv`: quotient and remainder; the remainder keeps its leading zeros."""
+    u, v = (atleast_1d(operand(x)) for x in (u, v))
+    u, v = promote(u, v)
+    u, v = ufuncs.add(u, 0.0), ufuncs.add(v, 0.0)
+    n, m = len(u), len(v)
+    if n < m:
+        return ufuncs.multiply(getitem_any(u, slice(0, 1)), 0.0), u
+    scale = ufuncs.divide(1.0, getitem_any(v, 0))
+    quotient, rest = [], u
+    for _ in range(n - m + 1):
+        factor = ufuncs.multiply(scale, getitem_any(rest, 0))
+        quotient.append(factor)
+        head = ufuncs.subtract(getitem_any(rest, slice(0, m)), ufuncs.multiply(factor, v))
+        rest = concatenate([getitem_any(head, slice(1, None)), getitem_any(rest, slice(m, None))])
+    return stacked(quotient), rest if m > 1 else ufuncs.multiply(scale, np.zeros(1))
 
 
 @traced(np.polyder)

@@ -86,12 +86,28 @@ def _without_ones(x, batch, shape, labels):
     return x, tuple([labels[lead + i] for i in keep])
 
 
+def conjugated(x):
+    """The complex conjugate; real values as they are, truth values too."""
+    return ufuncs.conjugate(x) if x.dtype.kind == "c" else x
+
+
+def _require_axes(name, *ranks):
+    """ShapeError unless each operand has as many axes as the product needs."""
+    for number, (x, rank) in enumerate(ranks):
+        if np.ndim(x) < rank:
+            raise ShapeError(
+                f"{name}: operand {number} of shape {np.shape(x)} does not have enough "
+                f"dimensions: {rank} are needed"
+            )
+
+
 @traced(np.vecdot)
 def vecdot(x1, x2, /, out=None, *, axis=-1, **options):
     """`numpy.vecdot`: conjugates the first operand."""
     refuse_out("vecdot", out)
     a, b = promote(operand(x1), operand(x2))
-    a, b = moveaxis(ufuncs.conjugate(a), axis, -1), moveaxis(b, axis, -1)
+    _require_axes("vecdot", (a, 1), (b, 1))
+    a, b = moveaxis(conjugated(a), axis, -1), moveaxis(b, axis, -1)
     require_equal("vecdot", a, -1, b, -1)
     return _batched("vecdot", a, b, a.shape[:-1], b.shape[:-1], (0,), (0,), ())
 
@@ -101,6 +117,7 @@ def matvec(x1, x2, /, out=None, **options):
     """`numpy.matvec`."""
     refuse_out("matvec", out)
     a, b = promote(operand(x1), operand(x2))
+    _require_axes("matvec", (a, 2), (b, 1))
     require_equal("matvec", a, -1, b, -1)
     return _batched("matvec", a, b, a.shape[:-2], b.shape[:-1], (1, 0), (0,), (1,))
 
@@ -110,8 +127,9 @@ def vecmat(x1, x2, /, out=None, **options):
     """`numpy.vecmat`: conjugates the vector."""
     refuse_out("vecmat", out)
     a, b = promote(operand(x1), operand(x2))
+    _require_axes("vecmat", (a, 1), (b, 2))
     require_equal("vecmat", a, -1, b, -2)
-    a = ufuncs.conjugate(a)
+    a = conjugated(a)
     return _batched("vecmat", a, b, a.shape[:-1], b.shape[:-2], (0,), (0, 1), (1,))
 
 
@@ -119,7 +137,7 @@ def vecmat(x1, x2, /, out=None, **options):
 def vdot(a, b, /):
     """`numpy.vdot`: conjugates the first operand, flattens both."""
     a, b = ravel(operand(a)), ravel(operand(b))
-    return dot(ufuncs.conjugate(a), b)
+    return dot(conjugated(a), b)
 
 
 @traced(np.inner)

@@ -5,7 +5,7 @@ import numpy as np
 from fungrad.core.errors import BooleanIndexError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.arrays import operand, stacked
+from fungrad.numpy.arrays import number_or_operand, operand, stacked
 from fungrad.numpy.creation import iota
 from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
 from fungrad.numpy.joining import parts_of, stack, take_static
@@ -84,7 +84,7 @@ def clip(a, a_min=KEEP, a_max=KEEP, out=None, *, min=KEEP, max=KEEP, **options):
 
 
 def _bound(x):
-    return x if isinstance(x, int | float) else operand(x)
+    return number_or_operand(x)
 
 
 @traced(np.piecewise)

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import operand
@@ -83,8 +82,6 @@ def searchsorted(a, v, side="left", sorter=None):
     a, v = promote(operand(a), operand(v))
     if a.ndim != 1:
         raise ValueError("object too deep for desired array: `a` must have one axis")
-    if a.dtype.kind == "c":
-        raise DtypeError("searchsorted of complex numbers is not supported")
     if sorter is not None:
         a = Gather((0,), "clip")(a, operand(sorter))
     n = a.shape[0]
@@ -116,11 +113,21 @@ def digitize(x, bins, right=False):
     """`numpy.digitize` with increasing or decreasing bins."""
     x, bins = operand(x), operand(bins)
     n = bins.shape[0]
+    require_monotonic(bins, "bins must be monotonically increasing or decreasing")
     up = searchsorted(bins, x, "left" if right else "right")
     if n < 2:
         return up
     down = n - searchsorted(flip(bins), x, "right" if right else "left")
     return where(getitem_any(bins, 0) > getitem_any(bins, n - 1), down, up)
+
+
+def require_monotonic(bins, message, falling=True):
+    """ValueError where the bins are known and go up and down, or down when that is not allowed."""
+    known = bins.value if type(bins) is Tracer and bins.is_known else bins
+    if type(known) is not Tracer:
+        steps = np.diff(known.astype(float))
+        if (steps < 0).any() and ((steps > 0).any() or not falling):
+            raise ValueError(message)
 
 
 # ---- sets of values, where these are known

@@ -1,10 +1,13 @@
 """Elements by position: take, take_along_axis, and arrays of positions."""
 
+import math
+
 import numpy as np
 
 from fungrad.core.errors import DtypeError
+from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.arrays import operand
+from fungrad.numpy.arrays import operand, shape_of
 from fungrad.numpy.at import read
 from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to as broadcast
@@ -110,6 +113,8 @@ def ix_(*args):
     result = []
     for i, x in enumerate(args):
         x = operand(x)
+        if np.ndim(x) != 1:
+            raise ValueError("Cross index must be 1 dimensional")
         if x.dtype.kind == "b":
             x = flatnonzero(x)
         result.append(reshape(x, (1,) * i + (-1,) + (1,) * (n - i - 1)))
@@ -118,9 +123,10 @@ def ix_(*args):
 
 @traced(np.unravel_index)
 def unravel_index(indices, shape, order="C"):
-    """`numpy.unravel_index`; traced positions are not checked."""
+    """`numpy.unravel_index`; positions are checked where they are known."""
     flat = positions(indices, "unravel_index")
-    shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+    shape = shape_of(shape)
+    _require_inside("unravel_index", flat, math.prod(shape))
     result = []
     for n in shape[::-1] if order == "C" else shape:
         result.append(flat % n)
@@ -128,9 +134,16 @@ def unravel_index(indices, shape, order="C"):
     return tuple(result[::-1] if order == "C" else result)
 
 
+def _require_inside(name, index, size):
+    """ValueError where a known position lies outside."""
+    known = index.value if type(index) is Tracer and index.is_known else index
+    if type(known) is not Tracer and ((known < 0) | (known >= size)).any():
+        raise ValueError(f"{name}: invalid entry in {known}: positions are 0 to {size - 1}")
+
+
 @traced(np.ravel_multi_index)
 def ravel_multi_index(multi_index, dims, mode="raise", order="C"):
-    """`numpy.ravel_multi_index`; traced positions are clipped or wrapped, or not checked."""
+    """`numpy.ravel_multi_index`; positions are checked where they are known."""
     modes = mode if isinstance(mode, tuple | list) else (mode,) * len(dims)
     pairs = list(zip(multi_index, dims, modes, strict=True))
     flat = 0
@@ -140,6 +153,8 @@ def ravel_multi_index(multi_index, dims, mode="raise", order="C"):
             i = ufuncs.minimum(ufuncs.maximum(i, 0), n - 1)
         elif m == "wrap":
             i = i % n
+        else:
+            _require_inside("ravel_multi_index", i, n)
         flat = flat * n + i
     return flat
 
