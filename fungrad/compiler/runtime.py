@@ -1,19 +1,42 @@
 """Compiled programs: functions of NumPy values, and what a call of one costs."""
 
-from fungrad.compiler.arguments import Result
+import numpy as np
+
+from fungrad.compiler.arguments import LLVM_TYPES, Result
 from fungrad.compiler.assemble import assemble
 from fungrad.compiler.calling import caller, plain
 from fungrad.compiler.plan import Made
-from fungrad.core.errors import FungradError
+from fungrad.compiler.stacks import is_stack
+from fungrad.core.errors import DtypeError, FungradError
 from fungrad.core.program import derived
-from fungrad.core.types import type_of
+from fungrad.core.types import ArrayType, type_of
 from fungrad.optimize import optimize
+from fungrad.optimize.half_precision import uses_half, widened, without_half
 
 
 @derived
 def compile_program(program, donated=()):
     """The executable of a program; `donated` are the inputs whose memory it may overwrite."""
-    return Executable(assemble(optimize(program), donated))
+    require_known_dtypes(program)
+    program = optimize(program)
+    if not uses_half(program):
+        return Executable(assemble(program, donated))
+    return OnBits(program, Executable(assemble(optimize(without_half(program)), donated)))
+
+
+def require_known_dtypes(program):
+    """DtypeError where an input or output is of a dtype that machine code does not have."""
+    for what, types in (("input", program.input_types), ("output", program.output_types)):
+        for number, type in enumerate(types):
+            if isinstance(type, ArrayType) and type.dtype.name not in _DTYPES:
+                raise DtypeError(
+                    f"{what} {number} of {program.name} has the dtype {type.dtype}, which compiled "
+                    "code does not have: convert it with astype(float) or astype(complex) before, "
+                    "or call the function without jit"
+                )
+
+
+_DTYPES = {*LLVM_TYPES, "float16"}
 
 
 def clear():
@@ -69,6 +92,44 @@ class Executable:
             raise MemoryError("compiled code could not get the memory that it needs")
         primitive, source = self._assembly.errors[status - 1]
         raise failure(primitive, source)
+
+
+class OnBits:
+    """A compiled program with float16 arguments or results, which passes them by their bits."""
+
+    def __init__(self, program, executable):
+        self.program, self._executable = program, executable
+        self.source = executable.source
+
+    def __call__(self, *values):
+        types = self.program.input_types
+        given = [_as_bits(x, t) for x, t in zip(values, types, strict=True)]
+        results = self._executable(*given)
+        types = self.program.output_types
+        return [_from_bits(y, t) for y, t in zip(results, types, strict=True)]
+
+    call = __call__
+
+
+def _as_bits(x, type):
+    if is_stack(type):
+        return _converted(x, widened(type))
+    return np.asarray(x).view(np.uint16)[()] if type.dtype == np.float16 else x
+
+
+def _from_bits(y, type):
+    if is_stack(type):
+        return _converted(y, type)
+    return y.view(np.float16) if type.dtype == np.float16 else y
+
+
+def _converted(stack, type):
+    """A stack with its elements in the dtype that another type of stack says."""
+    if stack.type is type:
+        return stack
+    if is_stack(type.element):
+        return type.value([_converted(row, type.element) for row in stack.elements])
+    return type.value([row.astype(type.element.dtype) for row in stack.elements])
 
 
 def _returned(assembly):

@@ -61,8 +61,7 @@ LAX = """
 """.split()
 
 # Names that wait for other parts: factorisations, eigenvalues, implicit solves.
-MISSING = {"histogram", "histogram2d", "histogramdd", "histogram_bin_edges", "einsum_path"}
-MISSING |= {"polydiv", "polyfit", "roots", "from_dlpack", "custom_linear_solve", "custom_root"}
+MISSING = {"polyfit", "roots", "from_dlpack", "custom_linear_solve", "custom_root"}
 
 # Methods of ndarray that make no sense on a traced value: memory, files, bits.
 MEMORY = """base byteswap ctypes data device dump dumps flags getfield partition resize setfield
