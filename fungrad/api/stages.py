@@ -50,6 +50,11 @@ class Stage:
     jaxpr = program
 
     @property
+    def captures(self):
+        """The closed-over values, which are the first inputs of the program."""
+        return self._traced.captures
+
+    @property
     def out_info(self):
         """The shapes and dtypes of the outputs, as the pytree that the function returns."""
         from fungrad.api.inspecting import ShapeDtypeStruct

@@ -229,7 +229,9 @@ def _of_units(paths, gradients, dependence):
         if is_dead.any() and np.size(g):
             text = f"{path}: {np.count_nonzero(is_dead)} of {is_dead.size} units get no gradient"
             found.append(Finding("dead units", path, text))
-    found += [Finding("dead units", "", text) for text in dependence.dead_rectifiers()]
+    found += [
+        Finding("dead units", "", text) for text in dict.fromkeys(dependence.dead_rectifiers())
+    ]
     return found
 
 

@@ -172,6 +172,10 @@ def _many(n, word):
     return f"{n} {word if n == 1 else plural}"
 
 
+def _residual_bytes(stage):
+    return residual_bytes(stage.program, len(stage.captures))
+
+
 class Problem:
     """A function as one of a flat vector, at a point."""
 
@@ -199,7 +203,8 @@ class Problem:
 
         flat.__name__ = self.name
         self.function = flat
-        self.program = jit(flat).trace(self.x).program
+        stage = jit(flat).trace(self.x)
+        self.program, self.residual_bytes = stage.program, _residual_bytes(stage)
         (out,) = self.program.output_types
         self.is_scalar = not out.shape
         self.input_size, self.output_size = self.x.size, out.size
@@ -255,7 +260,7 @@ class _Measurement:
     def first_order(self):
         name = "gradient" if self.problem.is_scalar else "jacobian"
         backward = grad(self.f) if self.problem.is_scalar else jacrev(self.f)
-        saved = residual_bytes(self.problem.program)
+        saved = self.problem.residual_bytes
         n, m = self.problem.input_size, self.problem.output_size
         reverse = self._row(name, "reverse", backward, None, saved, m)
         forward = self._row(name, "forward", jacfwd(self.f), reverse.value, 0, n)
@@ -271,7 +276,7 @@ class _Measurement:
             "reverse over reverse": jacrev(first(self.f)),
         }
         saved = {
-            "forward over reverse": residual_bytes(self.problem.program),
+            "forward over reverse": self.problem.residual_bytes,
             "reverse over forward": self._residuals_through(jacfwd(self.f)),
             "forward over forward": 0,
             "reverse over reverse": self._residuals_through(first(self.f)),
@@ -284,7 +289,7 @@ class _Measurement:
         return [*rows, self._finite("hessian", first(self.f), reference)]
 
     def _residuals_through(self, derivative):
-        return residual_bytes(jit(derivative).trace(self.x).program)
+        return _residual_bytes(jit(derivative).trace(self.x))
 
     def _row(self, derivative, method, function, reference, saved, passes):
         """The row of a derivative that takes so many passes at once."""

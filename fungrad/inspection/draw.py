@@ -9,7 +9,7 @@ from fungrad.api.recorded import title_of
 from fungrad.core.cost import nbytes
 from fungrad.core.program import Program, subprograms, variable_names
 from fungrad.inspection.graph import Graph
-from fungrad.inspection.residuals import reverse_halves
+from fungrad.inspection.residuals import active_inputs, reverse_halves
 from fungrad.inspection.tables import bytes_text
 from fungrad.transforms.linearize import linearize
 
@@ -56,11 +56,12 @@ def draw(fun, mode=None, optimized=False):
     def drawn(*args, **kwargs):
         from fungrad.optimize import optimize
 
-        program = jitted.trace(*args, **kwargs).program
+        stage = jitted.trace(*args, **kwargs)
+        program = stage.program
         better = optimize if optimized else lambda p: p
         if mode is None:
             return Drawing(_alone(better(program)))
-        return Drawing(_beside(_halves(program, mode, better), mode))
+        return Drawing(_beside(_halves(program, len(stage.captures), mode, better), mode))
 
     return drawn
 
@@ -96,14 +97,14 @@ class _Halves:
     results: list
 
 
-def _halves(program, mode, better):
-    active = tuple([t.is_differentiable for t in program.input_types])
+def _halves(program, captured, mode, better):
+    active = active_inputs(program, captured)
     names = [
         name for _, name in zip(program.inputs, variable_names(program).values(), strict=False)
     ]
     y = [f"y{k}" if len(program.outputs) > 1 else "y" for k in range(len(program.outputs))]
     if mode == "reverse":
-        halves = reverse_halves(program)
+        halves = reverse_halves(program, captured)
         second, moving = halves.backward, halves.has_cotangent
         inputs = [f"ct {name}" for name, given in zip(y, halves.given, strict=True) if given]
         results = [f"ct {name}" for name, has in zip(names, moving, strict=True) if has]

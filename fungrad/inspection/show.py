@@ -8,7 +8,7 @@ from fungrad.core.cost import total_bytes
 from fungrad.core.program import Program, format_program, rows, subprograms
 from fungrad.inspection.html import page
 from fungrad.inspection.lines import place_of
-from fungrad.inspection.residuals import residual_bytes, reverse_halves
+from fungrad.inspection.residuals import active_inputs, residual_bytes, reverse_halves
 from fungrad.inspection.tables import Table, bytes_text
 
 
@@ -61,7 +61,8 @@ def show(fun):
     jitted = fun if isinstance(fun, Jitted) else jit(fun)
 
     def stages(*args, **kwargs):
-        return Shown.of(jitted.trace(*args, **kwargs).program)
+        stage = jitted.trace(*args, **kwargs)
+        return Shown.of(stage.program, len(stage.captures))
 
     return stages
 
@@ -75,8 +76,8 @@ class Shown(str):
         return self
 
     @staticmethod
-    def of(program):
-        """All stages of a program."""
+    def of(program, captured=0):
+        """All stages of a program, whose first inputs are closed-over values."""
         from fungrad.compiler.assemble import assemble
         from fungrad.optimize import optimize
 
@@ -86,7 +87,7 @@ class Shown(str):
                 Stage("the program", program, size_of(program)),
                 *_passes(program),
                 Stage("the program after optimisation", better, size_of(better)),
-                *_derivatives(program),
+                *_derivatives(program, captured),
                 Stage("the kernels", _kernels(better)),
                 Stage("the Numba source", assemble(better).text),
             ]
@@ -125,23 +126,22 @@ def _passes(program):
     return [Stage("the passes", Table(("pass", "equations"), table)), *details]
 
 
-def _derivatives(program):
+def _derivatives(program, captured):
     """Forward mode, and the halves of reverse mode, where something is differentiable."""
     from fungrad.optimize import optimize
     from fungrad.transforms.jvp import jvp
 
-    active = tuple([t.is_differentiable for t in program.input_types])
-    forward, moving = jvp(program, active)
+    forward, moving = jvp(program, active_inputs(program, captured))
     if not any(moving):
         return []
-    halves = reverse_halves(program)
+    halves = reverse_halves(program, captured)
     programs = {
         "forward mode: (x, dx) -> (y, dy)": optimize(forward),
         "reverse mode, the forward half: x -> (y, residuals)": optimize(halves.forward),
         "reverse mode, the backward half: (residuals, ct_y) -> ct_x": optimize(halves.backward),
     }
     stages = [Stage(title, p, size_of(p)) for title, p in programs.items()]
-    kept = f"{stages[1].summary}; {bytes_text(residual_bytes(program))} of residuals"
+    kept = f"{stages[1].summary}; {bytes_text(residual_bytes(program, captured))} of residuals"
     return [stages[0], replace(stages[1], summary=kept), stages[2]]
 
 

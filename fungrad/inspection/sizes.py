@@ -73,7 +73,7 @@ class Sizes:
     def _plot_costs(self, axes):
         scale, unit = (1e6, "time / µs") if self.unit == "seconds" else (1, "arithmetic operations")
         axes.loglog(self.counts, scale * self.forward, "o-", label="forward: tangents")
-        axes.loglog(self.counts, scale * self.reverse, "s-", label="reverse: cotangents")
+        axes.loglog(self.counts, scale * self.reverse, "s--", label="reverse: cotangents")
         axes.set_xlabel("number of tangents or cotangents")
         axes.set_ylabel(unit)
         axes.set_title(f"what k passes of {self.name} cost")
