@@ -47,7 +47,7 @@ _OF_FLOAT = {
     name: getattr(family, name) for family, names in _FAMILIES.items() for name in names.split()
 }
 #: Functions that expansions branch to, by name; a code generator makes real functions of them.
-FUNCTIONS = {**trigonometric.OF_HUGE}
+FUNCTIONS = {**trigonometric.OF_HUGE, **error_function.RARE}
 #: Words whose expansion a code generator makes a function of, because it has loops.
 OUTLINED = frozenset({"zeta"})
 _EXPANSIONS = {

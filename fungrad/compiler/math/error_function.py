@@ -90,7 +90,36 @@ _ERFINV_CENTRE = (
     2.4251336938618806e-08,
     -8.656654060246183e-09,
 )
-#: The same for larger w: the middle m, and a polynomial in sqrt(w) - m, to 2**-26 and 2**-20.
+#: Where w is 5.
+_ERFINV_FAR = math.sqrt(-math.expm1(-5.0))
+#: The same polynomial to 2**-53, for float64: its first coefficient is the sum of two numbers.
+_ERFINV_MIDDLE = 1.501409351110792
+_ERFINV_CENTRE_DOUBLE = (
+    -6.515399129749711e-17,
+    0.246640276744167,
+    -0.004177317724383624,
+    -0.0012527079078110321,
+    0.00021825026434406123,
+    -4.996079598850206e-06,
+    -3.416619596565087e-06,
+    4.787252185239e-07,
+    1.3416803755242823e-08,
+    -1.0861168938287872e-08,
+    9.073036495405582e-10,
+    1.1960698817209524e-10,
+    -3.110278672226475e-11,
+    9.115660381671943e-13,
+    5.356343166393055e-13,
+    -7.612669130138496e-14,
+    -2.8811110175240593e-15,
+    1.896729354143592e-15,
+    -1.3661917890666732e-16,
+    -2.6828646429085144e-17,
+    4.909393921888345e-18,
+    1.700908089393591e-19,
+    -6.890747263782666e-20,
+)
+#: erfinv(x) / x for larger w: the middle m, and a polynomial in sqrt(w) - m, to 2**-26 and 2**-20.
 _ERFINV_TAIL = {
     np.float32: (
         3.0,
@@ -156,10 +185,21 @@ def erfc(build, x):
 
 
 def erfinv(build, x):
-    """The inverse of erf: polynomials, and for float64 a step of Halley's method."""
+    """The inverse of erf: polynomials, and for float64 near 1 a step of Halley's method.
+
+    In a draw of normal numbers three in a thousand are so near 1, so that there is a branch.
+    """
     size = abs(x)
-    value = _refined(build, size) if x.dtype == np.float64 else _rough_erfinv(build, size)
-    value = build.select(build.equal(size, 1), np.inf, value)
+    if x.dtype == np.float64:
+        w = -log(build, build.fma(-size, size, 1.0))
+        t = w - 2.5
+        lost = (t + 2.5) - w  # in the rounding of t
+        rest = polynomial(t, _ERFINV_CENTRE_DOUBLE) - lost * _ERFINV_CENTRE_DOUBLE[1]
+        centre = build.fma(size, _ERFINV_MIDDLE, size * rest)
+        is_far = size > _ERFINV_FAR
+        value = build.select(is_far, build.call_where(is_far, "erfinv_near_one", size), centre)
+    else:
+        value = build.select(build.equal(size, 1), np.inf, _rough_erfinv(build, size))
     return build("copysign", value, x)
 
 
@@ -170,10 +210,12 @@ def _rough_erfinv(build, size):
     return size * build.select(w < 5.0, polynomial(w - 2.5, _ERFINV_CENTRE), large)
 
 
-def _refined(build, size):
+def _erfinv_near_one(build, size):
     y = _rough_erfinv(build, size)
-    excess_of_small = _erf_of_small(y) - size
-    excess_of_large = (1.0 - size) - _erfc_of_large(build, y)  # 1 - size is exact
-    excess = build.select(y < _SMALL, excess_of_small, excess_of_large)
+    excess = (1.0 - size) - _erfc_of_large(build, y)  # 1 - size is exact
     step = excess * build("exp", y * y) * (math.sqrt(math.pi) / 2)
-    return y - step / (1.0 + y * step)
+    return build.select(build.equal(size, 1), np.inf, y - step / (1.0 + y * step))
+
+
+#: Functions that erfinv branches to.
+RARE = {"erfinv_near_one": _erfinv_near_one}
