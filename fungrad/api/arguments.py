@@ -4,6 +4,7 @@ import inspect
 import operator
 
 from fungrad.core.tree import flatten, flatten_with_path, keystr
+from fungrad.core.tree_kinds import kind_of
 
 
 class Selected:
@@ -68,11 +69,49 @@ class Selected:
         return f"argument {number}"
 
 
+def is_leaf(argument):
+    """Whether an argument is itself a leaf of a pytree."""
+    return kind_of(type(argument)) is None
+
+
+class SelectedLeaf:
+    """What `Selected` is for one argument that is itself a leaf."""
+
+    __slots__ = ("args", "kwargs", "leaves", "place")
+
+    def __init__(self, args, kwargs, place):
+        self.args, self.kwargs, self.place = args, kwargs, place
+        self.leaves = [args[place]]
+
+    @property
+    def tree(self):
+        """The structure of the tuple of chosen arguments."""
+        return flatten((0,))[1]
+
+    def call(self, function, values):
+        """The function with the value in the place of the leaf."""
+        if len(self.args) == 1 and not self.kwargs:
+            return function(values[0])
+        args = list(self.args)
+        args[self.place] = values[0]
+        return function(*args, **self.kwargs)
+
+    def rebuild(self, values):
+        """The value."""
+        return values[0]
+
+    def label(self, number):
+        """The name of the leaf for error texts: "argument 0"."""
+        return f"argument {self.place}"
+
+
 def select_arguments(fun, args, kwargs, argnums, argnames, title):
     """The arguments that `argnums` or `argnames` choose."""
     if argnames is not None:
         return _by_name(fun, args, kwargs, argnames, title)
     if type(argnums) is int and 0 <= argnums < len(args):
+        if is_leaf(args[argnums]):
+            return SelectedLeaf(args, kwargs, argnums)
         return Selected(args, kwargs, (argnums,), True)
     is_single = not isinstance(argnums, tuple | list)
     numbers = (argnums,) if is_single else argnums

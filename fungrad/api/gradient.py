@@ -4,7 +4,7 @@ from functools import wraps
 
 import numpy as np
 
-from fungrad.api.arguments import select_arguments
+from fungrad.api.arguments import SelectedLeaf, is_leaf, select_arguments
 from fungrad.api.recorded import Recorded, operand_of, promoted_int, title_of
 from fungrad.core.errors import (
     ComplexError,
@@ -38,12 +38,12 @@ def grad(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=False, argn
     >>> grad(lambda x: x**2 + 3 * x)(1.0)
     np.float64(5.0)
     """
-    both = value_and_grad(fun, argnums, has_aux, holomorphic, allow_int, argnames)
+    derive = _derivation("grad", fun, argnums, has_aux, holomorphic, allow_int, argnames)
 
     @wraps(fun, assigned=("__name__", "__doc__"), updated=())
     def gradient(*args, **kwargs):
-        value, result = both(*args, **kwargs)
-        return (result, value[1]) if has_aux else result
+        _, aux, result = derive(args, kwargs)
+        return (result, aux) if has_aux else result
 
     return gradient
 
@@ -58,37 +58,38 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x**2 + 3 * x)(1.0)
     (np.float64(4.0), np.float64(5.0))
     """
-    title = title_of("grad", fun)
+    derive = _derivation("grad", fun, argnums, has_aux, holomorphic, allow_int, argnames)
 
     @wraps(fun, assigned=("__name__", "__doc__"), updated=())
     def both(*args, **kwargs):
-        chosen = select_arguments(fun, args, kwargs, argnums, argnames, title)
+        value, aux, result = derive(args, kwargs)
+        return ((value, aux), result) if has_aux else (value, result)
+
+    return both
+
+
+def _derivation(transform, fun, argnums, has_aux, holomorphic, allow_int, argnames):
+    """A function from (args, kwargs) to the value, what was passed through, and the gradient."""
+    title = title_of(transform, fun)
+    one = argnums if argnames is None and type(argnums) is int and argnums >= 0 else None
+
+    def derive(args, kwargs):
+        if one is not None and one < len(args) and is_leaf(args[one]):
+            chosen = SelectedLeaf(args, kwargs, one)
+        else:
+            chosen = select_arguments(fun, args, kwargs, argnums, argnames, title)
         operands, weak = differentiable(chosen, holomorphic, allow_int, title)
         recorded = Recorded(fun, operands, weak, chosen.call, title)
         if has_aux:
-            aux_tree, scalar_count = split_aux(recorded, title)
+            aux_tree, count = split_aux(recorded, title)
         else:
-            scalar_count = len(recorded.leaves)
-        if scalar_count != 1:
-            raise NonScalarOutputError(
-                f"{title}: the function must return one scalar, it returned {recorded.tree} with "
-                f"{scalar_count} leaves; use has_aux=True for extra outputs, or jacrev"
-            )
-        if recorded.positions[0] is None:
-            leaf = recorded.leaves[0]
-            raise NonScalarOutputError(
-                f"{title}: the function must return a scalar, it returned {leaf!r:.60} of type "
-                f"{type(leaf).__name__}"
-            )
-        _require_scalar(recorded.output_type(0), holomorphic, title)
+            aux_tree, count = None, len(recorded.leaves)
+        _require_scalar(recorded, count, holomorphic, title)
         outputs, leaves = recorded.gradient()
-        result = chosen.rebuild(leaves)
-        if has_aux:
-            aux = aux_tree.unflatten(recorded.outputs(outputs)[1:])
-            return (outputs[0], aux), result
-        return outputs[0], result
+        aux = aux_tree.unflatten(recorded.outputs(outputs)[1:]) if has_aux else None
+        return outputs[0], aux, chosen.rebuild(leaves)
 
-    return both
+    return derive
 
 
 def differentiable(chosen, holomorphic, allow_int, title):
@@ -121,6 +122,7 @@ def differentiable(chosen, holomorphic, allow_int, title):
 
 
 def split_aux(recorded, title):
+    """The structure of what is passed through, and the number of leaves of the output."""
     children = recorded.tree.children()
     if len(children) != 2 or not isinstance(recorded.tree.unflatten(recorded.leaves), tuple):
         raise TreeMismatchError(
@@ -130,26 +132,43 @@ def split_aux(recorded, title):
     return children[1], children[0].num_leaves
 
 
-def _require_scalar(out, holomorphic, title):
-    if not out.shape and out.dtype.kind == ("c" if holomorphic else "f"):
-        return
-    if out.shape:
+def _require_scalar(recorded, count, holomorphic, title):
+    """An error unless the output is one scalar of the right kind."""
+    if count == 1 and (recorded.is_numeric or recorded.positions[0] is not None):
+        out = recorded.program.outputs[0].type
+        if not out.shape and out.dtype.kind == ("c" if holomorphic else "f"):
+            return
+        raise _unfit_output(out, holomorphic, title)
+    if count != 1:
         raise NonScalarOutputError(
+            f"{title}: the function must return one scalar, it returned {recorded.tree} with "
+            f"{count} leaves; use has_aux=True for extra outputs, or jacrev"
+        )
+    leaf = recorded.leaves[0]
+    raise NonScalarOutputError(
+        f"{title}: the function must return a scalar, it returned {leaf!r:.60} of type "
+        f"{type(leaf).__name__}"
+    )
+
+
+def _unfit_output(out, holomorphic, title):
+    """The error for an output that is no real scalar (with `holomorphic`, no complex one)."""
+    if out.shape:
+        return NonScalarOutputError(
             f"{title}: the function must return a scalar, it returned shape {out.shape}; "
             "sum it, or use jacrev, vjp or elementwise_grad"
         )
     if not out.is_differentiable:
-        raise IntegerOutputError(
+        return IntegerOutputError(
             f"{title}: the output has dtype {out.dtype}, whose derivative is zero everywhere; "
             "return a float"
         )
-    if out.dtype.kind == "c" and not holomorphic:
-        raise ComplexError(
-            f"{title}: the output has dtype {out.dtype}; return a real number (such as abs(z)), "
-            "or pass holomorphic=True"
-        )
-    if out.dtype.kind != "c" and holomorphic:
-        raise ComplexError(f"{title}: holomorphic=True needs a complex output, not {out.dtype}")
+    if holomorphic:
+        return ComplexError(f"{title}: holomorphic=True needs a complex output, not {out.dtype}")
+    return ComplexError(
+        f"{title}: the output has dtype {out.dtype}; return a real number (such as abs(z)), "
+        "or pass holomorphic=True"
+    )
 
 
 __all__ = ["grad", "value_and_grad"]

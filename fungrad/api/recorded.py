@@ -1,13 +1,13 @@
 """A user's function, recorded on the leaves of its arguments, with values where they are known."""
 
 import reprlib
+from operator import itemgetter
 
 import numpy as np
 
 from fungrad.core.program import Literal, derived
 from fungrad.core.tracing import DEFERRED, Recording, Tracer, evaluate, evaluator, run, slots, state
 from fungrad.core.tree import flatten
-from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import Convert
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import linearize
@@ -106,40 +106,42 @@ class Recorded:
     """One call of a function: its program, the operands of the program, and what it returned.
 
     `operands` are the values (or tracers of an enclosing trace) of the program's inputs: the
-    leaves that were traced, then the captured values. `leaves` are the flat outputs, `positions`
-    the place of each among the program's outputs (None for what is not numeric).
+    leaves that were traced, then the captured values. `leaves` are the flat outputs.
     """
 
-    __slots__ = ("is_nested", "leaves", "operands", "positions", "program", "recording", "tree")
+    __slots__ = ("_positions", "is_nested", "leaves", "operands", "program", "recording", "tree")
 
     def __init__(self, function, operands, weak, call, title):
         recording = self.recording = Recording(title)
         recording.function = function
         with recording:
-            tracers = []
-            for x, is_weak in zip(operands, weak, strict=True):
-                if type(x) is Tracer:
-                    value = x.recording.values[x.id]
-                    value = x.value if value is DEFERRED else value
-                    tracers.append(recording.add_input(x.type, value, is_weak))
-                else:
-                    kind = ArrayType(x.shape, x.dtype)
-                    tracers.append(recording.add_input(kind, x, is_weak))
+            tracers = [*map(recording.add_operand, operands, weak)]
             self.leaves, self.tree = flatten(call(function, tracers))
-            numeric, self.positions = [], []
-            for leaf in self.leaves:
-                if is_numeric(leaf):
-                    self.positions.append(len(numeric))
-                    numeric.append(leaf)
-                else:
-                    self.positions.append(None)
+            numeric, self._positions = self.leaves, None
+            for leaf in numeric:
+                if type(leaf) is not Tracer and not is_numeric(leaf):
+                    numeric, self._positions = _numeric_leaves(self.leaves)
+                    break
             self.program = recording.finish(numeric)
-        self.operands = [*operands, *recording.captures]
+        self.operands = [*operands, *recording.captures] if recording.captures else operands
         self.is_nested = False
         if state.recording is not None:
-            self.is_nested = any(type(x) is Tracer for x in self.operands)
+            for x in self.operands:
+                if type(x) is Tracer:
+                    self.is_nested = True
+                    break
 
     # ---- what the program computed
+
+    @property
+    def positions(self):
+        """The place of each leaf among the program's outputs; None for what is not numeric."""
+        return [*range(len(self.leaves))] if self._positions is None else self._positions
+
+    @property
+    def is_numeric(self):
+        """Whether all leaves are numbers and arrays."""
+        return self._positions is None
 
     def output_type(self, k):
         """The type of output leaf k of the program."""
@@ -176,14 +178,9 @@ class Recorded:
         return [*recording.values[:n], *(recording.values[i] for i in sorted(captured)), *rest]
 
     def _inline(self):
-        """Record the program in the enclosing trace: its outputs, and all its variables."""
+        """Record the program in the enclosing trace: its outputs, and what is in each slot."""
         values = self._slot_values()[len(self.operands) :]
-        variables = state.recording.inline(self.program, self.operands, values)
-        outputs = [
-            v.value if type(v) is Literal else variables[slots(self.program)[v]]
-            for v in self.program.outputs
-        ]
-        return outputs, variables
+        return state.recording.inline_outputs(self.program, self.operands, values)
 
     def active(self, count):
         """Marks for the program's inputs: the first `count` are differentiated."""
@@ -194,28 +191,27 @@ class Recorded:
 
     def gradient(self):
         """The outputs, and the derivative of the first in the leaves that were traced."""
-        recording, program = self.recording, self.program
-        plan = gradient_plan(program, recording.input_count)
-        slots_of, values = plan.halves.slots, recording.values
-        is_plain = recording.is_evaluated and not recording.captures and plan.is_direct
-        if is_plain and not self.is_nested:
-            pulled = plan.backward(*[values[s] for s in slots_of], plan.seed)
-            outputs = owned([values[k] for k in plan.outputs], self.operands)
+        recording = self.recording
+        plan = gradient_plan(self.program, len(recording.input_types))
+        if plan.is_direct and recording.is_evaluated and not (recording.captures or self.is_nested):
+            pulled = plan.backward(*plan.residuals(recording.values), plan.seed)
+            outputs = plan.outputs(recording.values)
         else:
             outputs, residuals = self.split(plan.halves)
             seeds = [plan.seed] if any(plan.halves.given) else []
             pulled = run(plan.halves.backward, [*residuals, *seeds])
             if self.is_nested:
                 return outputs, plan.complete(pulled)
-            outputs = owned(outputs, self.operands)
-        return outputs, owned(plan.complete(pulled), self.operands)
+        n = len(outputs)
+        results = owned([*outputs, *plan.complete(pulled)], self.operands)
+        return results[:n], results[n:]
 
     def split(self, halves):
         """The program's outputs and the residuals of a derivative in two halves."""
         if halves.slots is not None:
             if self.is_nested:
-                outputs, variables = self._inline()
-                return outputs, [variables[s] for s in halves.slots]
+                outputs, at = self._inline()
+                return outputs, [at(s) for s in halves.slots]
             values = self._slot_values()
             residuals = [values[s] for s in halves.slots]
             outputs = [self._known(v) for v in self.program.outputs]
@@ -278,6 +274,23 @@ class Recorded:
         return results[:n], [next(pushed) if has else None for has in out_active]
 
 
+def _numeric_leaves(leaves):
+    """The numbers and arrays among the leaves, and the place of each leaf among them, or None."""
+    numeric, positions = [], []
+    for leaf in leaves:
+        positions.append(len(numeric) if is_numeric(leaf) else None)
+        if positions[-1] is not None:
+            numeric.append(leaf)
+    return numeric, positions
+
+
+def chooser(places):
+    """A function from a list to its values in these places."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: [values[k] for k in places]
+
+
 class Gradient:
     """How the gradient of a program's first output in its first inputs is computed."""
 
@@ -291,12 +304,12 @@ class Gradient:
         self.seed = program.outputs[0].type.dtype.type(1)
         self.types = [v.type for v in inputs[:count]]
         self.is_complete = all(self.halves.has_cotangent[:count])
-        where = slots(program)
-        self.outputs = [where.get(v) for v in program.outputs]
-        has_literal = None in self.outputs
+        outputs = [slots(program).get(v) for v in program.outputs]
         self.is_direct = (
-            self.halves.slots is not None and not has_literal and any(self.halves.given)
+            self.halves.slots is not None and None not in outputs and any(self.halves.given)
         )
+        if self.is_direct:
+            self.residuals, self.outputs = chooser(self.halves.slots), chooser(outputs)
 
     def complete(self, pulled):
         """The cotangents of all traced leaves, zeros among them."""
@@ -317,7 +330,9 @@ def gradient_plan(program, count):
 
 def is_numeric(leaf):
     """Whether an output leaf is an array, a number or a tracer."""
-    if type(leaf) is Tracer or isinstance(leaf, int | float | complex):
+    if type(leaf) is Tracer:
+        return True
+    if isinstance(leaf, int | float | complex):
         return True
     if isinstance(leaf, np.ndarray | np.generic):
         return leaf.dtype.kind in "biufc"

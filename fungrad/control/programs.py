@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from fungrad.core.program import Literal, Program, Variable, derived, subprograms
-from fungrad.core.tracing import Recording, slots, state
+from fungrad.core.program import Program, Variable, derived, subprograms
+from fungrad.core.tracing import Recording, state
 from fungrad.primitives.collectives import Collective
 from fungrad.transforms.linearize import live
 
@@ -87,8 +87,7 @@ def recorded(function, types, name):
 
 def inlined(program, inputs):
     """The outputs of a program, recorded even where no input is traced."""
-    variables, where = state.recording.inline(program, inputs), slots(program)
-    return [v.value if type(v) is Literal else variables[where[v]] for v in program.outputs]
+    return state.recording.inline_outputs(program, inputs)[0]
 
 
 def marks(values):

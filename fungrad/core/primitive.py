@@ -84,10 +84,10 @@ class Primitive(metaclass=Interned):
         return type(self).__name__.lower()
 
     def __call__(self, *inputs):
+        recording = state.recording
         for x in inputs:
             if type(x) is Tracer:
-                return state.recording.record(self, inputs) if state.recording else self._leak(x)
-        recording = state.recording
+                return self._leak(x) if recording is None else recording.record(self, inputs)
         if recording is not None and (self.is_creation or recording.takes_constants):
             if self.is_creation or self._makes_array(inputs):
                 return recording.record(self, inputs)

@@ -115,23 +115,24 @@ class Recording:
     literals alone is recorded too, since programs hold no arrays.
     """
 
+    function = None  # the user's function, for error texts
+    parent = None
+    is_open = False
+    is_evaluated = True  # every value is known
+    source = None  # the line of the equation that a transform is rewriting
+
     def __init__(self, title, hides_values=False, takes_constants=False):
         self.title = title
-        self.function = None  # the user's function, for error texts
         self.hides_values = hides_values
         self.takes_constants = takes_constants
-        self.parent = None
-        self.is_open = False
-        self.is_evaluated = True  # every value is known
         self.values = []
         self.types = {}  # of slots whose value is not known
+        self.input_types = []
         self.entries = []  # (primitive or program, input ids): the structural key
         self.firsts = []  # the first output slot of each entry
         self.sources = {}
-        self.source = None  # the line of the equation that a transform is rewriting
         self.captures = []  # outer tracers and arrays, in the order of their capture slots
         self.captured = {}
-        self.input_count = 0
 
     def __enter__(self):
         self.parent = state.recording
@@ -145,14 +146,28 @@ class Recording:
 
     # ---- slots
 
+    @property
+    def input_count(self):
+        """The number of inputs that are not captured."""
+        return len(self.input_types)
+
     def add_input(self, type, value=UNKNOWN, weak=False):
         """A tracer for a new input of the program."""
-        slot = self.input_count
-        self.input_count += 1
+        slot = len(self.input_types)
+        self.input_types.append(type)
         self.values.append(value)
         if value is UNKNOWN or value is DEFERRED:
             self._note([type], slot)
         return Tracer(self, slot, weak)
+
+    def add_operand(self, x, weak):
+        """A tracer for a new input whose value is `x`, or that of a tracer of another recording."""
+        if type(x) is not Tracer:
+            self.input_types.append(type_of(x))
+            self.values.append(x)
+            return Tracer(self, len(self.values) - 1, weak)
+        value = x.recording.values[x.id]
+        return self.add_input(x.type, x.value if value is DEFERRED else value, weak)
 
     def _note(self, types, first):
         """Keep the types of slots without a value."""
@@ -246,7 +261,7 @@ class Recording:
                 operands.append(i.value if type(i) is Literal else values[i])
         entry = (primitive, tuple(ids))
         first = len(values)
-        if primitive.is_deferred or not self.is_evaluated:
+        if not self.is_evaluated or primitive.is_deferred:
             if primitive.is_deferred or any(v is UNKNOWN or v is DEFERRED for v in operands):
                 return self._record_unevaluated(entry, first, operands)
         try:
@@ -284,33 +299,43 @@ class Recording:
         return tuple([Tracer(self, i) for i in range(first, len(self.values))])
 
     def inline(self, program, inputs, values=None):
-        """Record a whole program at once; return a function from its variables to tracers.
+        """Record a whole program at once; return a function from its slots to tracers.
 
         `values` are the values of all its slots after the inputs, where they are known already.
         """
         ids = tuple([self.id_of(x) for x in inputs])
         first = len(self.values)
-        operands = [i.value if type(i) is Literal else self.values[i] for i in ids]
-        types = slot_types(program)[len(ids) :]
         if values is None:
-            if any(v is UNKNOWN for v in operands):
-                values = [UNKNOWN] * len(types)
+            operands = [i.value if type(i) is Literal else self.values[i] for i in ids]
+            count = len(slot_types(program)) - len(ids)
+            if self.is_evaluated and not is_deferred(program):
+                values = evaluator(program, True)(*operands)
+            elif any(v is UNKNOWN for v in operands):
+                values = [UNKNOWN] * count
             elif is_deferred(program) or any(v is DEFERRED for v in operands):
-                values = [DEFERRED] * len(types)
+                values = [DEFERRED] * count
             else:
                 values = evaluator(program, True)(*operands)
         self._enter((program, ids), first)
-        if any(v is UNKNOWN or v is DEFERRED for v in values):
-            self._note(types, first)
+        for v in values:
+            if v is UNKNOWN or v is DEFERRED:
+                self._note(slot_types(program)[len(ids) :], first)
+                break
         self.values.extend(values)
-        return [
-            Tracer(self, first + i - len(ids)) if i >= len(ids) else self.tracer(ids[i])
-            for i in range(len(ids) + len(types))
-        ]
+        inner = first - len(ids)
 
-    def tracer(self, id):
-        """A tracer of a slot, or the value of a literal."""
-        return id.value if type(id) is Literal else Tracer(self, id)
+        def at(slot):
+            if slot >= len(ids):
+                return Tracer(self, inner + slot)
+            given = ids[slot]
+            return given.value if type(given) is Literal else Tracer(self, given)
+
+        return at
+
+    def inline_outputs(self, program, inputs, values=None):
+        """Record a whole program at once; its outputs, and the function that `inline` returns."""
+        at, where = self.inline(program, inputs, values), slots(program)
+        return [v.value if type(v) is Literal else at(where[v]) for v in program.outputs], at
 
     def force(self, id):
         """Compute a deferred value, and those that it needs."""
@@ -335,8 +360,10 @@ class Recording:
 
         Its inputs are the recording's inputs, then the captured values (`captures`).
         """
-        ids = tuple([self.id_of(x) for x in outputs])
-        types = tuple([self.type_of(i) for i in range(self.input_count)])
+        ids = tuple([
+            x.id if type(x) is Tracer and x.recording is self else self.id_of(x) for x in outputs
+        ])  # fmt: skip
+        types = tuple(self.input_types)
         lines = (name, *self.sources.values()) if self.hides_values else None
         key = (types, tuple(self.entries), ids, lines)
         program = _programs.get(key)
@@ -460,11 +487,7 @@ def run(program, inputs):
     if recording is not None:
         for x in inputs:
             if type(x) is Tracer:
-                variables = recording.inline(program, inputs)
-                where = slots(program)
-                return [
-                    v.value if type(v) is Literal else variables[where[v]] for v in program.outputs
-                ]
+                return recording.inline_outputs(program, inputs)[0]
     return evaluate(program, inputs)
 
 

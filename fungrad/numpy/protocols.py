@@ -12,13 +12,9 @@ from fungrad.numpy.ufunc_methods import METHODS, call
 
 def array_ufunc(self, ufunc, method, *inputs, **keywords):
     """NumPy calls this for `ufunc(*inputs)` and its methods when an input is traced."""
-    if method == "__call__" and not keywords:
-        try:
-            function = TRACED[ufunc]
-        except KeyError:
-            function = find(ufunc)
-        return function(*inputs)
     function = TRACED.get(ufunc) or find(ufunc)
+    if method == "__call__" and not keywords:
+        return function(*inputs)
     if method == "__call__":
         return call(function, ufunc, inputs, keywords)
     return METHODS[method](function, ufunc, *inputs, **keywords)
