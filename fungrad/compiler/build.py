@@ -5,8 +5,8 @@ Python. Both are functions of an int64 status, 0 if all went well. A kernel's sy
 of everything its machine code depends on: equal symbols are equal code, in memory, on disk, in
 every process. An entry refers to kernels by symbol, so that it compiles without them.
 
-    source -> translate (Numba's front end) -> LLVM text -> machine (optimise, emit, load)
-                            cache (disk) <-> object code
+    source -> kernel_language, translate -> LLVM text -> machine (optimise, emit, load)
+                         cache (disk) <-> object code
 """
 
 import os
@@ -47,7 +47,7 @@ _MAXIMUM_IN_MEMORY = 4096
 
 # Files of this folder that determine what a given source compiles to.
 _CODE_FILES = """arguments.py build.py low_level.py machine.py plan.py pointers.py python_call.py
-    translate.py intrinsics.py llvm_*.py scalar.py words.py math/*.py"""
+    kernel_*.py pointer_code.py translate.py intrinsics.py llvm_*.py scalar.py words.py math/*.py"""
 
 #: Where the symbols `fungrad.PREFIX.NAME` of machine code are looked up.
 _LIBRARIES = (
@@ -81,7 +81,8 @@ class Kernel:
 def kernel(source, name, arguments, kernels=None, language="python", effort=3):
     """The kernel `name` of a source, which may call other kernels: {name in source: kernel}.
 
-    The language is "python" (for Numba) or "llvm". Effort 0 compiles faster, for code without
+    The language is "python", translated by `kernel_language` or else by Numba's front end, "numba",
+    always by the latter, or "llvm". Effort 0 compiles faster, for code without
     loops. Equal sources give the same kernel.
 
     >>> scale = kernel('''
@@ -227,16 +228,29 @@ class _Request:
         """The LLVM texts, in which the function has the name `symbol`."""
         if self.language == "llvm":
             return [self.source.replace(f"@{self.name}(", f"@{self.symbol}(")]
-        from fungrad.compiler.translate import translate  # imports Numba: 300 ms
-
         functions = {called: (k.symbol, k.arguments) for called, k in self.kernels.items()}
-        texts = translate(self.source, self.name, self.arguments, self.symbol, functions)
+        function = self.source, self.name, self.arguments, self.symbol, functions
+        texts = None if self.language == "numba" else _translated(*function)
+        if texts is None:
+            from fungrad.compiler.translate import translate  # imports Numba: 400 ms
+
+            texts = translate(*function)
         if self.kind == "entry":
             texts.append(python_call.slots_text(self.symbol, self.arguments))
         return texts
 
     def count(self, how):
         _statistics[how, self.kind] += 1
+
+
+def _translated(*function):
+    """The LLVM texts of a Python source; None where it is outside the generated language."""
+    from fungrad.compiler import kernel_language
+
+    try:
+        return [kernel_language.translate(*function)]
+    except kernel_language.OutsideError:
+        return None
 
 
 def _built_from(request):

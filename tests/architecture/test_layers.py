@@ -205,6 +205,14 @@ def test_eager_derivatives_load_no_compiler():
     assert not loaded.intersection(HEAVY)
 
 
-def test_the_first_compilation_loads_numba():
-    loaded = modules_after("import numpy as np, fungrad\nassert fungrad.jit(np.sin)(0.0) == 0")
+def test_compiling_loads_llvm_without_the_rest_of_numba():
+    loaded = modules_after(
+        "import numpy as np, fungrad\n"
+        "x = np.ones((20, 3))\n"
+        "f = lambda x: np.sort(np.tanh(x @ x.T), axis=0).sum() + np.linalg.cholesky(x.T @ x + np.eye(3)).sum()\n"
+        "fungrad.jit(fungrad.grad(f))(x + np.arange(3) * x)\n"
+        "total = lambda x: fungrad.lax.while_loop(lambda c: c < 3, lambda c: c + x, x)\n"
+        "assert fungrad.jit(fungrad.grad(total))(1.0) == 3"
+    )
     assert "llvmlite" in loaded
+    assert not {name for name in loaded if name.startswith("numba")}

@@ -156,12 +156,14 @@ def test_source_that_does_not_compile_raises_with_its_text():
         kernel(text + "\n  ret i64 %x\n}", "f", (), language="llvm")
 
 
-def test_a_failed_check_ends_the_function():
+def test_a_failed_kernel_ends_the_function():
     source = """
 def steps(x, n):
     for i in range(3):
         n[0] = i
-        check(positive(x[i]))
+        status = positive(x[i])
+        if status != 0:
+            return status
     return 0
 """
     text = "def positive(x):\n    return 0 if x > 0.0 else 5"

@@ -1,0 +1,108 @@
+"""What the functions on pointers become: arithmetic, reinterpretation, stacks that grow.
+
+A stack is two int64 words (address, capacity in bytes), both 0 at first, wherever the caller keeps
+them; its memory comes from malloc and is given back by `release`. Each function takes the builder,
+the pointer, the dtype of its elements, and the remaining operands.
+"""
+
+from llvmlite import ir
+
+from fungrad.compiler.llvm_scalar import llvm_type
+
+OUT_OF_MEMORY = -1
+
+_BYTE, _WORD, _ADDRESS = ir.IntType(8), ir.IntType(64), ir.PointerType()
+_SMALLEST_STACK = 4096
+
+
+def memory_type(dtype):
+    """The LLVM type of an element in memory: a bool is a byte there."""
+    return _BYTE if dtype.kind == "b" else llvm_type(dtype)
+
+
+def _offset(builder, pointer, dtype, n):
+    return builder.gep(pointer, [n], source_etype=memory_type(dtype))
+
+
+def _view(builder, pointer, dtype, n_bytes):
+    return builder.gep(pointer, [n_bytes], source_etype=_BYTE)
+
+
+def _is_null(builder, pointer, dtype):
+    return builder.icmp_unsigned("==", builder.ptrtoint(pointer, _WORD), _WORD(0))
+
+
+def _memory(builder, stack, dtype):
+    return builder.inttoptr(builder.load(stack, typ=_WORD), _ADDRESS)
+
+
+def _capacity_at(builder, stack):
+    return builder.gep(stack, [_WORD(1)], source_etype=_WORD)
+
+
+def _reserve(builder, stack, dtype, n_bytes):
+    """0 when there is room for n bytes, else what `_grow` says."""
+    before = builder.block
+    capacity = builder.load(_capacity_at(builder, stack), typ=_WORD)
+    grow, done = map(builder.append_basic_block, ("grow", "enough"))
+    builder.cbranch(builder.icmp_signed(">", n_bytes, capacity), grow, done)
+    builder.position_at_end(grow)
+    status = builder.call(_grow(builder.module), [stack, n_bytes, capacity])
+    builder.branch(done)
+    builder.position_at_end(done)
+    result = builder.phi(_WORD)
+    result.add_incoming(_WORD(0), before)
+    result.add_incoming(status, grow)
+    return result
+
+
+def _grow(module):
+    """The function that enlarges a stack, keeping its contents: 0, or OUT_OF_MEMORY."""
+    name = "fungrad_grow_stack"
+    function = module.globals.get(name)
+    if function is not None:
+        return function
+    function = ir.Function(module, ir.FunctionType(_WORD, [_ADDRESS, _WORD, _WORD]), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    stack, n_bytes, capacity = function.args
+    grown = _maximum(builder, n_bytes, builder.shl(capacity, _WORD(1)))
+    grown = _maximum(builder, grown, _WORD(_SMALLEST_STACK))
+    old = _memory(builder, stack, None)
+    new = builder.call(_libc(module, "realloc", _ADDRESS, [_ADDRESS, _WORD]), [old, grown])
+    with builder.if_then(_is_null(builder, new, None)):
+        builder.ret(_WORD(OUT_OF_MEMORY))
+    builder.store(builder.ptrtoint(new, _WORD), stack)
+    builder.store(grown, _capacity_at(builder, stack))
+    builder.ret(_WORD(0))
+    return function
+
+
+def _release(builder, stack, dtype):
+    old = _memory(builder, stack, None)
+    builder.call(_libc(builder.module, "free", ir.VoidType(), [_ADDRESS]), [old])
+    builder.store(_WORD(0), stack)
+    builder.store(_WORD(0), _capacity_at(builder, stack))
+    return _WORD(0)
+
+
+def _maximum(builder, x, y):
+    return builder.select(builder.icmp_signed(">", x, y), x, y)
+
+
+def _libc(module, name, result, operands):
+    found = module.globals.get(name)
+    return found or ir.Function(module, ir.FunctionType(result, operands), name)
+
+
+FUNCTIONS = {
+    "offset": _offset,
+    "view": _view,
+    "is_null": _is_null,
+    "memory": _memory,
+    "reserve": _reserve,
+    "release": _release,
+}
+#: Those that return an int64, and a truth value; the others return a pointer.
+STATUS, TRUTH = {"reserve", "release"}, {"is_null"}
