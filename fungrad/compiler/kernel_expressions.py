@@ -120,20 +120,44 @@ class Expressions:
         """A word applied to numbers."""
         if any(x.is_pointer for x in operands):
             raise OutsideError(f"{word} of a pointer")
+        if word in ("select", "call_where"):
+            operands = [operands[0], *self._promoted(operands[1:])]
+        else:
+            operands = self._promoted(operands)
         dtypes = [x.dtype for x in operands]
-        compared = dtypes[1:] if word in ("select", "call_where") else dtypes
-        if any(d != compared[0] for d in compared):
-            raise OutsideError(f"{word} of {dtypes}")
         result = result_dtype(word, *dtypes) if dtype is None else dtype
         codes = [x.code for x in operands]
         return Value(emit_word(self.builder, word, result, attribute, dtypes, codes), result)
 
+    def _promoted(self, operands):
+        """Numbers in the dtype that NumPy promotes them to."""
+        dtype = operands[0].dtype
+        for x in operands[1:]:
+            dtype = dtype if x.dtype == dtype else np.result_type(dtype, x.dtype)
+        return [self.converted(x, dtype) for x in operands]
+
+    def converted(self, x, dtype):
+        """A number in another dtype."""
+        if x.is_pointer:
+            raise OutsideError("a pointer where a number is wanted")
+        return x if x.dtype == dtype else self.word("convert", x, dtype=dtype)
+
     def BinOp(self, node):
-        operands = self.value(node.left), self.value(node.right)
-        word = OPERATORS.get(type(node.op))
-        if word is None or (word == "divide" and operands[0].dtype.kind not in "fc"):
-            raise OutsideError(type(node.op).__name__)
-        return self.word(word, *operands)
+        return self.operation(node.op, self.value(node.left), self.value(node.right))
+
+    def operation(self, operator, x, y):
+        """An arithmetic operator applied to two numbers; a quotient of integers is a float."""
+        word = OPERATORS.get(type(operator))
+        if word is None:
+            raise OutsideError(type(operator).__name__)
+        if (
+            word == "divide"
+            and not x.is_pointer
+            and x.dtype.kind in "biu"
+            and y.dtype.kind in "biu"
+        ):
+            x = self.converted(x, _FLOAT)
+        return self.word(word, x, y)
 
     def UnaryOp(self, node):
         if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
@@ -141,18 +165,60 @@ class Expressions:
         return self.word(OPERATORS[type(node.op)], self.value(node.operand))
 
     def Compare(self, node):
-        if len(node.ops) != 1 or type(node.ops[0]) not in OPERATORS:
-            raise OutsideError("a chain of comparisons")
-        word = OPERATORS[type(node.ops[0])]
-        return self.word(word, self.value(node.left), self.value(node.comparators[0]))
+        values = [self.value(x) for x in (node.left, *node.comparators)]
+        result = None
+        for operator, x, y in zip(node.ops, values[:-1], values[1:], strict=True):
+            if type(operator) not in OPERATORS:
+                raise OutsideError(type(operator).__name__)
+            holds = self.word(OPERATORS[type(operator)], x, y)
+            result = holds if result is None else self.word("logical_and", result, holds)
+        return result
 
     def BoolOp(self, node):
-        if any(isinstance(x, ast.Subscript | ast.Call) for v in node.values for x in ast.walk(v)):
-            raise OutsideError("a condition whose parts may not be evaluated")
-        first, *rest = [self.value(v) for v in node.values]
+        first, *rest = node.values
+        result = self.condition(first)
         for each in rest:
-            first = self.word(OPERATORS[type(node.op)], first, each)
-        return first
+            result = self._either(isinstance(node.op, ast.Or), result, each)
+        return result
+
+    def _either(self, is_or, known, node):
+        """`known or node`, or `known and node`; no branch where `node` may be evaluated anyway."""
+        if not any(isinstance(x, ast.Subscript | ast.Call) for x in ast.walk(node)):
+            return self.word("logical_or" if is_or else "logical_and", known, self.condition(node))
+        decided = self.constant(is_or)
+        if is_or:
+            return self._branched(known, lambda: decided, lambda: self.condition(node))
+        return self._branched(known, lambda: self.condition(node), lambda: decided)
+
+    def IfExp(self, node):
+        condition = self.condition(node.test)
+        return self._branched(
+            condition, lambda: self.value(node.body), lambda: self.value(node.orelse)
+        )
+
+    def condition(self, node):
+        """A truth value: a number is true where it is not 0."""
+        return self.converted(self.value(node), _BOOL)
+
+    def _branched(self, condition, *choices):
+        """The value of the first choice where the condition holds, else of the second."""
+        append = self.builder.append_basic_block
+        first, second, done = append("first"), append("second"), append("chosen")
+        self.builder.cbranch(condition.code, first, second)
+        found = []
+        for start, choice in zip((first, second), choices, strict=True):
+            self.builder.position_at_end(start)
+            value = choice()
+            found.append((value, self.builder.block))
+            self.builder.branch(done)
+        self.builder.position_at_end(done)
+        (x, _), (y, _) = found
+        if x.kind != y.kind:
+            raise OutsideError("a choice between two types")
+        result = self.builder.phi(x.code.type)
+        for value, block in found:
+            result.add_incoming(value.code, block)
+        return Value(result, *x.kind)
 
     def Attribute(self, node):
         if node.attr not in ("real", "imag"):
@@ -160,11 +226,21 @@ class Expressions:
         return self.word(node.attr, self.value(node.value))
 
     def Subscript(self, node):
-        pointer, place = self.element(node)
+        return self.load(*self.element(node))
+
+    def load(self, pointer, place):
+        """The element of a pointer at an address."""
         code = self.builder.load(place, typ=pointer_code.memory_type(pointer.dtype))
         if pointer.dtype.kind == "b":
             code = self.builder.icmp_unsigned("!=", code, code.type(0))
         return Value(code, pointer.dtype)
+
+    def store(self, pointer, place, value):
+        """Write an element of a pointer at an address."""
+        code = self.converted(value, pointer.dtype).code
+        if pointer.dtype.kind == "b":
+            code = self.builder.zext(code, ir.IntType(8))
+        self.builder.store(code, place)
 
     def element(self, node):
         """The pointer that is indexed, and the address of the element."""
@@ -190,7 +266,7 @@ class Expressions:
         if name in self.functions:
             return self.called(name, operands)
         if name in _DTYPES:
-            return self._converted(operands[0], _DTYPES[name])
+            return self.converted(operands[0], _DTYPES[name])
         if name.startswith("bitcast_"):
             return self.word("bitcast", *operands, dtype=_DTYPES[name.removeprefix("bitcast_")])
         if name in ("min", "max"):
@@ -198,9 +274,6 @@ class Expressions:
         if VOCABULARY.get(name) != len(operands):
             raise OutsideError(f"the function {name}")
         return self.word(name, *operands)
-
-    def _converted(self, x, dtype):
-        return x if x.kind == (dtype, False) else self.word("convert", x, dtype=dtype)
 
     def _word_with_name(self, word, arguments):
         name = arguments[0].value

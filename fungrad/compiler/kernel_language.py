@@ -19,7 +19,6 @@ from fungrad.compiler.kernel_expressions import (
     I64,
     INT,
     NUMBERS,
-    OPERATORS,
     Builder,
     Expressions,
     OutsideError,
@@ -101,7 +100,9 @@ class _Function(Expressions):
         symbol, arguments = self.functions[name]
         passed = []
         for value, argument in zip(given, arguments, strict=True):
-            if isinstance(argument, Scalar) is value.is_pointer or value.dtype != argument.dtype:
+            if isinstance(argument, Scalar):
+                value = self.converted(value, argument.dtype)
+            elif value.kind != (argument.dtype, True):
                 raise OutsideError(f"{name} takes {argument}")
             if value.is_pointer or value.dtype.kind not in "bc":
                 passed.append(value.code)
@@ -168,19 +169,18 @@ class _Function(Expressions):
         if isinstance(target, ast.Name):
             self.assign(target.id, value)
         else:
-            pointer, place = self.element(target)
-            if value.kind != (pointer.dtype, False):
-                raise OutsideError("an element of another dtype")
-            code = value.code
-            if value.dtype.kind == "b":
-                code = self.builder.zext(code, ir.IntType(8))
-            self.builder.store(code, place)
+            self.store(*self.element(target), value)
 
     def AugAssign(self, statement):
-        if not isinstance(statement.target, ast.Name):
-            raise OutsideError("an element changed in place")
-        operands = self.value(ast.Name(statement.target.id)), self.value(statement.value)
-        self.assign(statement.target.id, self.word(OPERATORS[type(statement.op)], *operands))
+        target = statement.target
+        if isinstance(target, ast.Name):
+            x = self.Name(target)
+            self.assign(target.id, self.operation(statement.op, x, self.value(statement.value)))
+        else:
+            pointer, place = self.element(target)
+            x = self.load(pointer, place)
+            new = self.operation(statement.op, x, self.value(statement.value))
+            self.store(pointer, place, new)
 
     def Expr(self, statement):
         if not isinstance(statement.value, ast.Constant):
@@ -196,7 +196,7 @@ class _Function(Expressions):
         pass
 
     def If(self, statement):
-        condition = self.value(statement.test).code
+        condition = self.condition(statement.test).code
         names = ("then", "otherwise", "done") if statement.orelse else ("then", "done")
         blocks = [self.function.append_basic_block(name) for name in names]
         self.builder.cbranch(condition, blocks[0], blocks[1])
@@ -213,7 +213,7 @@ class _Function(Expressions):
         head, body, end = map(self.function.append_basic_block, ("head", "body", "end"))
         self.builder.branch(head)
         self.builder.position_at_end(head)
-        self.builder.cbranch(self.value(statement.test).code, body, end)
+        self.builder.cbranch(self.condition(statement.test).code, body, end)
         self._loop_body(statement, body, head, end)
 
     def For(self, statement):
