@@ -36,7 +36,7 @@ class Entry(Writer):
         self.sizes = []
         self.buffers = []
         self.kernels = {}  # source -> (name, shown source, writer)
-        self.errors = []  # (primitive, source line), in the order of the status codes 1, 2, ...
+        self.errors = []  # (culprit, source line), in the order of the status codes 1, 2, ...
         self.time = 0
         self._loops = []  # (first, last) times of the loops that have ended
         self._names = set(_RESERVED)

@@ -43,11 +43,27 @@ def _without_zeros(terms):
     return tuple(sorted([(a, c) for a, c in terms.items() if c], key=lambda term: repr(term[0])))
 
 
+#: A status is the number of an error site in its lowest bits, and above them the integer at fault.
+FAULT_BITS = 20
+_MOST_FAULTY = 1 << 41
+
+
+def as_fault(value):
+    """A positive int64 expression for an integer at fault; its lowest bits are free."""
+    shifted = (value + constant(_MOST_FAULTY, INDEX)) & constant(2 * _MOST_FAULTY - 1, INDEX)
+    return shifted << constant(FAULT_BITS, INDEX)
+
+
+def site_and_value(status):
+    """The number of the error site of a status, and the integer at fault."""
+    return status & ((1 << FAULT_BITS) - 1), (status >> FAULT_BITS) - _MOST_FAULTY
+
+
 class IndexBuilder(Builder):
     """Makes the scalar expressions of one kernel, with what is known of its index arithmetic.
 
     `sizes` are the values of size symbols, `extents` the extents of loop indices, `checks` the
-    conditions that primitives require, with the primitive that does, `breaks` the values of loop
+    faults that are 0 where a requirement holds (see `as_fault`), with their culprits, `breaks` the values of loop
     indices at which a comparison changes its result.
     """
 
@@ -99,10 +115,16 @@ class IndexBuilder(Builder):
         finally:
             self._scopes.pop()
 
-    def require(self, condition, primitive):
-        """Note that a condition must hold, or the call raises what the primitive says."""
-        if not (condition.is_constant and condition.attribute):
-            self.checks.setdefault(condition, primitive)
+    def require(self, condition, culprit, value=None):
+        """Note that a condition must hold, or the call raises what `culprit.failure()` says.
+
+        A culprit that wants to name the integer which is at fault gets it: `failure(value)`.
+        """
+        if condition.is_constant and condition.attribute:
+            return
+        zero = super().constant(0, INDEX)
+        value = zero if value is None else self.cast(value, INDEX)
+        self.checks.setdefault(self.select(condition, zero, as_fault(value)), culprit)
 
     # ---- simplification
 

@@ -17,7 +17,7 @@ class KernelWriter(Writer):
         self.written = set()
         self.scalars = {}  # scalar of the entry -> symbol
         self.integers = []  # (name, value)
-        self.errors = []  # primitives, in the order of the status codes 1, 2, ...
+        self.errors = []  # culprits, in the order of the status codes 1, 2, ...
         self.text = None  # the source itself, where it is not made of statements
 
     def pointer(self, buffer, offset=0, is_written=False):

@@ -181,10 +181,11 @@ class _NestWriter:
                 self._deliver(n, root.value)
 
     def _check(self):
-        for condition, primitive in self.nest.checks:
-            self.writer.errors.append(primitive)
+        for fault, culprit in self.nest.checks:
+            self.writer.errors.append(culprit)
             code = constant(len(self.writer.errors), INDEX)
-            self.failed.set(_build.select(condition, self.failed.symbol, code))
+            is_fine = _build.equal(fault, constant(0, INDEX))
+            self.failed.set(_build.select(is_fine, self.failed.symbol, fault + code))
 
     # ---- reductions
 

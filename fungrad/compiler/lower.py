@@ -282,9 +282,9 @@ class _Elements:
 
     def write_checks(self):
         """Return an error code where a condition that a primitive requires does not hold."""
-        for condition, primitive in self.build.checks.items():
-            code = self.entry.error_sites([(primitive, self.equation.source)])
-            self.entry.fail_unless(self.entry.resolved(condition, self.build), code)
+        for fault, culprit in self.build.checks.items():
+            code = self.entry.error_sites([(culprit, self.equation.source)])
+            self.entry.fail_with(self.entry.resolved(fault, self.build), code)
 
 
 def _indices(shape):

@@ -5,6 +5,7 @@ import numpy as np
 from fungrad.compiler.arguments import LLVM_TYPES, Result
 from fungrad.compiler.assemble import assemble
 from fungrad.compiler.calling import caller, plain
+from fungrad.compiler.index import site_and_value
 from fungrad.compiler.plan import Made
 from fungrad.compiler.stacks import is_stack
 from fungrad.core.errors import DtypeError, FungradError
@@ -12,6 +13,7 @@ from fungrad.core.program import derived
 from fungrad.core.types import ArrayType, type_of
 from fungrad.optimize import optimize
 from fungrad.optimize.half_precision import uses_half, widened, without_half
+from fungrad.primitives.indexing import OutOfBounds
 
 
 @derived
@@ -90,8 +92,9 @@ class Executable:
     def _fail(self, status):
         if status < 0:
             raise MemoryError("compiled code could not get the memory that it needs")
-        primitive, source = self._assembly.errors[status - 1]
-        raise failure(primitive, source)
+        site, value = site_and_value(status)
+        culprit, source = self._assembly.errors[site - 1]
+        raise failure(culprit, source, value)
 
 
 class OnBits:
@@ -153,10 +156,13 @@ def _returned(assembly):
     return returned
 
 
-def failure(primitive, source):
-    """The exception for a primitive whose statements have failed at run time."""
+def failure(culprit, source, value):
+    """The exception for what has failed at run time; `value` is the integer at fault, if any."""
     where = f" (made at {source})" if source else ""
-    if hasattr(primitive, "failure"):
-        error, message = primitive.failure()
-        return error(f"{message}{where}")
-    return FungradError(f"{primitive} failed in compiled code{where}")
+    if isinstance(culprit, OutOfBounds):
+        error, message = culprit.failure(value)
+    elif hasattr(culprit, "failure"):
+        error, message = culprit.failure()
+    else:
+        return FungradError(f"{culprit} failed in compiled code{where}")
+    return error(f"{message}{where}")

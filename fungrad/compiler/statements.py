@@ -7,7 +7,7 @@ language in which it is printed (see `source`). Names are plain strings; a point
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from fungrad.compiler.scalar import BOOL, INDEX, Builder, Scalar, constant, substitute
+from fungrad.compiler.scalar import INDEX, Builder, Scalar, constant, substitute
 
 _build = Builder()
 
@@ -239,10 +239,11 @@ class Writer:
 
         return substitute([root], resolve)[0]
 
-    def fail_unless(self, condition, status):
-        """Return a status where the condition does not hold."""
-        with self.branch(_build.call("logical_not", BOOL, condition)):
-            self.write(Return(constant(status, INDEX)))
+    def fail_with(self, fault, code):
+        """Return the status of a fault at an error site, where there is one."""
+        fault = self.let(fault, "fault")
+        with self.branch(_build.not_equal(fault, constant(0, INDEX))):
+            self.write(Return(fault + constant(code, INDEX)))
 
 
 def load(pointer, index, dtype):

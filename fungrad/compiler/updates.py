@@ -1,9 +1,9 @@
 """Writing by index: scatter, and blocks written at run-time starts."""
 
-from fungrad.compiler.index import IndexBuilder
+from fungrad.compiler.index import IndexBuilder, as_fault
 from fungrad.compiler.scalar import BOOL, INDEX, Builder, call, constant
 from fungrad.compiler.statements import Return
-from fungrad.primitives.indexing import index_element
+from fungrad.primitives.indexing import culprit, index_element
 from fungrad.primitives.movement import clamp
 
 _build = Builder()
@@ -37,7 +37,6 @@ class _Scatter:
             self.failed = self.writer.variable(constant(0, INDEX), "failed")
         self._front_loops(())
         if is_checked:
-            self.writer.errors.append(self.primitive)
             self.writer.write(Return(self.failed.symbol))
 
     def _front_loops(self, index):
@@ -46,27 +45,31 @@ class _Scatter:
                 self._front_loops((*index, i))
             return
         build = IndexBuilder()
-        place, valid = {}, None
-        for axis, array in zip(self.primitive.axes, self.indices, strict=True):
-            position, is_valid = index_element(
-                build, array.load(*index), self.shape[axis], self.primitive.mode
-            )
+        place, valid, faults = {}, None, []
+        for number, array in enumerate(self.indices):
+            axis, i = self.primitive.axes[number], array.load(*index)
+            position, is_valid = index_element(build, i, self.shape[axis], self.primitive.mode)
             place[axis] = self.writer.let(self.writer.resolved(position, build), "p")
             if is_valid is not None:
                 is_valid = self.writer.resolved(is_valid, build)
+                faults.append((number, is_valid, i))
                 valid = is_valid if valid is None else call("logical_and", BOOL, valid, is_valid)
-        self._guarded(place, valid, index)
+        self._guarded(place, valid, faults, index)
 
-    def _guarded(self, place, valid, index):
+    def _guarded(self, place, valid, faults, index):
         if valid is None:
             self._rest_loops(place, index, ())
             return
         valid = self.writer.let(valid, "valid")
         with self.writer.branch(valid):
             self._rest_loops(place, index, ())
-        if self.primitive.mode == "raise":
-            one = constant(1, INDEX)
-            self.failed.set(_build.select(valid, self.failed.symbol, one))
+        if self.primitive.mode != "raise":
+            return
+        for number, is_valid, i in faults:
+            self.writer.errors.append(culprit(self.primitive, number, self.shape))
+            code = constant(len(self.writer.errors), INDEX)
+            fault = as_fault(_build.cast(i, INDEX)) + code
+            self.failed.set(_build.select(is_valid, self.failed.symbol, fault))
 
     def _rest_loops(self, place, front, rest):
         if len(rest) < len(self.rest):

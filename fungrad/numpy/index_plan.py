@@ -26,7 +26,8 @@ class Plan:
     """How an index reads an array: Slice, Reverse, Reshape to `block`, Gather, Transpose.
 
     `axes` are the axes of the block at which the index arrays `indices` stand; `order` moves the
-    axes of what was gathered to their places (None: they are there). `is_view` where NumPy's
+    axes of what was gathered to their places (None: they are there). `shown` are the axes of the
+    array itself, where these are others (None: they are the same). `is_view` where NumPy's
     result shares memory with the array.
     """
 
@@ -41,6 +42,7 @@ class Plan:
     order: tuple | None
     mode: str
     is_view: bool
+    shown: tuple | None
 
     @cached_property
     def sliced(self):
@@ -82,7 +84,7 @@ class Plan:
         """The indexed elements of `x`."""
         x = self.read_block(x)
         if self.axes:
-            x = Gather(self.axes, self.mode)(x, *self.indices)
+            x = Gather(self.axes, self.mode, self.shown)(x, *self.indices)
             x = x if self.order is None else Transpose(self.order)(x)
         return x
 
@@ -97,7 +99,7 @@ class Plan:
 
     def scatter(self, block, values, combine):
         """The block with values (of the shape of the result) combined into it."""
-        scatter = Scatter(self.axes, combine, self.mode)
+        scatter = Scatter(self.axes, combine, self.mode, self.shown)
         return scatter(block, self.arranged(values), *self.indices)
 
 
@@ -150,7 +152,7 @@ class _Reader:
         self.starts, self.stops, self.steps = [0] * len(shape), list(shape), [1] * len(shape)
         self.reversed = []
         self.block = []
-        self.axes, self.indices = [], []
+        self.axes, self.own, self.indices = [], [], []  # in the block, in the array
         self.advanced = []  # (number of the item, block axes before it), of integers and arrays
         self.is_view = True
         self.has_array = False
@@ -173,6 +175,7 @@ class _Reader:
             order,
             self.gather_mode(),
             self.is_view,
+            None if self.own == self.axes else tuple(self.own),
         )
 
     def expand(self, index):
@@ -245,6 +248,7 @@ class _Reader:
             self.block.append(1)
             self.advanced.append((number, len(self.block) - 1))
             self.axes.append(len(self.block) - 1)
+            self.own.append(len(self.block) - 1)
             self.indices.append(np.zeros(int(mask), np.int64))
             self.has_array, self.is_view = True, False
             return
@@ -273,6 +277,7 @@ class _Reader:
             self.has_array, self.is_view = True, False
         self.advanced.append((number, len(self.block)))
         self.axes.append(len(self.block))
+        self.own.append(a)
         self.indices.append(i)
         self.block.append(n)
         self.axis += 1

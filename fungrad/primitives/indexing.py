@@ -5,6 +5,8 @@ Bounds modes: "raise" (NumPy's: negative indices count from the end, others rais
 "wrap" (modulo the size).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from fungrad.core.errors import DtypeError, LinearityError, OutOfBoundsError, ShapeError
@@ -15,10 +17,31 @@ INT64 = np.dtype(np.int64)
 MODES = ("raise", "clip", "drop", "wrap")
 
 
-def resolve(indices, shape, axes, mode):
+@dataclass(frozen=True)
+class OutOfBounds:
+    """The culprit where an index lies outside: what `failure` says names axis and size."""
+
+    axis: int
+    size: int
+
+    def failure(self, index):
+        """The class and message of the error for an index."""
+        return OutOfBoundsError, (
+            f"index {index} is out of bounds for axis {self.axis} with size {self.size}; "
+            'x.at[index].get(mode="clip") or mode="drop" opt out'
+        )
+
+
+def culprit(primitive, number, shape):
+    """Who is at fault where index array `number` of a gather or scatter lies outside."""
+    axes = primitive.axes if primitive.shown is None else primitive.shown
+    return OutOfBounds(axes[number], shape[primitive.axes[number]])
+
+
+def resolve(primitive, indices, shape):
     """Index arrays within bounds, and where they were valid (None: everywhere)."""
-    resolved, valid = [], None
-    for index, a in zip(indices, axes, strict=True):
+    resolved, valid, mode = [], None, primitive.mode
+    for number, (index, a) in enumerate(zip(indices, primitive.axes, strict=True)):
         n = shape[a]
         index = np.asarray(index)
         if mode == "wrap":
@@ -31,10 +54,8 @@ def resolve(indices, shape, axes, mode):
         if mode == "raise":
             if not inside.all():
                 bad = index[~inside].flat[0] if index.ndim else index
-                raise OutOfBoundsError(
-                    f"index {bad} is out of bounds for axis {a} with size {n}; "
-                    'x.at[index].get(mode="clip") or mode="drop" opt out'
-                )
+                error, message = culprit(primitive, number, shape).failure(bad)
+                raise error(message)
         else:
             valid = inside if valid is None else valid & inside
         resolved.append(np.where(inside, np.where(index < 0, index + n, index), 0))
@@ -91,10 +112,14 @@ def place(shape, axes, indices):
 
 
 class Gather(Pointwise):
-    """`x[i0, i1, ...]` along `axes`: shape of the index arrays, then the axes not indexed."""
+    """`x[i0, i1, ...]` along `axes`: shape of the index arrays, then the axes not indexed.
+
+    `shown` are the axes as errors call them, where they are others: those of the user's array.
+    """
 
     axes: tuple
     mode: str
+    shown: object = None
     computes = False
 
     def infer(self, x, *indices):
@@ -102,7 +127,7 @@ class Gather(Pointwise):
         return x.with_shape(front + rest_shape(x.shape, self.axes))
 
     def evaluate(self, x, *indices):
-        indices, valid = resolve(indices, x.shape, self.axes, self.mode)
+        indices, valid = resolve(self, indices, x.shape)
         rank = np.ndim(indices[0])
         order = (*self.axes, *(a for a in range(x.ndim) if a not in self.axes))
         if valid is None:
@@ -129,7 +154,7 @@ class Gather(Pointwise):
         if not any(batched[1:]):
             axes = tuple([a + 1 for a in self.axes])
             rank = indices[0].ndim if np.ndim(indices[0]) else 0
-            y = Gather(axes, self.mode)(x, *indices)
+            y = Gather(axes, self.mode, self.shown or self.axes)(x, *indices)
             order = (rank, *(a for a in range(y.ndim) if a != rank))
             return (Transpose(order)(y) if rank else y), True
         indices = with_batch(indices, batched[1:], axis)
@@ -137,7 +162,8 @@ class Gather(Pointwise):
             return self(x, *indices), True
         row = Iota(tuple(indices[0].shape), INT64, 0)()
         axes = (0, *(a + 1 for a in self.axes))
-        return Gather(axes, self.mode)(x, row, *indices), True
+        shown = (0, *(self.shown or self.axes))
+        return Gather(axes, self.mode, shown)(x, row, *indices), True
 
     def element(self, build, index, read, types, output):
         x, *indices = types
@@ -145,25 +171,20 @@ class Gather(Pointwise):
         front, rest = index[:rank], iter(index[rank:])
         source, valid = [None] * x.ndim, None
         for number, a in enumerate(self.axes):
-            position, is_valid = index_element(build, read(number + 1, front), x.shape[a], self.mode)
+            i = read(number + 1, front)
+            position, is_valid = index_element(build, i, x.shape[a], self.mode)
             source[a] = position
-            if is_valid is not None:
+            if is_valid is not None and self.mode == "raise":
+                build.require(is_valid, culprit(self, number, x.shape), i)
+            elif is_valid is not None:
                 valid = is_valid if valid is None else build.call(
                     "logical_and", np.dtype(bool), valid, is_valid
                 )
         source = tuple([next(rest) if s is None else s for s in source])
-        if valid is not None and self.mode == "raise":
-            build.require(valid, self)
-            return read(0, source)
         value = read(0, source)
         if valid is None:
             return value
         return build.select(valid, value, build.constant(0, output.dtype))
-
-    def failure(self):
-        return OutOfBoundsError, (
-            f"index out of bounds in {self}; mode=\"clip\" or mode=\"drop\" opt out"
-        )
 
 
 def with_batch(arrays, batched, axis):
@@ -192,6 +213,7 @@ class Scatter(Routine):
     axes: tuple
     combine: str
     mode: str
+    shown: object = None
 
     def flops(self, inputs, outputs):
         return 0 if self.combine == "set" else inputs[1].size
@@ -204,7 +226,7 @@ class Scatter(Routine):
         return x
 
     def evaluate(self, x, updates, *indices):
-        indices, valid = resolve(indices, x.shape, self.axes, self.mode)
+        indices, valid = resolve(self, indices, x.shape)
         result = np.array(x)
         if any(x.shape[a] == 0 for a in self.axes):
             return result
@@ -300,7 +322,8 @@ class Scatter(Routine):
         x, updates, *indices = with_batch(inputs, batched, axis)
         row = Iota(tuple(indices[0].shape), INT64, 0)()
         axes = (0, *(a + 1 for a in self.axes))
-        return Scatter(axes, self.combine, self.mode)(x, updates, row, *indices), True
+        shown = (0, *(self.shown or self.axes))
+        return Scatter(axes, self.combine, self.mode, shown)(x, updates, row, *indices), True
 
     @property
     def begins_with(self):
@@ -309,11 +332,6 @@ class Scatter(Routine):
 
     def emit(self, build, inputs, outputs):
         build.scatter(self, inputs, outputs)
-
-    def failure(self):
-        return OutOfBoundsError, (
-            f"index out of bounds in {self}; mode=\"clip\" or mode=\"drop\" opt out"
-        )
 
 
 def _running_number(shape):

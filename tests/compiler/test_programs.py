@@ -350,13 +350,14 @@ def test_compiled_equals_evaluated(name):
 def test_index_out_of_bounds_raises(index):
     x, i = array(40, 3), np.array([0, index] * 20)
     gather = compile_program(recorded(lambda x, i: Gather((0,), "raise")(x, i), x, i))
-    with pytest.raises(OutOfBoundsError, match="index out of bounds.*gather.*test_programs"):
+    text = f"index {index} is out of bounds for axis 0 with size 40; .*test_programs"
+    with pytest.raises(OutOfBoundsError, match=text):
         gather(x, i)
     scatter = compile_program(recorded(lambda x, i: Scatter((0,), "add", "raise")(x, x, i), x, i))
-    with pytest.raises(OutOfBoundsError, match="scatter"):
+    with pytest.raises(OutOfBoundsError, match=text):
         scatter(x, i)
     one = compile_program(recorded(lambda x, i: Gather((0,), "raise")(x, i), x, np.int64(0)))
-    with pytest.raises(OutOfBoundsError, match="gather"):
+    with pytest.raises(OutOfBoundsError, match=text):
         one(x, np.int64(index))
 
 

@@ -379,10 +379,35 @@ def test_a_run_time_index_out_of_bounds(i):
     x = np.arange(3.0)
     for function in (element, written):
         text = text_of(OutOfBoundsError, jit(function), x, np.int64(i))
-        names(text, "out of bounds", f"in {function.__name__}", "test_errors.py", "clip")
+        names(text, f"index {i} is out of bounds for axis 0 with size 3", "clip")
+        names(text, f"in {function.__name__}", "test_errors.py")
         function_of_x = jit(grad(lambda x, i: function(x, i).sum()))  # noqa: B023
         text_of(OutOfBoundsError, function_of_x, x, np.int64(i))
     assert jit(element)(x, np.int64(-3)) == 0.0
+
+
+RUN_TIME_INDICES = {
+    "row": (lambda x, i: x[i].sum(), 7, 0, 3),
+    "column": (lambda x, i: x[:, i].sum(), -5, 1, 4),
+    "after an integer": (lambda x, i: x[1, i], 4, 1, 4),
+    "after a new axis": (lambda x, i: x[None, i].sum(), 3, 0, 3),
+    "second of two": (lambda x, i: x[i * 0, i], 9, 1, 4),
+    "of the rows of a batch": (lambda x, i: vmap(lambda row: row[i])(x).sum(), 4, 0, 4),
+    "in a loop": (lambda x, i: lax.fori_loop(0, 2, lambda k, c: c + x[i + k, 0], 0.0), 2, 0, 3),
+    "added to": (lambda x, i: fungrad.at(x)[:, i].add(1.0).sum(), 4, 1, 4),
+    "along an axis": (lambda x, i: fnp.take(x, fnp.array([0, i]), axis=1).sum(), 4, 1, 4),
+}
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("which", RUN_TIME_INDICES)
+def test_index_axis_and_size_are_named(which, compiled):
+    """As the user's array has them; compiled code says it as eager code does."""
+    function, i, axis, size = RUN_TIME_INDICES[which]
+    run = jit(function) if compiled else lambda x, i: jvp(lambda x: function(x, i), (x,), (x,))
+    text = text_of(OutOfBoundsError, run, np.ones((3, 4)), np.int64(i))
+    i = 3 if which == "in a loop" else i
+    names(text, f"index {i} is out of bounds for axis {axis} with size {size}", "clip")
 
 
 @pytest.mark.parametrize("transform", [lambda f: f, jit])
