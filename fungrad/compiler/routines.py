@@ -14,6 +14,7 @@ from fungrad.compiler.orthogonal import qr
 from fungrad.compiler.sampling import sample
 from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.sorting import argsort, sort
+from fungrad.compiler.spectral import eig, eigh, svd
 from fungrad.compiler.stacks import add_stacks, empty_stack, map_stack
 from fungrad.compiler.statements import Call
 from fungrad.compiler.updates import dynamic_update, scatter
@@ -128,6 +129,9 @@ class RoutineBuilder:
     inverse = inverse
     qr = qr
     sample = sample
+    eigh = eigh
+    svd = svd
+    eig = eig
     empty_stack = empty_stack
     add_stacks = add_stacks
     map_stack = map_stack

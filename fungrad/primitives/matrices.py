@@ -47,6 +47,11 @@ def complex_type(dtype):
     return np.dtype(f"c{dtype.itemsize * 2}") if dtype.kind == "f" else dtype
 
 
+def converted(x, dtype):
+    """An operand in another dtype, if it is not in that already."""
+    return x if x.dtype == dtype else Convert(dtype)(x)
+
+
 def matrix_transpose(x):
     """The last two axes exchanged."""
     n = x.ndim

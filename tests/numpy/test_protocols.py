@@ -84,7 +84,7 @@ def test_public_ufuncs_have_methods_and_keywords():
     [
         (lambda x: np.add(x, x, out=np.zeros((2, 3))), TypeError, r"add: out= is not supported"),
         (lambda x: np.sum(x, out=np.zeros(3)), TypeError, "sum: out= is not supported on traced"),
-        (lambda x: np.linalg.svd(x), TypeError, r"numpy.linalg.svd is not supported on traced"),
+        (lambda x: np.packbits(x), TypeError, r"numpy.packbits is not supported on traced"),
         (lambda x: np.packbits(x), TypeError, "custom_jvp, or apply it to stop_gradient"),
         (lambda x: scipy.special.jv(1, x), TypeError, r"scipy.special.jv is not supported on"),
         (lambda x: np.spacing(x), TypeError, "numpy.spacing is not supported"),
@@ -109,7 +109,7 @@ def test_public_ufuncs_have_methods_and_keywords():
         (lambda x: np.take(x, [0.5]), DtypeError, "positions must be integers, not float64"),
         (lambda x: -(x > 1), DtypeError, "negative is not defined for operands of type bool"),
         (lambda x: np.split(x, 4, 1), ValueError, "does not result in an equal division"),
-        (lambda x: np.linalg.norm(x, 2), NotImplementedError, "needs singular values"),
+        (lambda x: np.linalg.norm(x, 3), ValueError, "Invalid norm order for matrices"),
         (lambda x: np.linalg.cholesky(x), np.linalg.LinAlgError, "must be square"),
         (lambda x: np.expand_dims(x, 5), np.exceptions.AxisError, "axis 5 is out of bounds"),
         (lambda x: np.array([x, x[0]]) if False else fnp.array([x, x[0]]), ValueError, "sequence"),
@@ -127,8 +127,8 @@ def test_missing_names_name_their_neighbours():
         fnp.logadexp  # noqa: B018
     with pytest.raises(AttributeError, match="numpy.polyfit works on plain arrays"):
         fnp.polyfit  # noqa: B018
-    with pytest.raises(AttributeError, match=r"no 'svd' yet; numpy.linalg.svd works on plain"):
-        fnp.linalg.svd  # noqa: B018
+    with pytest.raises(AttributeError, match="numpy.linalg has no 'svb'"):
+        fnp.linalg.svb  # noqa: B018
     assert not hasattr(fnp, "__wrapped__")
 
 

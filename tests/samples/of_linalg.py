@@ -3,10 +3,14 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
+from fungrad.primitives.determinant import Cofactors, Det
+from fungrad.primitives.eigen import Eig, Eigvals
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
 from fungrad.primitives.lu import Factors, Inverse, LogDet, Lu, Permutation, Solve
 from fungrad.primitives.orthogonal import Qr
-from samples.table import C128, F32, F64, REALS, SINGLES, bad, sample
+from fungrad.primitives.pseudo_inverse import PseudoInverse
+from fungrad.primitives.spectral import Eigh, Eigvalsh, GapQuotient, Svd, Svdvals
+from samples.table import C128, F32, F64, LAWS, REALS, SINGLES, bad, sample
 
 
 def positive_definite(n, shift, dtype):
@@ -143,4 +147,78 @@ FACTORS_BAD = [
     bad(Solve(False, False), [np.eye(2), np.eye(2), _PIVOTS, SINGLES], DtypeError, "differ"),
     bad(LogDet(), [REALS, REALS, _PIVOTS], ShapeError, "slogdet needs square matrices"),
     bad(Permutation(1), [_PIVOTS], ShapeError, "pivots of shape (2,) for 1 rows"),
+]
+
+
+def hermitian(shape, shift, dtype):
+    """Hermitian matrices with eigenvalues apart from each other."""
+    x = general(shape, shift, dtype) + np.diag(3.0 * np.arange(shape[-1]))
+    return ((x + x.conj().swapaxes(-1, -2)) / 2).astype(dtype)
+
+
+# Complex vectors are determined up to a phase, and the last columns of a full U up to a rotation:
+# functions that do not depend on these are in numpy/test_linalg.py.
+SPECTRAL = [
+    *[
+        factored(primitive, lambda s, d=dtype, n=shape: hermitian(n, s, d), order=order, **laws)
+        for primitive in (Eigh(True), Eigh(False), Eigvalsh(True), Eigvalsh(False))
+        for dtype, shape, order in [
+            *[(F64, (3, 3), 2), (F64, (2, 2, 2), 1), (F32, (3, 3), 1), (C128, (3, 3), 1)],
+            (F64, (0, 0), 1),
+        ]
+        for laws in [{"laws": _ALONE} if dtype == C128 and isinstance(primitive, Eigh) else {}]
+    ],
+    *[
+        factored(primitive, lambda s, d=dtype, n=shape: general(n, s, d), order=order, **laws)
+        for primitive in (Svd(False), Svd(True), Svdvals())
+        for dtype, shape, order in [
+            *[(F64, (3, 3), 2), (F64, (3, 2), 1), (F64, (2, 2, 3), 1), (F32, (3, 3), 1)],
+            *[(C128, (3, 2), 1), (F64, (2, 0, 3), 1)],
+        ]
+        for is_free in [dtype == C128 or (primitive == Svd(True) and shape[-1] != shape[-2])]
+        for laws in [{"laws": _ALONE} if is_free and primitive != Svdvals() else {}]
+    ],
+    *[
+        factored(primitive, lambda s, d=dtype, n=shape: general(n, s, d), order=order)
+        for primitive in (Eig(), Eigvals())
+        for dtype, shape, order in [
+            *[(F64, (3, 3), 2), (F64, (2, 2, 2), 1), (F32, (3, 3), 1), (C128, (3, 3), 1)],
+            (F64, (0, 0), 1),
+        ]
+    ],
+    *[
+        factored(primitive, lambda s, d=dtype, n=shape: general(n, s, d), order=order)
+        for primitive in (Det(), Cofactors())
+        for dtype, shape, order in [
+            *[(F64, (3, 3), 2), (F64, (2, 4, 4), 1), (C128, (2, 2), 1), (F64, (0, 0), 1)],
+            (F64, (1, 1), 1),
+        ]
+    ],
+    *[sample(Det(), general((4, rank), 0.5, F64) @ general((rank, 4), 1, F64)) for rank in (3, 2)],
+    *[
+        sample(
+            GapQuotient(strict),
+            np.array([1.0, 2.5, 4.5]),
+            hermitian((3, 3), 0.5, F64),
+            laws=("types", "jvp", "batch"),
+        )
+        for strict in (False, True)
+    ],
+]
+_DIAGONAL = np.array([1.0, 2.0])
+SPECTRAL_BAD = [
+    bad(Eigh(True), [REALS], ShapeError, "eigh needs square matrices, got shape (2, 3)"),
+    bad(Eigvalsh(True), [np.eye(2, dtype=int)], DtypeError, "eigvalsh is not defined for"),
+    bad(Svd(True), [REALS[0]], ShapeError, "svd needs matrices, got shape (3,)"),
+    bad(Svdvals(), [REALS[0]], ShapeError, "svdvals needs matrices, got shape (3,)"),
+    bad(Eig(), [REALS], ShapeError, "eig needs square matrices, got shape (2, 3)"),
+    bad(Eigvals(), [REALS], ShapeError, "eigvals needs square matrices, got shape (2, 3)"),
+    bad(Eig(), [np.full((2, 2), np.nan)], np.linalg.LinAlgError, "eig: "),
+    bad(Det(), [REALS], ShapeError, "det needs square matrices, got shape (2, 3)"),
+    bad(Cofactors(), [REALS], ShapeError, "det needs square matrices, got shape (2, 3)"),
+    bad(PseudoInverse(), [REALS[0], np.float64(0)], ShapeError, "pinv needs matrices"),
+    bad(PseudoInverse(), [REALS, _DIAGONAL], ShapeError, "do not fit"),
+    bad(PseudoInverse(), [REALS, np.float32(0)], DtypeError, "do not fit"),
+    bad(GapQuotient(False), [_DIAGONAL, np.eye(3)], ShapeError, "do not fit"),
+    bad(GapQuotient(False), [_DIAGONAL.astype(F32), np.eye(2)], DtypeError, "differ"),
 ]

@@ -1,0 +1,130 @@
+"""`numpy.linalg`'s factorisations, with NumPy's named tuples."""
+
+import numpy as np
+
+from fungrad.numpy import ufuncs
+from fungrad.numpy.dispatch import traced
+from fungrad.numpy.matrix_arguments import matrices, square_matrices
+from fungrad.numpy.promotion import convert
+from fungrad.numpy.sorting import argsort
+from fungrad.numpy.taking import take_along_axis
+from fungrad.primitives.eigen import Eig, Eigvals
+from fungrad.primitives.linalg import Cholesky
+from fungrad.primitives.matrices import adjoint
+from fungrad.primitives.orthogonal import Qr
+from fungrad.primitives.spectral import Eigh, Eigvalsh, Svd, Svdvals
+
+_ONE = np.eye(1)
+QRResult = type(np.linalg.qr(_ONE))
+EigResult = type(np.linalg.eig(_ONE))
+EighResult = type(np.linalg.eigh(_ONE))
+SVDResult = type(np.linalg.svd(_ONE))
+
+
+@traced(np.linalg.cholesky)
+def cholesky(a, /, *, upper=False):
+    """`numpy.linalg.cholesky`: reads one triangle, and only that has a derivative.
+
+    >>> from fungrad import grad
+    >>> grad(lambda a: cholesky(a)[1, 1])(np.array([[4.0, 0.0], [2.0, 5.0]]))
+    array([[ 0.0625,  0.    ],
+           [-0.25  ,  0.25  ]])
+    """
+    a = square_matrices(a)
+    return adjoint(Cholesky()(adjoint(a))) if upper else Cholesky()(a)
+
+
+@traced(np.linalg.qr)
+def qr(a, mode="reduced"):
+    """`numpy.linalg.qr`: modes "reduced", "complete" and "r".
+
+    >>> from fungrad import grad
+    >>> grad(lambda a: qr(a).R[0, 0])(np.array([[3.0, 1.0], [4.0, 2.0]]))
+    array([[-0.6,  0. ],
+           [-0.8,  0. ]])
+    """
+    if mode not in ("reduced", "complete", "r"):
+        hint = "; use 'reduced' on traced values" if mode == "raw" else ""
+        raise ValueError(f"Unrecognized mode '{mode}'{hint}")
+    q, r = Qr(mode == "complete")(matrices(a))
+    return r if mode == "r" else QRResult(q, r)
+
+
+def _reads_lower(uplo):
+    if not isinstance(uplo, str) or uplo.upper() not in ("L", "U"):
+        raise ValueError("UPLO argument must be 'L' or 'U'")
+    return uplo.upper() == "L"
+
+
+@traced(np.linalg.eigh)
+def eigh(a, UPLO="L"):
+    """`numpy.linalg.eigh`: reads one triangle, and only that has a derivative.
+
+    Where eigenvalues coincide, functions that do not depend on the choice of their vectors have
+    their derivative; that of others is nan in reverse mode.
+
+    >>> from fungrad import grad
+    >>> grad(lambda a: eigh(a).eigenvalues[0])(np.array([[1.0, 0.0], [0.0, 3.0]]))
+    array([[1., 0.],
+           [0., 0.]])
+    """
+    return EighResult(*Eigh(_reads_lower(UPLO))(square_matrices(a)))
+
+
+@traced(np.linalg.eigvalsh)
+def eigvalsh(a, UPLO="L"):
+    """`numpy.linalg.eigvalsh`: reads one triangle, and only that has a derivative."""
+    return Eigvalsh(_reads_lower(UPLO))(square_matrices(a))
+
+
+@traced(np.linalg.eig)
+def eig(a):
+    """`numpy.linalg.eig`; on traced values the results are complex, also where all are real."""
+    return EigResult(*Eig()(square_matrices(a)))
+
+
+@traced(np.linalg.eigvals)
+def eigvals(a):
+    """`numpy.linalg.eigvals`; on traced values they are complex, also where all are real.
+
+    >>> from fungrad import grad
+    >>> grad(lambda a: eigvals(a).real.max())(np.array([[1.0, 0.0], [0.0, 3.0]]))
+    array([[0., 0.],
+           [0., 1.]])
+    """
+    return Eigvals()(square_matrices(a))
+
+
+@traced(np.linalg.svd)
+def svd(a, full_matrices=True, compute_uv=True, hermitian=False):
+    """`numpy.linalg.svd`; for the derivative where singular values coincide see `eigh`.
+
+    >>> from fungrad import grad
+    >>> grad(lambda a: svd(a, compute_uv=False).sum())(np.array([[1.0, 0.0], [0.0, 3.0]]))
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    if hermitian:
+        return _hermitian_svd(square_matrices(a), compute_uv)
+    a = matrices(a)
+    return SVDResult(*Svd(bool(full_matrices))(a)) if compute_uv else Svdvals()(a)
+
+
+def _hermitian_svd(a, compute_uv):
+    """Singular values and vectors from eigenvalues and eigenvectors, the largest moduli first."""
+    w, v = Eigh(True)(a)
+    s = ufuncs.absolute(w)
+    order = argsort(s, -1)[..., ::-1]
+    s = take_along_axis(s, order, -1)
+    if not compute_uv:
+        return s
+    order = order[..., None, :]
+    sign = take_along_axis(ufuncs.sign(w)[..., None, :], order, -1)
+    u = take_along_axis(v, order, -1)
+    return SVDResult(u, s, adjoint(u * convert(sign, u.dtype)))
+
+
+@traced(np.linalg.svdvals)
+def svdvals(x, /):
+    """`numpy.linalg.svdvals`."""
+    return Svdvals()(matrices(x))

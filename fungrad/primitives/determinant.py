@@ -1,0 +1,140 @@
+"""Determinants with the derivatives that they have everywhere, at singular matrices too."""
+
+import numpy as np
+
+from fungrad.core.errors import LinearityError
+from fungrad.core.primitive import Routine
+from fungrad.core.types import ArrayType
+from fungrad.primitives.composed import Composed
+from fungrad.primitives.elementwise import equal, less, logical_and, select
+from fungrad.primitives.lu import Factors, parity
+from fungrad.primitives.matrices import (
+    INT64,
+    adjoint,
+    columns_of,
+    conjugated,
+    converted,
+    diagonal,
+    matrix_product,
+    matrix_transpose,
+    positions,
+    require_square,
+    rows_of,
+    with_diagonal,
+)
+from fungrad.primitives.movement import Broadcast, Iota, Slice
+from fungrad.primitives.reductions import Prod, Sum
+from fungrad.primitives.spectral import Svd, spread
+
+
+class Det(Composed, Routine):
+    """The determinants of square matrices."""
+
+    def infer(self, a):
+        require_square("det", a)
+        return ArrayType(a.shape[:-2], a.dtype)
+
+    def evaluate(self, a):
+        return np.linalg.det(a)
+
+    def formula(self, a):
+        factors, pivots = Factors(None)(a)
+        return (Prod((a.ndim - 2,))(diagonal(factors)) * parity(pivots, a.dtype),)
+
+    def jvp(self, inputs, tangents):
+        (a,), (da,) = inputs, tangents
+        return self(a), Sum((a.ndim - 2, a.ndim - 1))(Cofactors()(a) * da)
+
+    def transpose(self, cotangents, inputs, linear):
+        raise LinearityError("det is not linear")
+
+    def batch(self, inputs, batched, axis):
+        return self(*inputs), True
+
+
+class Cofactors(Composed, Routine):
+    """The derivatives of the determinant in every element: the transposes of the adjugates.
+
+    From A = U diag(s) V^H they are w conj(U) diag(p) V^T with p[i] the product of all s but s[i],
+    and w = det(U) det(V^H): no division, so that singular matrices are like others.
+    """
+
+    def infer(self, a):
+        require_square("det", a)
+        return a
+
+    def formula(self, a):
+        if not a.shape[-1]:
+            return (a,)
+        u, s, vh = Svd(False)(a)
+        middle = converted(products_without_one(s), a.dtype)
+        scale = spread(Det()(u) * Det()(vh), a.shape)
+        return (
+            scale * matrix_product(conjugated(u) * rows_of(middle, s.shape[-1]), conjugated(vh)),
+        )
+
+    def jvp(self, inputs, tangents):
+        """The derivative of the adjugate of diag(s) in direction E, in the basis of U and V.
+
+        With P[i, j] the product of all s but s[i] and s[j], it is -E[i, j] P[i, j] where i != j,
+        and the sum over j != i of E[j, j] P[i, j] at i.
+        """
+        (a,), (da,) = inputs, tangents
+        n = a.shape[-1]
+        y = self(a)
+        if n < 2:
+            return y, None
+        u, s, vh = Svd(False)(a)
+        inner = matrix_product(matrix_product(adjoint(u), da), adjoint(vh))
+        both = converted(products_without_two(s), a.dtype)
+        on = Sum((a.ndim - 1,))(both * rows_of(diagonal(inner), n))
+        turned = with_diagonal(on) - matrix_transpose(inner * both)
+        scale = spread(Det()(u) * Det()(vh), a.shape)
+        return y, scale * matrix_product(matrix_product(conjugated(u), turned), conjugated(vh))
+
+    def transpose(self, cotangents, inputs, linear):
+        raise LinearityError("cofactors are not linear")
+
+    def batch(self, inputs, batched, axis):
+        return self(*inputs), True
+
+
+def products_without_one(s):
+    """For each number, the product of all others."""
+    n = s.shape[-1]
+    wide = rows_of(s, n)
+    row, column = positions(wide.shape)
+    return Prod((s.ndim,))(select(equal(row, column), s.dtype.type(1), wide))
+
+
+def products_without_two(s):
+    """For each pair of different descending numbers >= 0, the product of all others; 0 for i = j.
+
+    Only the last two may be 0 where a product is not, so that what is divided by is not 0.
+    """
+    n = s.shape[-1]
+    front = part_of_vector(s, 0, n - 2)
+    last, one_before = part_of_vector(s, n - 1, n), part_of_vector(s, n - 2, n - 1)
+    zero, one = s.dtype.type(0), s.dtype.type(1)
+    total = Prod((s.ndim - 1,))(front)
+    number = Iota(tuple(s.shape), INT64, s.ndim - 1)()
+    is_front = less(number, INT64.type(n - 2))
+    safe = select(logical_and(is_front, s > zero), s, one)
+    inverse = one / safe
+    last, one_before = (
+        Broadcast(tuple(s.shape), tuple(range(s.ndim)))(x) for x in (last, one_before)
+    )
+    is_last = equal(number, INT64.type(n - 1))
+    other = select(is_front, last * one_before, select(is_last, one_before, last))
+    row, column = positions((*s.shape, n))
+    front_i, front_j = less(row, INT64.type(n - 2)), less(column, INT64.type(n - 2))
+    factor = select(front_i, rows_of(other, n), select(front_j, columns_of(other, n), one))
+    product = factor * rows_of(inverse, n) * columns_of(inverse, n)
+    result = product * spread(total, product.shape)
+    return select(equal(row, column), zero, result)
+
+
+def part_of_vector(v, start, stop):
+    """Some adjacent numbers of each vector."""
+    starts, stops = (0,) * (v.ndim - 1) + (start,), (*v.shape[:-1], stop)
+    return Slice(starts, stops, (1,) * v.ndim)(v)

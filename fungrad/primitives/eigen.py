@@ -1,0 +1,114 @@
+"""Eigenvalues and eigenvectors of matrices without symmetry: complex, also of real matrices."""
+
+import numpy as np
+
+from fungrad.core.errors import LinearityError
+from fungrad.core.primitive import Routine
+from fungrad.core.types import ArrayType
+from fungrad.primitives.elementwise import equal, imag, make_complex, real, select, square
+from fungrad.primitives.lu import solution
+from fungrad.primitives.matrices import (
+    INT64,
+    complex_type,
+    conjugated,
+    converted,
+    diagonal,
+    matrix_product,
+    require_square,
+    rows_of,
+)
+from fungrad.primitives.movement import Iota
+from fungrad.primitives.reductions import ArgExtremum, Sum
+from fungrad.primitives.spectral import GapQuotient, named
+
+
+class Eig(Routine):
+    """(eigenvalues, right eigenvectors); vectors have length 1 and a real largest component.
+
+    The derivative needs a basis of eigenvectors: it is not finite at defective matrices.
+    """
+
+    has_many_outputs = True
+
+    def infer(self, a):
+        require_square("eig", a)
+        dtype = complex_type(a.dtype)
+        return ArrayType(a.shape[:-1], dtype), ArrayType(a.shape, dtype)
+
+    def evaluate(self, a):
+        dtype = complex_type(a.dtype)
+        with named(self):
+            return tuple([x.astype(dtype, copy=False) for x in np.linalg.eig(a)])
+
+    def jvp(self, inputs, tangents):
+        """With C = V^-1 dA V: dw = diag(C), dV = V (C[i, j] / (w[j] - w[i])) + V diag(k).
+
+        k keeps the lengths and the phases of the columns as they are.
+        """
+        (a,), (da,) = inputs, tangents
+        w, v = self(a)
+        inner = _in_basis(v, da)
+        turned = matrix_product(v, GapQuotient(False)(w, inner))
+        return (w, v), (diagonal(inner), turned + _kept_normal(v, turned))
+
+    def transpose(self, cotangents, inputs, linear):
+        raise LinearityError("eig is not linear")
+
+    def batch(self, inputs, batched, axis):
+        return self(*inputs), (True, True)
+
+    def emit(self, build, inputs, outputs):
+        build.eig(self, inputs, outputs)
+
+    def failure(self):
+        return np.linalg.LinAlgError, "eig: eigenvalues did not converge"
+
+
+class Eigvals(Routine):
+    """The eigenvalues of matrices without symmetry."""
+
+    def infer(self, a):
+        require_square("eigvals", a)
+        return ArrayType(a.shape[:-1], complex_type(a.dtype))
+
+    def evaluate(self, a):
+        with named(self):
+            return np.linalg.eigvals(a).astype(complex_type(a.dtype), copy=False)
+
+    def jvp(self, inputs, tangents):
+        _, v = Eig()(*inputs)  # whose eigenvalues are rounded in another way
+        return self(*inputs), diagonal(_in_basis(v, tangents[0]))
+
+    def transpose(self, cotangents, inputs, linear):
+        raise LinearityError("eigvals is not linear")
+
+    def batch(self, inputs, batched, axis):
+        return self(*inputs), True
+
+    def emit(self, build, inputs, outputs):
+        build.eig(self, inputs, outputs)
+
+    def failure(self):
+        return np.linalg.LinAlgError, "eigvals: eigenvalues did not converge"
+
+
+def _in_basis(v, x):
+    """V^-1 X V."""
+    return solution(v, matrix_product(converted(x, v.dtype), v))
+
+
+def _kept_normal(v, dv):
+    """What, along v itself, keeps columns of length 1 and their largest components real."""
+    n = v.shape[-1]
+    if not n:
+        return dv
+    rows = v.ndim - 2
+    sizes = square(real(v)) + square(imag(v))
+    place = ArgExtremum(rows, True)(sizes)
+    number = Iota(tuple(v.shape), INT64, rows)()
+    is_largest = equal(number, rows_of(place, n))
+    zero = sizes.dtype.type(0)
+    shrink = Sum((rows,))(real(conjugated(v) * dv))
+    height = Sum((rows,))(select(is_largest, real(v), zero))
+    turn = Sum((rows,))(select(is_largest, imag(dv), zero)) / height
+    return v * rows_of(make_complex(-shrink, -turn), n)

@@ -1,0 +1,360 @@
+"""`numpy.linalg` on traced values: NumPy's results, derivatives to second order, batches, errors."""
+
+import inspect
+
+import numpy as np
+import pytest
+from harness import compiled_path, eagerly, flat, same
+
+import fungrad.numpy as fnp
+from fungrad import grad, hessian, jit, jvp, value_and_grad, vmap
+from fungrad.testing import check_grads
+
+la = np.linalg
+RANDOM = np.random.default_rng(3)
+
+
+def general(*shape, dtype=np.float64):
+    """Well-conditioned matrices."""
+    x = RANDOM.normal(size=shape)
+    if np.dtype(dtype).kind == "c":
+        x = x + 1j * RANDOM.normal(size=shape)
+    return (x + 2 * np.eye(*shape[-2:])).astype(dtype)
+
+
+def symmetric(*shape, dtype=np.float64):
+    """Hermitian matrices with eigenvalues apart from each other."""
+    x = general(*shape, dtype=dtype) + np.diag(2.0 * np.arange(shape[-1]))
+    return ((x + x.conj().swapaxes(-1, -2)) / 2).astype(dtype)
+
+
+def vectors(*shape, dtype=np.float64):
+    return RANDOM.normal(size=shape).astype(dtype)
+
+
+C128 = np.complex128
+A, A4, BATCH, TALL, WIDE = (general(*s) for s in [(3, 3), (4, 4), (2, 3, 3), (4, 2), (2, 4)])
+S, SB, Z = symmetric(3, 3), symmetric(2, 3, 3), general(3, 3, dtype=C128), None
+ZS = symmetric(3, 3, dtype=C128)
+P, PB = S @ S + np.eye(3), SB @ SB + np.eye(3)
+A6 = general(6, 6) + 4 * np.eye(6)
+
+# (what, function of traced arrays, the arrays, order of derivatives to check)
+CALLS = [
+    ("solve of a vector", la.solve, (A, vectors(3)), 2),
+    ("solve of a matrix", la.solve, (A, vectors(3, 2)), 1),
+    ("solve of batches", la.solve, (BATCH, vectors(2, 3, 2)), 1),
+    ("solve: batch of right-hand sides", la.solve, (A, vectors(2, 2, 3, 2)), 1),
+    ("solve: batch of matrices", la.solve, (BATCH, vectors(3, 2)), 1),
+    ("solve: batch of matrices, one vector", la.solve, (BATCH, vectors(3)), 1),
+    ("solve: broadcast", la.solve, (general(2, 1, 2, 2), vectors(3, 2, 1)), 1),
+    ("solve of complex matrices", la.solve, (Z, vectors(3, 2)), 1),
+    ("solve: empty", la.solve, (np.zeros((0, 0)), np.zeros((0, 2))), 1),
+    ("inv", la.inv, (BATCH,), 2),
+    ("inv of complex matrices", la.inv, (Z,), 1),
+    ("det of 1", la.det, (general(2, 1, 1),), 2),
+    ("det of 2", la.det, (general(2, 2, 2),), 2),
+    ("det of 3", la.det, (BATCH,), 2),
+    ("det of 4", la.det, (A4,), 2),
+    ("det, complex", la.det, (Z,), 1),
+    ("det, empty", la.det, (np.zeros((2, 0, 0)),), 1),
+    ("det, singular", la.det, (np.outer(np.arange(3.0), np.ones(3)),), 2),
+    ("slogdet", la.slogdet, (-BATCH,), 2),
+    ("slogdet, complex", la.slogdet, (Z,), 1),
+    ("cholesky", lambda a: la.cholesky((a + a.T) / 2), (P,), 2),
+    ("cholesky, upper", lambda a: la.cholesky((a + a.T) / 2, upper=True), (P,), 1),
+    ("qr", la.qr, (TALL,), 2),
+    ("qr, complete", lambda a: la.qr(a, mode="complete"), (TALL,), 1),
+    ("qr, r", lambda a: la.qr(a, mode="r"), (WIDE,), 1),
+    ("eigh", la.eigh, (SB,), 2),
+    ("eigh, upper", lambda a: la.eigh(a, UPLO="U"), (S,), 1),
+    ("eigh, complex", lambda a: la.eigh(a).eigenvalues, (ZS,), 1),
+    ("eigvalsh", la.eigvalsh, (S,), 2),
+    ("eigvals", lambda a: la.eigvals(a.astype(complex)), (A,), 2),
+    ("eig", lambda a: la.eig(a.astype(complex)), (A,), 1),
+    ("svd", lambda a: la.svd(a, full_matrices=False), (TALL,), 2),
+    ("svd, square", la.svd, (A,), 1),
+    ("svd, values", lambda a: la.svd(a, compute_uv=False), (WIDE,), 1),
+    ("svd, Hermitian", lambda a: la.svd(a - 5 * np.eye(3), hermitian=True), (S,), 1),
+    ("svdvals", la.svdvals, (BATCH,), 1),
+    ("pinv, tall", la.pinv, (TALL,), 2),
+    ("pinv, wide", la.pinv, (general(2, 2, 3),), 1),
+    ("pinv, Hermitian", lambda a: la.pinv(a, hermitian=True), (S,), 1),
+    ("pinv, rtol", lambda a: la.pinv(a, rtol=None), (Z,), 1),
+    ("pinv, low rank", lambda x, y: la.pinv(x @ y.T, rcond=1e-9), (TALL, general(3, 2)), 1),
+    ("lstsq, tall", lambda a, b: la.lstsq(a, b), (TALL, vectors(4, 2)), 2),
+    ("lstsq, wide, vector", lambda a, b: la.lstsq(a, b), (WIDE, vectors(2)), 1),
+    ("matrix_power", lambda a: la.matrix_power(a, -3), (BATCH,), 1),
+    ("matrix_power 0", lambda a: la.matrix_power(a, 0), (A,), 1),
+    ("matrix_rank", la.matrix_rank, (np.stack([np.eye(3), np.ones((3, 3)), np.zeros((3, 3))]),), 0),
+    ("matrix_rank, tol", lambda a: la.matrix_rank(a, tol=0.5, hermitian=True), (S,), 0),
+    ("matrix_rank of a vector", la.matrix_rank, (vectors(3),), 0),
+    *[(f"cond {p}", lambda a, p=p: la.cond(a, p), (BATCH,), 1) for p in (None, -2, 1, "fro")],
+    *[(f"norm {p}", lambda a, p=p: la.norm(a, p), (WIDE,), 2) for p in (2, -2, "nuc")],
+    *[
+        (f"matrix_norm {p}", lambda a, p=p: la.matrix_norm(a, ord=p, keepdims=True), (BATCH,), 1)
+        for p in (2, -2, "nuc", "fro", 1, -np.inf)
+    ],
+    ("norm 2 along axes", lambda a: la.norm(a, 2, axis=(2, 0)), (BATCH,), 1),
+    ("norm 2, complex", lambda a: la.norm(a, 2), (Z,), 1),
+    ("tensorinv", lambda a: la.tensorinv(a), (A6.reshape(2, 3, 3, 2),), 1),
+    ("tensorsolve", la.tensorsolve, (A6.reshape(2, 3, 6), vectors(2, 3)), 1),
+    (
+        "tensorsolve, axes",
+        lambda a, b: la.tensorsolve(a, b, axes=(1,)),
+        (A6, vectors(6)),
+        1,
+    ),
+    ("multi_dot", lambda *m: la.multi_dot(m), (TALL, general(2, 3), general(3, 2)), 1),
+]
+TITLES = [c[0] for c in CALLS]
+
+
+def floats(function):
+    """The function with its outputs of floats and complex numbers alone, as a list."""
+    return lambda *x: [y for y in flat(function(*x)) if np.asarray(y).dtype.kind in "fc"]
+
+
+def numbers(function):
+    """The same under a trace, where outputs have dtypes but are no arrays."""
+    return lambda *x: [y for y in flat(function(*x)) if np.dtype(y.dtype).kind in "fc"]
+
+
+@pytest.mark.parametrize("title, function, arrays, order", CALLS, ids=TITLES)
+def test_values(title, function, arrays, order):
+    expected = function(*arrays)
+    same(expected, eagerly(function, *arrays))
+    same(expected, compiled_path(function, *arrays))
+    single = [x.astype(np.complex64 if x.dtype.kind == "c" else np.float32) for x in arrays]
+    found, plain = flat(eagerly(function, *single)), flat(function(*single))
+    assert [np.asarray(x).dtype for x in found] == [np.asarray(x).dtype for x in plain]
+
+
+@pytest.mark.parametrize(
+    "title, function, arrays, order", [c for c in CALLS if c[3]], ids=[c[0] for c in CALLS if c[3]]
+)
+def test_derivatives(title, function, arrays, order):
+    check_grads(numbers(function), arrays, order)
+
+
+REPRESENTATIVES = """solve of batches|inv|det of 4|det, singular|slogdet|qr|eigh|eigvalsh|eig|svd|svd,
+    square|pinv, tall|lstsq, tall|norm nuc|solve of complex matrices|cond 1|eigh, complex"""
+CHOSEN = [c for c in CALLS if c[0] in REPRESENTATIVES.replace("\n    ", " ").split("|")]
+
+
+@pytest.mark.parametrize("title, function, arrays, order", CHOSEN, ids=[c[0] for c in CHOSEN])
+def test_compiled_and_batched(title, function, arrays, order):
+    same(function(*arrays), jit(function)(*arrays))
+
+    def loss(*x):
+        return sum([(abs(y) ** 2).sum() for y in numbers(function)(*x)])
+
+    expected, compiled = grad(loss)(*arrays), jit(grad(loss))(*arrays)
+    np.testing.assert_allclose(compiled, expected, rtol=1e-9, atol=1e-9)
+    rows = [np.stack([x, 1.1 * x]) for x in arrays]
+    mapped = vmap(grad(loss))(*rows)
+    for i in range(2):
+        np.testing.assert_allclose(
+            mapped[i], grad(loss)(*[r[i] for r in rows]), rtol=1e-8, atol=1e-8
+        )
+
+
+def test_results_are_numpys_named_tuples():
+    functions = (la.eigh, la.svd, la.slogdet, la.qr, la.eig)
+    compiled = jit(lambda a: [f(a) for f in functions])(S)
+    for function, first in zip(functions, compiled, strict=True):
+        _, tangents = jvp(function, (S,), (S,))
+        for found in (first, vmap(function)(SB), tangents):
+            assert type(found) is type(function(S))
+
+
+# ---- coinciding values
+
+
+def spectral_sum(a):
+    return np.exp(la.eigvalsh(a)).sum()
+
+
+def trace_of_function(a):
+    w, v = la.eigh((a + a.T) / 2)
+    return np.trace((v * np.exp(w)) @ v.T)
+
+
+def projected(a):
+    """The projector on the vectors of the two largest eigenvalues."""
+    _, v = la.eigh((a + a.T) / 2)
+    return (np.arange(9.0).reshape(3, 3) * (v[:, 1:] @ v[:, 1:].T)).sum()
+
+
+TURN, WEIGHTS = la.qr(general(3, 3))[0], np.array([1.0, 2.0, -1.0])
+EQUAL = {
+    "identity": np.eye(3),
+    "two equal": TURN @ np.diag([1.0, 2.0, 2.0]) @ TURN.T,
+    "all equal": TURN @ np.diag([2.0, 2.0, 2.0]) @ TURN.T,
+    "zero": np.zeros((3, 3)),
+}
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, jit], ids=["eager", "compiled"])
+@pytest.mark.parametrize("name", EQUAL)
+def test_equal_eigenvalues(name, wrap):
+    a = EQUAL[name]
+    expected = jvp_of_exp(a)
+    np.testing.assert_allclose(wrap(grad(trace_of_function))(a), expected, atol=1e-11)
+    lower = np.tril(2 * expected) - np.diag(np.diag(expected))
+    np.testing.assert_allclose(wrap(grad(spectral_sum))(a), lower, atol=1e-11)
+    direction = symmetric(3, 3)
+    _, forward = jvp(wrap(trace_of_function), (a,), (direction,))
+    np.testing.assert_allclose(forward, np.vdot(expected, direction), atol=1e-11)
+
+
+def jvp_of_exp(a):
+    """The gradient of trace(exp(a)) at a symmetric matrix: exp(a)."""
+    w, v = la.eigh(a)
+    return (v * np.exp(w)) @ v.T
+
+
+def test_a_projector_on_equal_eigenvalues():
+    check_grads(projected, (EQUAL["two equal"],), 1)
+    assert np.isfinite(hessian(projected)(EQUAL["two equal"])).all()
+
+
+def test_single_vectors_of_equal_eigenvalues_have_no_derivative():
+    first = grad(lambda a: (la.eigh(a).eigenvectors[:, 1] * WEIGHTS).sum())
+    assert np.isnan(first(EQUAL["two equal"])).any()
+    assert np.isnan(jit(first)(EQUAL["two equal"])).any()
+
+
+@pytest.mark.parametrize("name", ["identity", "two equal", "all equal"])
+def test_equal_singular_values(name):
+    a = EQUAL[name] @ TURN
+    u, _, vh = la.svd(a)
+    nuclear = lambda a: la.norm(a, "nuc")  # noqa: E731
+    np.testing.assert_allclose(grad(nuclear)(a), u @ vh, atol=1e-12)
+    check_grads(nuclear, (a,), 2)
+    check_grads(lambda a: polar(a), (a,), 1)
+
+
+def polar(a):
+    """The orthogonal factor of the polar decomposition, smooth at every regular matrix."""
+    u, _, vh = la.svd(a)
+    return u @ vh
+
+
+def test_pinv_at_equal_singular_values():
+    check_grads(la.pinv, (EQUAL["all equal"],), 2)
+
+
+def test_norms_at_zero():
+    zero = np.zeros((2, 3))
+    for ord in (None, "fro", 2, "nuc", 1):
+        np.testing.assert_array_equal(grad(lambda a, p=ord: la.norm(a, p))(zero), zero)
+
+
+def test_functions_of_free_phases():
+    """What does not depend on the phases of complex vectors, or on the choice of the last ones."""
+
+    def projectors(a):
+        u, _, vh = la.svd(a)
+        return u[:, 2:] @ u[:, 2:].conj().T, vh[:1].conj().T @ vh[:1]
+
+    check_grads(projectors, (general(4, 3, dtype=C128),), 1)
+
+    def of_hermitian(a):
+        w, v = la.eigh(a)
+        return (v * w**2) @ v.conj().T
+
+    check_grads(of_hermitian, (ZS,), 2)
+
+
+# ---- factors are made once
+
+
+def primitives_of(function, *arrays):
+    """The names of the primitives in the optimised backward program."""
+    from fungrad import make_program
+    from fungrad.optimize import optimize
+
+    program = optimize(make_program(function)(*arrays))
+    return [e.primitive.name for e in program.equations]
+
+
+def test_the_adjoint_reuses_the_factors():
+    def loss(a, b):
+        return (la.solve(a, b) ** 2).sum()
+
+    names = primitives_of(value_and_grad(loss, (0, 1)), A, vectors(3))
+    assert names.count("factors") == 1
+    assert names.count("solve") == 2
+    names = primitives_of(value_and_grad(lambda a: la.slogdet(a)[1]), A)
+    assert names.count("factors") == 1
+
+
+# ---- errors
+
+BAD = [
+    (lambda x: la.solve(x[:2], x[0]), la.LinAlgError, "must be square, not (2, 3)"),
+    (lambda x: la.solve(x, x[0, :2]), ValueError, "solve: operand 1 has 2 rows"),
+    (lambda x: la.inv(x[0]), la.LinAlgError, "1-dimensional array given"),
+    (lambda x: la.det(x[:2]), la.LinAlgError, "must be square"),
+    (lambda x: la.eigh(x, UPLO="X"), ValueError, "UPLO argument must be 'L' or 'U'"),
+    (lambda x: la.eigvalsh(x.astype(np.float16)), TypeError, "float16 is unsupported in linalg"),
+    (lambda x: la.lstsq(x, x[0, :2]), la.LinAlgError, "Incompatible dimensions"),
+    (lambda x: la.lstsq(x[None], x[0]), la.LinAlgError, "3-dimensional array given"),
+    (lambda x: la.tensorinv(x, 0), ValueError, "Invalid ind argument"),
+    (lambda x: la.tensorsolve(x[:2], x[0, :2]), la.LinAlgError, "must satisfy the requirement"),
+    (lambda x: la.matrix_power(x, 1.5), TypeError, "exponent must be an integer"),
+    (lambda x: la.cond(x[:0]), la.LinAlgError, "not defined on empty arrays"),
+    (lambda x: la.svd(x[0]), la.LinAlgError, "1-dimensional array given"),
+    (lambda x: la.qr(x, mode="raw"), ValueError, "Unrecognized mode 'raw'"),
+    (lambda x: la.norm(x, 3), ValueError, "Invalid norm order for matrices"),
+    (lambda x: la.pinv(x, rcond=1.0, rtol=1.0), ValueError, "can't be both set"),
+]
+
+
+@pytest.mark.parametrize("function, error, text", BAD, ids=[b[2] for b in BAD])
+def test_errors_while_tracing(function, error, text):
+    for wrap in (jit, vmap):
+        with pytest.raises(error, match=re_escape(text)):
+            wrap(function)(np.ones((2, 3, 3))[0] if wrap is jit else np.ones((2, 3, 3)))
+
+
+def re_escape(text):
+    import re
+
+    return re.escape(text)
+
+
+SINGULAR = np.ones((3, 3))
+
+
+@pytest.mark.parametrize(
+    "function, text",
+    [
+        (lambda a: la.solve(a, a[0]), "solve: singular matrix"),
+        (la.inv, "inv: singular matrix"),
+        (lambda a: la.cholesky(-a), "cholesky: a matrix is not positive definite"),
+        (lambda a: la.matrix_power(a, -1), "inv: singular matrix"),
+    ],
+)
+def test_errors_of_values(function, text):
+    for wrapped in (lambda a: vmap(function)(a[None]), jit(function)):
+        with pytest.raises(la.LinAlgError, match=text):
+            wrapped(SINGULAR)
+    with pytest.raises(la.LinAlgError, match=text.split(":")[0]):
+        grad(lambda a: np.sum(function(a)))(SINGULAR)
+
+
+def test_singular_matrices_that_are_no_errors():
+    sign, logarithm = jit(la.slogdet)(SINGULAR)
+    assert (sign, logarithm) == (0, -np.inf)
+    assert jit(la.cond)(SINGULAR) > 1e15
+    assert jit(lambda a: la.cond(a, 1))(np.zeros((2, 2))) == np.inf
+
+
+def test_every_name_of_numpy_is_there():
+    public = [n for n in dir(la) if not n.startswith("_") and callable(getattr(la, n))]
+    missing = [
+        n for n in public if not hasattr(fnp.linalg, n) and not inspect.isclass(getattr(la, n))
+    ]
+    assert missing == ["test"]
