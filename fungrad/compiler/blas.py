@@ -29,6 +29,10 @@ By column, as LAPACK has it (`pivots`: int32, from 1):
         A = R and, below its diagonal, the reflectors whose product is Q
     orgqr(m, n, k, a, lda, tau, work, lwork)
         A = the first n columns of Q, from the k reflectors that geqrf has left
+    geqp3(m, n, a, lda, pivots, tau, work, lwork, rwork)
+        as geqrf, of columns in the order pivots, which are 0 before
+    gtsv(n, nrhs, dl, d, du, b, ldb)
+        B = T^-1 B, of which the diagonals dl, d and du are overwritten
     gesdd(job, m, n, a, lda, s, u, ldu, vt, ldvt, work, lwork, rwork, iwork)
         U diag(s) Vh = A; job 0: s alone, 1: min(m, n) vectors, 2: all of them
     syevd(jobz, lower, n, a, lda, s, work, lwork, rwork, lrwork, iwork, liwork)
@@ -83,6 +87,12 @@ _CALLS = {
         "orgqr m n k a lda tau work lwork info",
         "ungqr m n k a lda tau work lwork info",
     ),
+    "geqp3": (
+        "m n a lda pivots tau work lwork rwork",
+        "geqp3 m n a lda pivots tau work lwork info",
+        "geqp3 m n a lda pivots tau work lwork rwork info",
+    ),
+    "gtsv": ("n nrhs dl d du b ldb", "gtsv n nrhs dl d du b ldb info"),
     "gesdd": (
         "job m n a lda s u ldu vt ldvt work lwork rwork iwork",
         "gesdd job m n a lda s u ldu vt ldvt work lwork iwork info",

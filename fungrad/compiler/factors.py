@@ -1,5 +1,6 @@
 """LU factors with partial pivoting, and solutions and inverses from them, matrix by matrix."""
 
+from fungrad.compiler.copy import copy
 from fungrad.compiler.lapack import SMALL, count, for_kind, read, write, written
 
 _LU = """
@@ -239,3 +240,42 @@ def inverse(build, primitive, inputs, outputs):
         source, sizes = _LARGE_INVERSE, [count(batch), n, 64 * n]
         pointers.append(written(build.temporary(dtype, (64 * n,))))
     write(build, "inverse_kernel", source, pointers, sizes, can_fail=True)
+
+
+_TRIDIAGONAL = """
+def {name}(lower, middle, upper, x, dl, d, du, a, batch, n, m):
+    for b in range(batch):
+        for i in range(n):
+            d[i] = middle[b * n + i]
+            if i > 0:
+                dl[i - 1] = lower[b * n + i]
+                du[i - 1] = upper[b * n + i - 1]
+            for j in range(m):
+                a[j * n + i] = x[(b * n + i) * m + j]
+        if gtsv_DTYPE(n, m, dl, d, du, a, n) != 0:
+            return 1
+        for i in range(n):
+            for j in range(m):
+                x[(b * n + i) * m + j] = a[j * n + i]
+    return 0
+"""
+
+
+def tridiagonal_solve(build, primitive, inputs, outputs):
+    """Write the solution for each matrix, in place of the right-hand sides."""
+    target = build.begin(outputs[0], inputs[3])
+    diagonals = [copied(build, v) for v in inputs[:3]]
+    *batch, n, m = target.shape
+    dtype = target.buffer.dtype
+    scratch = [build.temporary(dtype, (size,)) for size in (n + 1, n + 1, n + 1, n * m)]
+    pointers = [*map(read, diagonals), written(target), *map(written, scratch)]
+    sizes = [count(batch), n, m]
+    write(build, "tridiagonal_kernel", _TRIDIAGONAL, pointers, sizes, can_fail=True)
+
+
+def copied(build, v):
+    """A copy of an operand, which another operand may be too."""
+    view = build.view(v)
+    target = build.temporary(view.buffer.dtype, view.shape)
+    copy(build.entry, view, target)
+    return target

@@ -7,10 +7,10 @@ from fungrad.compiler import copy as copies
 from fungrad.compiler.contraction import contract
 from fungrad.compiler.convolution import convolve
 from fungrad.compiler.cumulative import arg_extremum, cumulative
-from fungrad.compiler.factors import inverse, lu, permutation, solve
+from fungrad.compiler.factors import inverse, lu, permutation, solve, tridiagonal_solve
 from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.lapack import cholesky, triangular_solve
-from fungrad.compiler.orthogonal import qr
+from fungrad.compiler.orthogonal import qr, qr_pivots
 from fungrad.compiler.sampling import sample
 from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.sorting import argsort, sort
@@ -128,6 +128,8 @@ class RoutineBuilder:
     solve = solve
     inverse = inverse
     qr = qr
+    qr_pivots = qr_pivots
+    tridiagonal_solve = tridiagonal_solve
     sample = sample
     eigh = eigh
     svd = svd

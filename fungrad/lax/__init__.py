@@ -12,6 +12,7 @@ from fungrad.api.control_flow import (
     switch,
     while_loop,
 )
+from fungrad.lax import linalg
 from fungrad.lax.arrays import (
     argmax,
     argmin,

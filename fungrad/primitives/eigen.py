@@ -5,10 +5,11 @@ import numpy as np
 from fungrad.core.errors import LinearityError
 from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
-from fungrad.primitives.elementwise import equal, imag, make_complex, real, select, square
-from fungrad.primitives.lu import solution
+from fungrad.primitives.elementwise import equal, imag, make_complex, real, select, sqrt, square
+from fungrad.primitives.lu import Inverse, solution
 from fungrad.primitives.matrices import (
     INT64,
+    adjoint,
     complex_type,
     conjugated,
     converted,
@@ -104,11 +105,33 @@ def _kept_normal(v, dv):
         return dv
     rows = v.ndim - 2
     sizes = square(real(v)) + square(imag(v))
-    place = ArgExtremum(rows, True)(sizes)
-    number = Iota(tuple(v.shape), INT64, rows)()
-    is_largest = equal(number, rows_of(place, n))
+    is_largest = _at_largest(v, sizes)
     zero = sizes.dtype.type(0)
     shrink = Sum((rows,))(real(conjugated(v) * dv))
     height = Sum((rows,))(select(is_largest, real(v), zero))
     turn = Sum((rows,))(select(is_largest, imag(dv), zero)) / height
     return v * rows_of(make_complex(-shrink, -turn), n)
+
+
+def left_vectors(v):
+    """Left eigenvectors, with the order and the form of the right ones: the rows of V^-1."""
+    u = adjoint(Inverse()(v))
+    n = v.shape[-1]
+    if not n:
+        return u
+    rows = v.ndim - 2
+    sizes = square(real(u)) + square(imag(u))
+    is_largest = _at_largest(u, sizes)
+    zero = sizes.dtype.type(0)
+    parts = [Sum((rows,))(select(is_largest, part(u), zero)) for part in (real, imag)]
+    height = sqrt(square(parts[0]) + square(parts[1]))
+    length = sqrt(Sum((rows,))(sizes))
+    scale = make_complex(parts[0], -parts[1]) / converted(height * length, v.dtype)
+    return u * rows_of(scale, n)
+
+
+def _at_largest(v, sizes):
+    """Where the element of largest size of every column stands, the first one of equal ones."""
+    rows = v.ndim - 2
+    place = ArgExtremum(rows, True)(sizes)
+    return equal(Iota(tuple(v.shape), INT64, rows)(), rows_of(place, v.shape[-1]))

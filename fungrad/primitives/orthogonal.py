@@ -4,11 +4,15 @@ import numpy as np
 
 from fungrad.core.errors import LinearityError
 from fungrad.core.primitive import Routine
+from fungrad.core.types import ArrayType
+from fungrad.primitives.elementwise import Convert
 from fungrad.primitives.joining import Concatenate, Pad
-from fungrad.primitives.linalg import TriangularSolve
+from fungrad.primitives.linalg import TriangularSolve, lapack
 from fungrad.primitives.lu import right_solve
 from fungrad.primitives.matrices import (
+    INT64,
     adjoint,
+    columns_of,
     identity,
     imaginary_diagonal,
     lower_triangle,
@@ -16,7 +20,10 @@ from fungrad.primitives.matrices import (
     matrix_transpose,
     part_of,
     require_matrices,
+    with_diagonal,
 )
+from fungrad.primitives.movement import Broadcast
+from fungrad.primitives.ordering import gather_along
 
 
 class Qr(Routine):
@@ -96,3 +103,57 @@ def _complement_tangent(q, dq, n):
     d_square, d_lower = part_of(dq, rows=slice(n)), part_of(dq, rows=slice(n, None))
     dz = right_solve(square, d_lower - matrix_product(z, d_square))
     return matrix_product(dq, adjoint(z)) + matrix_product(moved, adjoint(dz))
+
+
+def product_of_reflectors(a, taus, columns):
+    """The first columns of the product of 1 - tau v v^H; v is a column of `a` below its diagonal.
+
+    The product is 1 - V T V^H with T^-1 = diag(1 / tau) + the strict upper triangle of V^H V.
+    """
+    k = taus.shape[-1]
+    v = part_of(a, columns=slice(k))
+    v = lower_triangle(v, 0.0) + identity(v.shape, v.dtype)
+    inner = matrix_product(adjoint(v), v)
+    strict = adjoint(lower_triangle(adjoint(inner), 0.0))
+    square = identity(strict.shape, v.dtype) + strict * columns_of(taus, k)
+    t = TriangularSolve(True, False, False, True)(square, with_diagonal(taus))
+    head = adjoint(part_of(v, rows=slice(columns)))
+    return identity((*a.shape[:-1], columns), v.dtype) - matrix_product(v, matrix_product(t, head))
+
+
+class QrPivots(Routine):
+    """The order of columns (int32) in which LAPACK's QR with pivoting takes them."""
+
+    @property
+    def name(self):
+        return "qr_pivots"
+
+    def infer(self, a):
+        require_matrices("qr", a)
+        return ArrayType((*a.shape[:-2], a.shape[-1]), np.int32)
+
+    def evaluate(self, a):
+        geqp3 = lapack("geqp3", a.dtype)
+        order = np.empty((*a.shape[:-2], a.shape[-1]), np.int32)
+        for i in np.ndindex(a.shape[:-2]):
+            order[i] = geqp3(a[i])[1] - 1 if a[i].size else np.arange(a.shape[-1])
+        return order
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), None
+
+    def transpose(self, cotangents, inputs, linear):
+        raise LinearityError("qr is not linear")
+
+    def batch(self, inputs, batched, axis):
+        return self(*inputs), True
+
+    def emit(self, build, inputs, outputs):
+        build.qr_pivots(self, inputs, outputs)
+
+
+def column_order(x, order):
+    """The columns of matrices in an order; one order per matrix."""
+    axes = (*range(x.ndim - 2), x.ndim - 1)
+    wide = Broadcast(tuple(x.shape), axes)(Convert(INT64)(order))
+    return gather_along(x, wide, x.ndim - 1)

@@ -34,7 +34,7 @@ def vectors(*shape, dtype=np.float64):
 
 C128 = np.complex128
 A, A4, BATCH, TALL, WIDE = (general(*s) for s in [(3, 3), (4, 4), (2, 3, 3), (4, 2), (2, 4)])
-S, SB, Z = symmetric(3, 3), symmetric(2, 3, 3), general(3, 3, dtype=C128), None
+S, SB, Z = symmetric(3, 3), symmetric(2, 3, 3), general(3, 3, dtype=C128)
 ZS = symmetric(3, 3, dtype=C128)
 P, PB = S @ S + np.eye(3), SB @ SB + np.eye(3)
 A6 = general(6, 6) + 4 * np.eye(6)

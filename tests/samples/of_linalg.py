@@ -7,9 +7,10 @@ from fungrad.primitives.determinant import Cofactors, Det
 from fungrad.primitives.eigen import Eig, Eigvals
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
 from fungrad.primitives.lu import Factors, Inverse, LogDet, Lu, Permutation, Solve
-from fungrad.primitives.orthogonal import Qr
+from fungrad.primitives.orthogonal import Qr, QrPivots
 from fungrad.primitives.pseudo_inverse import PseudoInverse
 from fungrad.primitives.spectral import Eigh, Eigvalsh, GapQuotient, Svd, Svdvals
+from fungrad.primitives.tridiagonal import TridiagonalSolve
 from samples.table import C128, F32, F64, LAWS, REALS, SINGLES, bad, sample
 
 
@@ -216,9 +217,57 @@ SPECTRAL_BAD = [
     bad(Eig(), [np.full((2, 2), np.nan)], np.linalg.LinAlgError, "eig: "),
     bad(Det(), [REALS], ShapeError, "det needs square matrices, got shape (2, 3)"),
     bad(Cofactors(), [REALS], ShapeError, "det needs square matrices, got shape (2, 3)"),
-    bad(PseudoInverse(), [REALS[0], np.float64(0)], ShapeError, "pinv needs matrices"),
-    bad(PseudoInverse(), [REALS, _DIAGONAL], ShapeError, "do not fit"),
-    bad(PseudoInverse(), [REALS, np.float32(0)], DtypeError, "do not fit"),
     bad(GapQuotient(False), [_DIAGONAL, np.eye(3)], ShapeError, "do not fit"),
     bad(GapQuotient(False), [_DIAGONAL.astype(F32), np.eye(2)], DtypeError, "differ"),
+]
+
+
+PSEUDO_INVERSES = [
+    sample(
+        PseudoInverse(),
+        general((*shape[:-1], rank), 0.5, dtype)
+        @ general((*shape[:-2], rank, shape[-1]), 1, dtype),
+        np.full(shape[:-2], 1e-10, dtype.type(0).real.dtype),
+        laws=laws,
+        order=order,
+    )
+    for dtype, shape, rank, laws, order in [
+        (F64, (3, 2), 2, LAWS, 2),
+        (F64, (2, 2, 3), 2, LAWS, 1),
+        (C128, (3, 3), 3, LAWS, 1),
+        (F64, (4, 3), 2, _ALONE, 1),
+        (F64, (0, 3), 0, _ALONE, 1),
+    ]
+]
+PSEUDO_INVERSES_BAD = [
+    bad(PseudoInverse(), [REALS[0], np.float64(0)], ShapeError, "pinv needs matrices"),
+    bad(PseudoInverse(), [REALS, np.zeros(2)], ShapeError, "do not fit"),
+    bad(PseudoInverse(), [REALS, np.float32(0)], DtypeError, "do not fit"),
+]
+
+
+def tridiagonal(dtype, shape=(2, 4), columns=2):
+    """Three diagonals and right-hand sides, by a shift."""
+
+    def make(shift):
+        lower, middle, upper = general((3, *shape), shift, dtype)
+        return lower, middle + 4, upper, general((*shape, columns), shift, dtype)
+
+    return make
+
+
+BANDED = [
+    *[factored(TridiagonalSolve(), tridiagonal(d), order=1) for d in (F64, F32, C128)],
+    factored(TridiagonalSolve(), tridiagonal(F64, (3,), 1)),
+    factored(TridiagonalSolve(), tridiagonal(F64, (1,), 1), order=1),
+    factored(TridiagonalSolve(), tridiagonal(F64, (2, 0), 1), order=1),
+    *[factored(QrPivots(), lambda s, d=d: general((2, 3, 4), s, d)) for d in (F64, C128)],
+    sample(QrPivots(), np.zeros((0, 2))),
+]
+_THREE = [np.zeros(2), np.zeros(2), np.zeros(2)]
+BANDED_BAD = [
+    bad(TridiagonalSolve(), [*_THREE, REALS.T], ShapeError, "do not fit"),
+    bad(TridiagonalSolve(), [*_THREE, SINGLES], DtypeError, "dtypes"),
+    bad(TridiagonalSolve(), [*_THREE, REALS], np.linalg.LinAlgError, "is singular"),
+    bad(QrPivots(), [REALS[0]], ShapeError, "qr needs matrices"),
 ]
