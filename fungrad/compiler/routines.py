@@ -7,6 +7,7 @@ from fungrad.compiler import copy as copies
 from fungrad.compiler.contraction import contract
 from fungrad.compiler.convolution import convolve
 from fungrad.compiler.cumulative import arg_extremum, cumulative
+from fungrad.compiler.exponential import expm
 from fungrad.compiler.factors import inverse, lu, permutation, solve, tridiagonal_solve
 from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.lapack import cholesky, triangular_solve
@@ -131,6 +132,7 @@ class RoutineBuilder:
     qr_pivots = qr_pivots
     tridiagonal_solve = tridiagonal_solve
     sample = sample
+    expm = expm
     eigh = eigh
     svd = svd
     eig = eig

@@ -6,6 +6,7 @@ import numpy as np
 
 from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
+from fungrad.primitives.composed import Composed
 from fungrad.primitives.indexing import with_batch
 from fungrad.primitives.matrices import (
     adjoint,
@@ -162,3 +163,45 @@ class TriangularSolve(Routine):
 
     def failure(self):
         return np.linalg.LinAlgError, "triangular_solve: a matrix is singular"
+
+
+class PositiveSolve(Composed, Routine):
+    """X with A X = B, given a Hermitian positive definite A, its Cholesky factor, and B."""
+
+    @property
+    def name(self):
+        return "positive_solve"
+
+    def infer(self, a, factor, b):
+        require_square(self.name, a)
+        if a.dtype != b.dtype:
+            raise DtypeError(f"{self.name}: dtypes {a.dtype} and {b.dtype} differ")
+        if b.ndim != a.ndim or b.shape[:-1] != a.shape[:-1] or factor.shape != a.shape:
+            raise ShapeError(f"{self.name}: {a} and {b} do not fit")
+        return b
+
+    def formula(self, a, factor, b):
+        half = TriangularSolve(False, False, False)(factor, b)
+        return (TriangularSolve(False, True, True)(factor, half),)
+
+    def jvp(self, inputs, tangents):
+        a, factor, b = inputs
+        da, _, db = tangents
+        x = self(a, factor, b)
+        right = db
+        if da is not None:
+            term = -matrix_product(da, x)
+            right = term if db is None else db + term
+        return x, None if right is None else self(a, factor, right)
+
+    def transpose(self, cotangents, inputs, linear):
+        if any(linear[:2]):
+            raise LinearityError(f"{self.name} is linear in its right-hand side only")
+        a, factor, _ = inputs
+        return None, None, self(conjugated(a), conjugated(factor), cotangents[0])
+
+    def batch(self, inputs, batched, axis):
+        *matrices, b = inputs
+        if not any(batched[:2]):
+            return unfolded(self(*matrices, folded(b)), axis.size, b.shape[-1]), True
+        return self(*with_batch(inputs, batched, axis)), True

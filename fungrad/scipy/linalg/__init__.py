@@ -8,6 +8,20 @@ from fungrad.lazy import lazy_names
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        "decompositions": ("eigh", "eigh_tridiagonal", "polar", "qr", "svd"),
+        "functions": ("expm", "expm_frechet"),
+        "solvers": (
+            "cho_factor",
+            "cho_solve",
+            "cholesky",
+            "det",
+            "inv",
+            "lu",
+            "lu_factor",
+            "lu_solve",
+            "solve",
+            "solve_triangular",
+        ),
         "structured": ("block_diag", "toeplitz"),
     },
 )
