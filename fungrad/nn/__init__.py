@@ -1,5 +1,6 @@
-"""`jax.nn`'s names: activations, softmax, attention. Imports everything below."""
+"""`jax.nn`'s names: activations, softmax, attention; initialisers, layers. Imports all below."""
 
+from fungrad.lazy import lazy_names
 from fungrad.nn.activations import (
     celu,
     elu,
@@ -36,3 +37,6 @@ from fungrad.nn.softmax import (
     softmax,
     standardize,
 )
+
+# They draw random numbers, which activations do not need.
+__getattr__, _, _ = lazy_names(__name__, {}, modules=("initializers", "layers"))

@@ -7,7 +7,8 @@ import numpy as np
 import fungrad.numpy as fnp
 from fungrad import lax
 from fungrad.core import tree
-from fungrad.optim.checking import map_fitting, require_count
+from fungrad.nn.checking import require_count
+from fungrad.optim.checking import map_fitting
 from fungrad.optim.clipping import global_norm
 from fungrad.optim.guarding import all_finite
 from fungrad.optim.moments import STATE, zeros

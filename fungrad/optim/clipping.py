@@ -4,8 +4,8 @@ import numpy as np
 
 import fungrad.numpy as fnp
 from fungrad.core import tree
+from fungrad.nn.checking import require
 from fungrad.numpy.reductions import root
-from fungrad.optim.checking import require
 from fungrad.optim.scaling import times
 from fungrad.optim.transformation import dtype_of, in_dtype, stateless
 

@@ -7,7 +7,7 @@ import numpy as np
 import fungrad.numpy as fnp
 from fungrad import lax
 from fungrad.core import tree
-from fungrad.optim.checking import require_count
+from fungrad.nn.checking import require_count
 from fungrad.optim.scaling import increased
 from fungrad.optim.transformation import (
     GradientTransformation,

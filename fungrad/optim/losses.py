@@ -12,11 +12,11 @@ import fungrad.numpy as fnp
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.tracing import Tracer
 from fungrad.nn.activations import as_floats, choose, log_sigmoid, relu
+from fungrad.nn.checking import require
 from fungrad.nn.softmax import log_softmax, logsumexp
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import normalize_axis
 from fungrad.numpy.promotion import promote_to_float
-from fungrad.optim.checking import require
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.bounded import Bounded
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from fungrad.core import tree
 from fungrad.core.tree_structure import subtrees
-from fungrad.optim.checking import fitting, require
+from fungrad.nn.checking import require
+from fungrad.optim.checking import fitting
 from fungrad.optim.scaling import times
 from fungrad.optim.transformation import (
     GradientTransformationExtraArgs,

@@ -6,7 +6,8 @@ import numpy as np
 
 import fungrad.numpy as fnp
 from fungrad.core import tree
-from fungrad.optim.checking import map_fitting, require
+from fungrad.nn.checking import require
+from fungrad.optim.checking import map_fitting
 from fungrad.optim.scaling import increased, times
 from fungrad.optim.transformation import (
     GradientTransformation,

@@ -1,6 +1,6 @@
 """Optimisers: chains of transformations under their published names."""
 
-from fungrad.optim.checking import require
+from fungrad.nn.checking import require
 from fungrad.optim.masking import add_decayed_weights
 from fungrad.optim.moments import (
     scale_by_adam,

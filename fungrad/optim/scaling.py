@@ -6,7 +6,7 @@ import numpy as np
 
 import fungrad.numpy as fnp
 from fungrad.core import tree
-from fungrad.optim.checking import require
+from fungrad.nn.checking import require
 from fungrad.optim.transformation import (
     GradientTransformation,
     dtype_of,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 import fungrad.numpy as fnp
-from fungrad.optim.checking import require, require_count
+from fungrad.nn.checking import require, require_count
 
 
 def _choose(condition, x, y):
