@@ -39,6 +39,8 @@ def main():
         os.environ |= ONE_THREAD
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     print(f"{machine()}\n", flush=True)
+    if options.kernels:
+        return show_kernels(options)
     figures = []
     with bytecode() as folder:
         for name in [name for name in options.names if name not in COSTS]:
@@ -67,6 +69,7 @@ def parsed():
     add("--seconds", type=float, default=2.0, help="per function and size; 2 by default")
     add("--peers", default="jax,torch,autograd", help="the libraries beside fungrad")
     add("--one-core", action="store_true", help="one core and one thread each, as the C++ figures")
+    add("--kernels", action="store_true", help="print what the kernels are, and how fast, instead")
     add("--json", metavar="FILE", help="write all figures")
     add("--plot", metavar="FILE", help="write a picture of the ratios (PNG)")
     add("--in-this-process", action="store_true", help=argparse.SUPPRESS)
@@ -84,12 +87,31 @@ def described(name):
     return (HERE / folder / f"{name}.py").read_text().split('"""')[1].split("\n")[0]
 
 
+def numbers_of(chosen, options):
+    """The numbers of the sizes of a workload that are wanted."""
+    numbers = range(len(chosen.sizes))
+    if options.sizes is None:
+        return numbers
+    wanted = [int(n) for n in options.sizes.split(",")]
+    return [n for n in numbers if n in wanted]
+
+
+def show_kernels(options):
+    """Print the kernels of the derivatives, compiled in this process."""
+    from tests.speed import kernels, libraries
+
+    library = libraries.load("fungrad")
+    for name in [name for name in options.names if name not in COSTS]:
+        chosen = workload.load(name)
+        for size in [chosen.sizes[n] for n in numbers_of(chosen, options)]:
+            derivative = library.functions(chosen, size)[1]
+            kernels.report(derivative, chosen.inputs(size), chosen.title(size))
+    return 0
+
+
 def figures_of(chosen, options, environment):
     """The figures of a workload, one per size."""
-    numbers = range(len(chosen.sizes))
-    if options.sizes:
-        wanted = [int(n) for n in options.sizes.split(",")]
-        numbers = [n for n in numbers if n in wanted]
+    numbers = numbers_of(chosen, options)
     times = {}
     if "times" in options.measure and numbers:
         command = ["tests.speed.programs", chosen.name, *map(str, numbers)]

@@ -110,7 +110,8 @@ def primal(library, kind, size, n):
         return points - vertices(theta)[which]
 
     def complicated(theta, points, u):
-        a, b, c = [vertices(theta)[corners[:, k]] for k in range(3)]
+        placed = vertices(theta)
+        a, b, c = placed[corners[:, 0]], placed[corners[:, 1]], placed[corners[:, 2]]
         u, v = u[:, :1], u[:, 1:]
         return points - (u * a + v * b + (1 - u - v) * c)
 
