@@ -7,6 +7,7 @@ the loops over the rows hold one nest of inner loops per phase.
 
 import numpy as np
 
+from fungrad.compiler.guards import guard
 from fungrad.compiler.nest import LoopNest
 from fungrad.compiler.scalar import INDEX, Builder, call, constant, topological_order
 from fungrad.compiler.statements import Let, Loop, Return, Store, load
@@ -145,7 +146,25 @@ class _NestWriter:
             self._innermost(phase)
             return
         starting = [n for n in self.accumulated(depth) if self.roots[n].phase == phase]
-        self._around(depth, starting, lambda: self._columns(phase, depth + 1))
+        condition = self._guard(phase, depth)
+        if condition is None:
+            self._around(depth, starting, lambda: self._columns(phase, depth + 1))
+            return
+        with self.writer.branch(condition):
+            self._around(depth, starting, lambda: self._columns(phase, depth + 1))
+
+    def _guard(self, phase, depth):
+        """Where the loops from a depth on add something to sums; None if that is not worth asking.
+
+        Each sum goes on around these loops, so that it is there where they are left out.
+        """
+        roots = [r for r in self.roots if r.phase == phase and not r.is_over_rows]
+        are_sums = all(r.reduction is not None and r.reduction.combine == "add" for r in roots)
+        if not depth or self.nest.checks or not are_sums:
+            return None
+        if not all(any(self._reduced(r)[:depth]) for r in roots):
+            return None
+        return guard([r.value for r in roots], lambda mask: self.depth[mask] == depth)
 
     def accumulated(self, depth):
         """The reductions along all loops from a depth on."""

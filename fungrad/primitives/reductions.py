@@ -108,13 +108,13 @@ class _Extremum(_Along):
     """The jvp of max and min: the tangents of the tied elements, averaged."""
 
     def jvp(self, inputs, tangents):
-        from fungrad.primitives.elementwise import Convert, equal, multiply
+        from fungrad.primitives.elementwise import Convert, equal, multiply, select
 
         (x,), (t,) = inputs, tangents
         y = self(x)
-        is_extremal = Convert(x.dtype)(equal(x, expand(y, x.shape, self.axes)))
-        ties = Sum(self.axes)(is_extremal)
-        share = is_extremal / expand(ties, x.shape, self.axes)
+        is_extremal = equal(x, expand(y, x.shape, self.axes))
+        ties = Sum(self.axes)(Convert(x.dtype)(is_extremal))
+        share = select(is_extremal, expand(1 / ties, x.shape, self.axes), x.dtype.type(0))
         return y, Sum(self.axes)(multiply(t, share))
 
     def transpose(self, cotangents, inputs, linear):
