@@ -1,4 +1,4 @@
-"""Copies: elements of one view written to another of the same shape, or one scalar to all."""
+"""Copies: elements of one view written or added to another of the same shape, or one scalar."""
 
 from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.statements import load
@@ -11,6 +11,15 @@ def copy(entry, source, target):
     source, target = joined(source, target)
     x, y = writer.array(source), writer.array(target, is_written=True)
     _loops(writer, source.shape, y, lambda i: load(x.pointer, x.position(i), x.dtype))
+    entry.call(writer)
+
+
+def add(entry, source, target):
+    """Write a call that adds the elements of a view to another one, which may visit some again."""
+    writer = KernelWriter("add_kernel")
+    source, target = joined(source, target)
+    x, y = writer.array(source), writer.array(target, is_written=True)
+    _loops(writer, source.shape, y, lambda i: y.load(*i) + x.load(*i))
     entry.call(writer)
 
 

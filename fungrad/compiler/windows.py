@@ -43,6 +43,19 @@ class Sliding:
         if memory is None:
             memory = build.temporary(view.buffer.dtype, self.covered_shape)
             fill(build.entry, surroundings, memory)
+        source, target = self._common(view, memory)
+        if prod(source.shape):
+            copy(build.entry, source, target)
+        return memory
+
+    def take_back(self, build, memory, view):
+        """Copy what stands in the memory of all covered places to the array."""
+        target, source = self._common(view, memory)
+        if prod(source.shape):
+            copy(build.entry, source, target)
+
+    def _common(self, view, memory):
+        """The elements of the array that are covered, in the array and among all covered places."""
         source, target, shape, strides = view.offset, memory.offset, [], []
         for n, near, far, window, places in zip(
             self.shape, view.strides, memory.strides, self.windows, self.ranges, strict=True
@@ -54,13 +67,11 @@ class Sliding:
             target += where.start * far
             shape.append(count)
             strides.append(far * where.step)
-        if prod(shape):
-            copy(
-                build.entry,
-                View(view.buffer, source, tuple(shape), view.strides),
-                View(memory.buffer, target, tuple(shape), tuple(strides)),
-            )
-        return memory
+        shape = tuple(shape)
+        return (
+            View(view.buffer, source, shape, view.strides),
+            View(memory.buffer, target, shape, tuple(strides)),
+        )
 
     def view(self, view, is_surrounded):
         """The windows as a view: an axis that slides becomes two, the place and the element."""

@@ -6,7 +6,7 @@ from samples.of_convolution import numbers
 from scipy.signal import correlate
 
 from fungrad import jit, lax, vmap
-from fungrad.compiler import convolution as compiled
+from fungrad.compiler import convolution_products as compiled
 from fungrad.lax import conv_general_dilated
 from fungrad.testing import check_grads
 
