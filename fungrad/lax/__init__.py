@@ -12,6 +12,7 @@ from fungrad.api.control_flow import (
     switch,
     while_loop,
 )
+from fungrad.api.implicit import custom_linear_solve, custom_root
 from fungrad.lax import linalg
 from fungrad.lax.arrays import (
     argmax,
