@@ -82,6 +82,8 @@ class _Fusion:
             self.stored |= shared
             allies = found | allies
             self.costs.clear()
+        else:
+            steps, _, _ = self._grouped(allies)
         return Schedule(tuple(steps), frozenset(self.stored), self.maker, self.position)
 
     def has_local_size(self, v):

@@ -33,6 +33,7 @@ from fungrad.transforms.linearize import linearize
 from fungrad.transforms.vjp import vjp
 
 SHAPES = [(), (3,), (2, 3), (1, 3), (3, 1), (0,)]
+LARGE_SHAPES = [(40,), (20, 30), (20, 1), (5, 1, 6)]  # they are no local variables when compiled
 REAL = np.dtype(np.float64)
 UNARY = [e.sin, e.cos, e.tanh, e.logistic, e.negative, e.square, e.arctan, e.absolute, e.exp]
 BINARY = [e.add, e.subtract, e.multiply, e.maximum, e.minimum, e.logaddexp, e.arctan2, e.hypot]
@@ -158,9 +159,15 @@ RECIPES = st.lists(
     min_size=1,
     max_size=MOST_STEPS,
 )
-PROGRAMS = st.tuples(
-    st.lists(st.sampled_from(SHAPES), min_size=1, max_size=3), RECIPES, st.integers(0, 2**16)
-)
+
+
+def programs(shapes):
+    """Shapes of inputs, a recipe, and the seed of the inputs."""
+    inputs = st.lists(st.sampled_from(shapes), min_size=1, max_size=3)
+    return st.tuples(inputs, RECIPES, st.integers(0, 2**16))
+
+
+PROGRAMS, LARGE_PROGRAMS = programs(SHAPES), programs(LARGE_SHAPES)
 
 
 def build(shapes, recipe):
@@ -276,6 +283,15 @@ def texts(program):
 @examples(15)
 @given(PROGRAMS)
 def test_compiled_programs_equal_evaluation(drawn):
+    subject = subject_of(drawn)
+    with np.errstate(all="ignore"):
+        laws.check_compiled(subject)
+        laws.check_compiled_reverse(subject)
+
+
+@examples(15)
+@given(LARGE_PROGRAMS)
+def test_compiled_programs_on_larger_arrays_equal_evaluation(drawn):
     subject = subject_of(drawn)
     with np.errstate(all="ignore"):
         laws.check_compiled(subject)
