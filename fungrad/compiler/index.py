@@ -6,10 +6,12 @@ expression simplifies, and becomes a parameter where it remains.
 """
 
 from dataclasses import dataclass
+from hashlib import blake2b
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from fungrad.compiler.scalar import INDEX, Builder, call, constant
+from fungrad.compiler.scalar import INDEX, Builder, call, constant, topological_order
 
 #: The largest size that is a literal in generated source.
 LITERAL = 16
@@ -40,7 +42,24 @@ class Affine:
 
 def _without_zeros(terms):
     """The terms in an order that does not depend on how they came about."""
-    return tuple(sorted([(a, c) for a, c in terms.items() if c], key=lambda term: repr(term[0])))
+    kept = [(a, c) for a, c in terms.items() if c]
+    return tuple(sorted(kept, key=lambda term: _rank(term[0])) if len(kept) > 1 else kept)
+
+
+_digests: WeakKeyDictionary = WeakKeyDictionary()
+
+
+def _rank(atom):
+    """A text by which atoms are ordered: its length does not grow with what they share inside."""
+    if not atom.operands:
+        return repr(atom)
+    for node in topological_order([atom]):
+        if node not in _digests:
+            inner = [_digests[x] for x in node.operands]
+            what = node.attribute if isinstance(node.attribute, str | int) else ""
+            own = f"{node.op} {node.dtype} {what}" if inner else repr(node)
+            _digests[node] = blake2b(repr((own, inner)).encode(), digest_size=16).hexdigest()
+    return f"{atom.op} {_digests[atom]}"
 
 
 #: A status is the number of an error site in its lowest bits, and above them the integer at fault.

@@ -19,7 +19,6 @@ from fungrad.primitives import elementwise as e
 from fungrad.primitives.movement import Iota
 from fungrad.primitives.random_bits import BLOCK
 from fungrad.random.arguments import drawn_shape, key_of, known, require_fit, size_of
-from fungrad.random.drawing import drawn
 from fungrad.random.keys import split
 from fungrad.random.real_numbers import standard_gumbel
 from fungrad.random.uniform_numbers import randint, unit, unsigned
@@ -70,12 +69,11 @@ def _rounds(size):
     return math.ceil(3 * math.log(max(1, size)) / math.log(2**32 - 1))
 
 
-@drawn
 def _order(key, *, shape, axis, rounds):
     """Positions along an axis, sorted again and again by random 32-bit numbers.
 
     A number and the position where it stands are one uint64, which sorts faster than pairs and
-    keeps the order of equal numbers.
+    keeps the order of equal numbers. Eager code sorts with NumPy, whose sort is vectorised.
     """
     place = Iota(shape, BLOCK, axis)()
     order = convert(place, INT64)

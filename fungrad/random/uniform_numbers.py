@@ -21,6 +21,7 @@ from fungrad.random.arguments import (
 from fungrad.random.drawing import drawn
 from fungrad.random.keys import blocks, split
 
+F64 = np.dtype(np.float64)
 _UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
 
@@ -188,10 +189,22 @@ def _randint(key, low, high, is_beyond, *, shape, dtype):
         safe = e.select(is_whole, one, span)
         half = e.remainder(word.type(1 << 4 * dtype.itemsize), safe)
         factor = e.remainder(e.multiply(half, half), safe)
-        offset = e.remainder(
-            e.multiply(e.remainder(upper, safe), factor) + e.remainder(lower, safe), safe
-        )
+        inverse = F64.type(1 - 2.0**-50) / convert(safe, F64)
+        high = e.multiply(_remainder(upper, safe, inverse), factor)
+        offset = _remainder(e.add(high, _remainder(lower, safe, inverse)), safe, inverse)
         return e.add(low, convert(e.select(is_whole, lower, offset), dtype))
+
+
+def _remainder(x, divisor, inverse):
+    """x modulo a divisor, by products, which processors vectorise: they do not divide integers.
+
+    `inverse` is 1 / divisor rounded down, so that no quotient is too large. After one step the rest
+    is below divisor + 2**15, after two below twice the divisor.
+    """
+    for _ in range(2 if x.dtype.itemsize == 8 else 1):
+        quotient = convert(e.multiply(convert(x, F64), inverse), x.dtype)
+        x = e.subtract(x, e.multiply(quotient, divisor))
+    return e.select(e.less(x, divisor), x, e.subtract(x, divisor))
 
 
 def bernoulli(key, p=0.5, shape=None, mode="low"):

@@ -75,3 +75,14 @@ def test_data_is_not_simplified_since_it_may_wrap_around(build):
     six = build.constant(6, INDEX)
     quotient = build.call("floor_divide", INDEX, x * six, six)
     assert quotient.op == "floor_divide"
+
+
+def test_terms_are_ordered_whatever_they_share_inside():
+    """A term of many levels, each read twice, is ordered without being written out as a tree."""
+    build = IndexBuilder()
+    i, data = build.index("i", 100), build.symbol("data", np.int64)
+    for _ in range(200):
+        data = build.call("bitwise_xor", INDEX, data, data << 1)
+    assert (build.affine(data) + build.affine(i)).terms == (
+        build.affine(i) + build.affine(data)
+    ).terms
