@@ -17,9 +17,9 @@ from fungrad.lax import linalg
 from fungrad.lax.arrays import (
     argmax,
     argmin,
-    batch_matmul,
     broadcast,
     broadcast_in_dim,
+    broadcast_like,
     broadcast_shapes,
     broadcast_to_rank,
     broadcasted_iota,
@@ -30,8 +30,6 @@ from fungrad.lax.arrays import (
     cummin,
     cumprod,
     cumsum,
-    dot,
-    dot_general,
     empty,
     expand_dims,
     full,
@@ -47,16 +45,36 @@ from fungrad.lax.arrays import (
     reduce_sum,
     reshape,
     rev,
-    sort,
-    sort_key_val,
     split,
     squeeze,
     stack,
     tile,
-    top_k,
     transpose,
+    unstack,
 )
-from fungrad.lax.collectives import all_gather, axis_index, axis_size, pmax, pmean, pmin, psum
+from fungrad.lax.bits import (
+    bitcast_convert_type,
+    clz,
+    mulhi,
+    reduce_precision,
+    reduce_xor,
+    shift_right_logical,
+)
+from fungrad.lax.collectives import (
+    all_gather,
+    all_to_all,
+    axis_index,
+    axis_size,
+    pbroadcast,
+    pmax,
+    pmean,
+    pmin,
+    ppermute,
+    pshuffle,
+    psum,
+    psum_scatter,
+    pswapaxes,
+)
 from fungrad.lax.convolution import (
     conv,
     conv_general_dilated,
@@ -145,6 +163,30 @@ from fungrad.lax.elementwise import (
     tan,
     tanh,
 )
+from fungrad.lax.order import (
+    approx_max_k,
+    approx_min_k,
+    sort,
+    sort_key_val,
+    top_k,
+)
+from fungrad.lax.products import (
+    batch_matmul,
+    dot,
+    dot_general,
+    ragged_dot,
+)
+from fungrad.lax.single_machine import (
+    DotDimensionNumbers,
+    Precision,
+    PrecisionLike,
+    composite,
+    optimization_barrier,
+    platform_dependent,
+    shape_as_value,
+    stage,
+    with_sharding_constraint,
+)
 from fungrad.lax.slicing import (
     GatherDimensionNumbers,
     GatherScatterMode,
@@ -163,6 +205,7 @@ from fungrad.lax.slicing import (
     scatter_max,
     scatter_min,
     scatter_mul,
+    scatter_sub,
     slice,
     slice_in_dim,
 )

@@ -1,15 +1,13 @@
-"""Arrays made, reshaped, reduced and multiplied, under the names and arguments of `jax.lax`."""
+"""Arrays made, reshaped and reduced, under the names and arguments of `jax.lax`."""
 
 import numpy as np
 
 from fungrad.core.errors import ShapeError
-from fungrad.numpy import creation, joining, reductions, shapes, sorting
+from fungrad.numpy import creation, joining, reductions, shapes
 from fungrad.numpy.creation import operand
 from fungrad.numpy.dispatch import normalize_axis
-from fungrad.numpy.promotion import convert, promote
-from fungrad.numpy.taking import take_along_axis
+from fungrad.numpy.promotion import convert
 from fungrad.primitives import cumulative
-from fungrad.primitives.contraction import Contract
 from fungrad.primitives.joining import Pad
 from fungrad.primitives.movement import Broadcast, Iota, Slice
 
@@ -58,6 +56,15 @@ def broadcast_in_dim(x, shape, broadcast_dimensions):
 def broadcast_shapes(*args):
     """The shape to which shapes broadcast."""
     return np.broadcast_shapes(*args)
+
+
+def broadcast_like(arr, like_arr):
+    """The array in the shape of another one.
+
+    >>> broadcast_like(1.0, np.zeros(2))
+    array([1., 1.])
+    """
+    return shapes.broadcast_to(operand(arr), np.shape(like_arr))
 
 
 def broadcast_to_rank(x, rank):
@@ -118,6 +125,15 @@ def split(x, sizes, axis=0):
     if sum(sizes) != operand(x).shape[axis]:
         raise ShapeError(f"split: sizes {sizes} do not add up to {operand(x).shape[axis]}")
     return joining.split(operand(x), np.cumsum(sizes)[:-1].tolist(), axis)
+
+
+def unstack(x, axis=0):
+    """The slices along an axis, as a tuple.
+
+    >>> unstack(np.array([1.0, 2.0]))
+    (np.float64(1.0), np.float64(2.0))
+    """
+    return tuple(joining.unstack(operand(x), axis=axis))
 
 
 def tile(x, reps):
@@ -232,86 +248,3 @@ cummin = _cumulative(cumulative.CumMin, "The running minimum, from the end when 
 cumlogsumexp = _cumulative(
     cumulative.CumLogSumExp, "The running logsumexp, from the end when `reverse`."
 )
-
-
-# ---- order
-
-
-def sort(x, dimension=-1, is_stable=True, num_keys=1):
-    """Sorted along an axis; of a tuple, all arrays in the order of the first `num_keys`."""
-    if not isinstance(x, tuple | list):
-        return sorting.sort(operand(x), dimension)
-    arrays = [operand(v) for v in x]
-    order = None
-    for key in reversed(arrays[:num_keys]):
-        if order is None:
-            order = sorting.argsort(key, dimension)
-        else:
-            step = sorting.argsort(take_along_axis(key, order, dimension), dimension)
-            order = take_along_axis(order, step, dimension)
-    return tuple([take_along_axis(v, order, dimension) for v in arrays])
-
-
-def sort_key_val(keys, values, dimension=-1, is_stable=True):
-    """Keys sorted along an axis, and values in the same order."""
-    return sort((keys, values), dimension)
-
-
-def top_k(x, k, *, axis=-1):
-    """The k largest elements along an axis, the largest first, and their positions."""
-    x = operand(x)
-    axis = normalize_axis(axis, x.ndim)
-    if k > x.shape[axis]:
-        raise ShapeError(f"top_k: k={k} is larger than the size {x.shape[axis]} of axis {axis}")
-    order = sorting.argsort(x, axis, descending=True)
-    order = joining.part(order, axis, 0, k)
-    return take_along_axis(x, order, axis), convert(order, np.dtype(np.int64))
-
-
-# ---- products
-
-
-def dot(lhs, rhs, *, dimension_numbers=None, precision=None, preferred_element_type=None):
-    """Vectors and matrices multiplied; with dimension numbers it is `dot_general`."""
-    if dimension_numbers is None:
-        lhs, rhs = operand(lhs), operand(rhs)
-        dimension_numbers = (((lhs.ndim - 1,), (0,)), ((), ()))
-    return dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type)
-
-
-def dot_general(lhs, rhs, dimension_numbers, precision=None, preferred_element_type=None):
-    """Contraction over ((left, right contracted axes), (left, right batch axes)).
-
-    The result has the batch axes, then the other axes of lhs, then those of rhs.
-    """
-    x, y = promote(operand(lhs), operand(rhs))
-    if preferred_element_type is not None:
-        x, y = (convert(v, np.dtype(preferred_element_type)) for v in (x, y))
-    (left_sum, right_sum), (left_batch, right_batch) = (
-        tuple([tuple(map(int, axes)) for axes in pair]) for pair in dimension_numbers
-    )
-    left, right = list(range(x.ndim)), list(range(x.ndim, x.ndim + y.ndim))
-    pairs = [
-        *zip(left_sum, right_sum, strict=True), *zip(left_batch, right_batch, strict=True)
-    ]
-    for i, j in pairs:
-        if x.shape[i] != y.shape[j]:
-            raise ShapeError(
-                f"dot_general: axis {i} of shape {x.shape} has size {x.shape[i]}, but axis {j} of "
-                f"shape {y.shape} has size {y.shape[j]}"
-            )
-        right[j] = left[i]
-    used = {*left_sum, *left_batch}
-    out = [left[i] for i in left_batch]
-    out += [label for i, label in enumerate(left) if i not in used]
-    out += [label for label in right if label >= x.ndim]
-    return Contract(tuple(left), tuple(right), tuple(out))(x, y)
-
-
-def batch_matmul(lhs, rhs, precision=None):
-    """Matrices in the last two axes multiplied; the axes in front are equal."""
-    n = operand(lhs).ndim
-    batch = tuple(range(n - 2))
-    return dot_general(lhs, rhs, (((n - 1,), (n - 2,)), (batch, batch)), precision)
-
-

@@ -262,5 +262,12 @@ def _scatter(combine):
 scatter = _scatter("set")
 scatter_add = _scatter("add")
 scatter_mul = _scatter("multiply")
+
+
+def scatter_sub(x, scatter_indices, updates, dimension_numbers, **options):
+    """`x` less blocks of updates at run-time positions; the options are those of `scatter_add`."""
+    return scatter_add(x, scatter_indices, -operand(updates), dimension_numbers, **options)
+
+
 scatter_min = _scatter("minimum")
 scatter_max = _scatter("maximum")
