@@ -7,14 +7,15 @@ from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, part
-from fungrad.numpy.products import conjugated, dot
+from fungrad.numpy.products import conjugated
 from fungrad.numpy.promotion import as_quotient, broadcast_to, convert, promote
 from fungrad.numpy.reductions import KEEP, cumsum, sum
 from fungrad.numpy.selection import where
 from fungrad.numpy.shapes import ravel, reshape
 from fungrad.numpy.sorting import argsort, searchsorted
+from fungrad.primitives.convolution import Convolve
 from fungrad.primitives.indexing import Gather
-from fungrad.primitives.joining import Pad
+from fungrad.primitives.windows import Window
 
 
 def _at(x, axis, index):
@@ -197,28 +198,27 @@ def _periodic(x, xp, fp, period):
     return x, xp, fp
 
 
-def _windows(a, v):
-    """All products of a convolution: windows of `a`, padded, times the reversed `v`."""
-    m = v.shape[0]
-    padded = Pad((m - 1,), (m - 1,), (0,))(a, a.dtype.type(0))
-    n = a.shape[0] + m - 1
-    places = np.arange(n)[:, None] + np.arange(m)[None, :]
-    return dot(Gather((0,), "clip")(padded, places), v)
-
-
 _MODES = {0: "valid", 1: "same", 2: "full", "v": "valid", "s": "same", "f": "full"}
 
 
-def _part_of(full, n, m, mode):
+def _part_of(n, m, mode):
+    """The first place and the size of what a mode keeps of all n + m - 1 places."""
     mode = _MODES.get(mode, mode)
     if mode == "full":
-        return full
+        return 0, n + m - 1
     if mode == "same":
-        start = (min(n, m) - 1) // 2
-        return getitem_any(full, slice(start, start + max(n, m)))
+        return (min(n, m) - 1) // 2, max(n, m)
     if mode == "valid":
-        return getitem_any(full, slice(min(n, m) - 1, max(n, m)))
+        return min(n, m) - 1, max(n, m) - min(n, m) + 1
     raise ValueError(f"mode must be one of 'valid', 'same', or 'full' (got {mode!r})")
+
+
+def _slid(a, v, window):
+    """The sums of products of a line with another one that slides over it."""
+    if a.dtype.kind == "b":
+        int64 = np.dtype(np.int64)
+        return _slid(convert(a, int64), convert(v, int64), window) != 0
+    return Convolve((0,), (0,), (0,), (window,))(a, v)
 
 
 def _two_lines(name, a, v):
@@ -236,20 +236,19 @@ def _two_lines(name, a, v):
 def convolve(a, v, mode="full"):
     """`numpy.convolve`."""
     a, v = _two_lines("convolve", a, v)
-    if v.shape[0] > a.shape[0]:
-        a, v = v, a
-    return _part_of(_windows(a, getitem_any(v, slice(None, None, -1))), len(a), len(v), mode)
+    start, size = _part_of(len(a), len(v), mode)
+    return _slid(a, v, Window(size, 1, 1, -1, start))
 
 
 @traced(np.correlate)
 def correlate(a, v, mode="valid"):
     """`numpy.correlate`."""
     a, v = _two_lines("correlate", a, v)
-    v = conjugated(v)
-    if v.shape[0] <= a.shape[0]:
-        return _part_of(_windows(a, v), len(a), len(v), mode)
-    full = _windows(v, a)
-    return getitem_any(_part_of(full, len(v), len(a), mode), slice(None, None, -1))
+    n, m = len(a), len(v)
+    start, size = _part_of(n, m, mode)
+    if m > n:  # NumPy correlates v with a, and turns the result round
+        start = n + m - 1 - start - size
+    return _slid(a, conjugated(v), Window(size, 1, 1, 1, start - (m - 1)))
 
 
 @traced(np.unwrap)

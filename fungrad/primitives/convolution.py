@@ -1,13 +1,14 @@
 """Convolutions: contractions in which some axes slide."""
 
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
 from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.primitives.contraction import Contract
-from fungrad.primitives.windows import windows_of
+from fungrad.primitives.windows import Window, covered, windows_of
 
 #: Windows are gathered for as many bytes at a time as this, along an axis that does not slide.
 _BYTES_AT_A_TIME = 1 << 25
@@ -40,6 +41,17 @@ class Convolve(Routine):
             left += [label, -1 - label] if label < rank else [label]
         right = [-1 - label if label < rank else label for label in self.right]
         return Contract(tuple(left), tuple(right), self.out)
+
+    def flops(self, inputs, outputs):
+        """A multiplication and an addition per product, those with padding and holes among them."""
+        x, y = inputs
+        sizes = dict(zip((*self.left, *self.right), (*x.shape, *y.shape), strict=True))
+        places = prod([w.size for w in self.windows])
+        others = prod([n for label, n in sizes.items() if label >= len(self.windows)])
+        widths = [
+            n for label, n in zip(self.right, y.shape, strict=True) if label < len(self.windows)
+        ]
+        return (8 if x.dtype.kind == "c" else 2) * places * others * prod(widths)
 
     def infer(self, x, y):
         if x.dtype != y.dtype:
@@ -95,12 +107,32 @@ class Convolve(Routine):
         return max(1, min(x.shape[axis], -(-elements // _BYTES_AT_A_TIME)))
 
     def _evaluated(self, x, y):
+        if self._is_line:
+            return self._evaluated_line(x, y)
         widths = dict(zip(self.right, y.shape, strict=True))
         slides = [label < len(self.windows) for label in self.left]
         windows = [self.windows[i] if s else None for i, s in zip(self.left, slides, strict=True)]
         sizes = [widths[i] if s else None for i, s in zip(self.left, slides, strict=True)]
         gathered = windows_of(x, windows, sizes, 0)
         return np.asarray(self.contraction.evaluate(gathered, y))[()]
+
+    @property
+    def _is_line(self):
+        """Whether one line slides over another by single steps."""
+        if self.left != (0,) or self.right != (0,) or self.out != (0,):
+            return False
+        (w,) = self.windows
+        return (w.left, w.out, abs(w.right)) == (1, 1, 1) and w.size > 0
+
+    def _evaluated_line(self, x, y):
+        """By NumPy's convolution, of all elements that are met."""
+        (w,) = self.windows
+        if not len(y):
+            return np.zeros(w.size, x.dtype)
+        low, high = covered(w, len(y))
+        whole = Window(high - low + 1, 1, 1, 1, low)
+        line = windows_of(x, [whole], [1], 0)[:, 0]
+        return np.convolve(line, y[::-1] if w.right > 0 else y, "valid")
 
     def jvp(self, inputs, tangents):
         (x, y), (dx, dy) = inputs, tangents

@@ -133,6 +133,10 @@ class _Windowed:
         pairs = zip(self.windows, x.shape, strict=True)
         return x.with_shape(tuple([n if w is None else w.size for w, n in pairs]))
 
+    def flops(self, inputs, outputs):
+        """One operation per element of every window."""
+        return outputs[0].size * prod(self.widths)
+
     def batch(self, inputs, batched, axis):
         return self.replace(windows=(None, *self.windows), widths=(1, *self.widths))(*inputs), True
 

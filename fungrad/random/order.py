@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
-from fungrad.lax.arrays import top_k
+from fungrad.lax.order import top_k
 from fungrad.numpy.arrays import operand, shape_of
 from fungrad.numpy.creation import zeros
 from fungrad.numpy.dispatch import normalize_axis

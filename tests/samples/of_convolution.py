@@ -53,6 +53,13 @@ CONVOLUTIONS = [
         numbers(2, 2, 3, 3, 3),
         order=1,
     ),
+    # one line over another
+    sample(Convolve((0,), (0,), (0,), (Window(7, 1, 1, -1, 0),)), numbers(5), numbers(3)),
+    sample(
+        Convolve((0,), (0,), (0,), (Window(4, 1, 1, 1, -2),)),
+        numbers(3, dtype=C128),
+        numbers(4, dtype=C128),
+    ),
     # no axis slides: a contraction
     sample(Convolve((0, 1), (1, 2), (0, 2), ()), numbers(2, 3), numbers(3, 2)),
     sample(Convolve(*LINE, (SAME,)), numbers(0, 3, 5), numbers(2, 3, 3)),
