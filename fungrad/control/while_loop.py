@@ -239,8 +239,9 @@ class While(Routine):
         wide = tuple(b_carry)
         while True:
             condition, (is_ragged,) = batch(self.condition, (*b_first, *wide), axis)
-            if is_ragged:
+            if is_ragged and not all(wide):
                 wide = (True,) * n
+                continue
             forced = (*wide, *((is_ragged,) * len(rest)))
             body, out_batched = batch(self.body, (*b_second, *wide), axis, forced)
             grown = tuple([a or b for a, b in zip(wide, out_batched[:n], strict=True)])
