@@ -16,6 +16,8 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA  # so that the third word of the key schedule is never 0 for a zero key
 _GROUPS = 5  # of four rounds each
 _CHUNK = 1 << 15  # blocks that are hashed at a time: their words stay in the cache
+_FEW = 8  # blocks that Python's own integers hash sooner than 120 calls of NumPy
+_MASK = 0xFFFFFFFF
 
 
 class Threefry2x32(Pointwise):
@@ -39,6 +41,12 @@ class Threefry2x32(Pointwise):
         key, counter = np.reshape(key, -1), np.reshape(counter, -1)
         size = math.prod(shape)
         result = np.empty(size, BLOCK)
+        if size <= _FEW:
+            pairs = zip(
+                np.broadcast_to(key, size).tolist(), np.broadcast_to(counter, size).tolist()
+            )
+            result[:] = [_block_of_integers(k, c) for k, c in pairs]
+            return result.reshape(shape)[()]
         for start in range(0, size, _CHUNK):
             part = slice(start, start + _CHUNK)
             result[part] = _blocks(
@@ -73,6 +81,20 @@ def rounds(build, key, counter):
         x0 = x0 + schedule[(group + 1) % 3]
         x1 = x1 + (schedule[(group + 2) % 3] + (group + 1))
     return build.cast(x0, BLOCK) << 32 | build.cast(x1, BLOCK)
+
+
+def _block_of_integers(key, counter):
+    """The block of two Python integers."""
+    k0, k1 = key >> 32, key & _MASK
+    schedule = (k0, k1, k0 ^ k1 ^ _PARITY)
+    x0, x1 = (counter >> 32) + k0 & _MASK, counter + k1 & _MASK
+    for group in range(_GROUPS):
+        for rotation in _ROTATIONS[group % 2]:
+            x0 = x0 + x1 & _MASK
+            x1 = (x1 << rotation & _MASK | x1 >> 32 - rotation) ^ x0
+        x0 = x0 + schedule[(group + 1) % 3] & _MASK
+        x1 = x1 + schedule[(group + 2) % 3] + group + 1 & _MASK
+    return x0 << 32 | x1
 
 
 def _words(blocks):

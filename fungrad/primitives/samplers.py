@@ -16,7 +16,7 @@ from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import special
-from fungrad.primitives.random_bits import BLOCK, rounds
+from fungrad.primitives.random_bits import BLOCK, rounds, threefry2x32
 
 F64 = np.dtype(np.float64)
 
@@ -118,7 +118,8 @@ def _run(method, key, parameters):
 
 def _uniform(build, key, counter):
     """A real strictly between 0 and 1 from a block of bits."""
-    bits = rounds(build, key, counter)
+    is_array = build is ON_ARRAYS
+    bits = threefry2x32.evaluate(key, counter) if is_array else rounds(build, key, counter)
     return (build.cast(bits >> 12, F64) + 0.5) * 2.0**-52
 
 

@@ -22,6 +22,8 @@ def test_published_known_answers(counter, key, result):
     operands = np.uint64(key), np.uint64(counter)
     assert threefry2x32(*operands) == np.uint64(result)
     assert jit(threefry2x32)(*operands) == np.uint64(result)
+    many = threefry2x32(np.uint64(key), np.full(100, counter, np.uint64))
+    np.testing.assert_array_equal(many, np.full(100, result, np.uint64))
 
 
 P = np.array([0.1, 0.2, 0.3, 0.4])
@@ -95,6 +97,15 @@ def test_a_draw_under_jit_is_part_of_the_program():
     """A key from outside is no reason to keep an array of draws among the program's constants."""
     text = str(make_program(jit(lambda x: x + random.normal(KEY, (1000,))))(np.ones(1000)))
     assert "threefry2x32" in text
+
+
+def test_few_many_and_compiled_bits_are_the_same():
+    keys = random.bits(random.key(1), (100,))
+    counters = random.bits(random.key(2), (100,))
+    many = threefry2x32(keys, counters)
+    few = [threefry2x32(k, c) for k, c in zip(keys, counters, strict=True)]
+    np.testing.assert_array_equal(many, few)
+    np.testing.assert_array_equal(many, jit(threefry2x32)(keys, counters))
 
 
 def test_large_eager_draws_equal_small_ones():
