@@ -260,7 +260,8 @@ def is_simple(value):
         return is_simple(value.real) and is_simple(value.imag)
     if value.dtype.kind == "b" or not np.isfinite(value):
         return True
-    return bool(abs(value) <= LITERAL and value * 2 == np.rint(value * 2))
+    number = value.item()  # whose sums and products do not overflow
+    return abs(number) <= LITERAL and number * 2 == round(number * 2)
 
 
 def _bits(value):

@@ -423,12 +423,13 @@ arctanh = unary("arctanh", np.arctanh, lambda t, x, y: strong_divide(t, (1 - x) 
 
 
 def of_scipy(name):
-    """The function of `scipy.special`, imported at its first call."""
+    """The function of `scipy.special`, imported at its first call; half precision stays."""
 
     def function(*operands):
         from scipy import special
 
-        return getattr(special, name)(*operands)
+        result = getattr(special, name)(*operands)
+        return result.astype(np.float16) if operands[0].dtype == np.float16 else result
 
     return function
 

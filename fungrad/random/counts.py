@@ -19,6 +19,7 @@ from fungrad.random.arguments import (
     float_dtype,
     int_dtype,
     key_of,
+    known,
     parameters,
     real_parameter,
     require_not_negative,
@@ -41,8 +42,8 @@ def poisson(key, lam, shape=None, dtype=None):
         dtype: an integer dtype, int64 by default.
 
     Raises:
-        ValueError for a known negative or nan rate (elsewhere the result is then -1); DtypeError,
-        ShapeError.
+        ValueError for a known rate that is negative, nan or too large for the dtype (elsewhere a
+        negative or nan rate gives -1); DtypeError, ShapeError.
 
     >>> from fungrad import random
     >>> random.poisson(random.key(0), 4.0, (5,))
@@ -51,7 +52,17 @@ def poisson(key, lam, shape=None, dtype=None):
     dtype = int_dtype("poisson", dtype)
     shape, (lam,) = parameters("poisson", shape, F64, lam)
     require_not_negative("poisson", "the rate lam", lam)
+    _require_room(known(lam), np.iinfo(dtype).max)
     return _poisson(key_of("poisson", key), lam, shape=shape, dtype=dtype)
+
+
+def _require_room(rate, largest):
+    """ValueError where counts of a known rate, ten standard deviations up, exceed the dtype."""
+    if rate is not None and np.any(rate + 10 * np.sqrt(rate) > largest):
+        raise ValueError(
+            f"random.poisson: the rate lam = {np.max(rate)} is too large: counts must not exceed "
+            f"{largest}; choose a wider dtype"
+        )
 
 
 @drawn
@@ -147,7 +158,7 @@ def geometric(key, p, shape=None, dtype=None):
         dtype: an integer dtype, int64 by default.
 
     Raises:
-        ValueError for a known p outside of [0, 1]; DtypeError, ShapeError.
+        ValueError for a known p outside of (0, 1]; DtypeError, ShapeError.
 
     >>> from fungrad import random
     >>> random.geometric(random.key(0), 0.3, (5,))
@@ -158,6 +169,9 @@ def geometric(key, p, shape=None, dtype=None):
     kind = np.dtype(np.float64 if is_python_number(p) else kind)
     shape, (p,) = parameters("geometric", shape, kind, p)
     require_probability("geometric", p)
+    value = known(p)
+    if value is not None and np.any(value == 0):
+        raise ValueError("random.geometric: with probability p = 0 there is never a success")
     return _geometric(key_of("geometric", key), p, shape=shape, dtype=dtype)
 
 

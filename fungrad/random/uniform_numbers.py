@@ -89,6 +89,8 @@ def unit(key, *, shape, dtype):
     fraction = e.right_shift(
         unsigned(key, shape=shape, dtype=np.dtype(word)), word(8 * dtype.itemsize - mantissa)
     )
+    if dtype.itemsize == 2:  # compiled code holds half precision in float32
+        return e.multiply(convert(fraction, dtype), dtype.type(2.0**-mantissa))
     one = np.ones((), dtype).view(word)[()]
     return e.subtract(e.Bitcast(dtype)(e.bitwise_or(fraction, one)), dtype.type(1))
 
@@ -139,6 +141,8 @@ def randint(key, shape, minval, maxval, dtype=None):
 
 def _integer(x):
     """A bound as an operand of an integer dtype: real numbers are cut off as in JAX."""
+    if isinstance(x, int) and not -(2**63) <= x < 2**64:
+        raise ValueError(f"random.randint: the bound {x} does not fit into 64 bits")
     x = operand(x)
     if x.dtype.kind not in "biuf":
         raise DtypeError(f"random.randint: bounds are integers, got dtype {x.dtype}")

@@ -189,6 +189,8 @@ BAD = {
     "trials": (lambda: random.binomial(KEY, -1, 0.5), ValueError, "trials n"),
     "probability": (lambda: random.binomial(KEY, 5, 1.5), ValueError, "p = 1.5"),
     "waiting": (lambda: random.geometric(KEY, -0.1), ValueError, "p = -0.1"),
+    "rate too large": (lambda: random.poisson(KEY, 200.0, dtype=np.int8), ValueError, "wider"),
+    "never": (lambda: random.geometric(KEY, 0.0), ValueError, "never a success"),
     "shape of a": (lambda: random.gamma(KEY, A, (3,)), ValueError, "does not broadcast"),
     "dtype": (lambda: random.gamma(KEY, 1.0, (), int), TypeError, "float dtype"),
     "complex": (lambda: random.gamma(KEY, 1j), TypeError, "real numbers"),

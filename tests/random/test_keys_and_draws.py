@@ -41,6 +41,8 @@ DRAWS = {
     "normal": lambda k: random.normal(k, (5,)),
     "normal f32": lambda k: random.normal(k, (2, 0, 3), F32),
     "normal c128": lambda k: random.normal(k, (5,), np.complex128),
+    "uniform f16": lambda k: random.uniform(k, (5,), np.float16),
+    "truncated_normal f16": lambda k: random.truncated_normal(k, -1.0, 1.0, (5,), np.float16),
     "truncated_normal": lambda k: random.truncated_normal(k, -1.0, np.array([0.5, 2.0]), (3, 2)),
     "exponential": lambda k: random.exponential(k, (5,)),
     "gumbel": lambda k: random.gumbel(k, (5,), F32),
@@ -82,7 +84,7 @@ def test_vmap_over_keys(draw):
         assert_equal_draws(row, np.asarray(draw(key)))
 
 
-COMPILED = ("fold_in", "uniform f32", "normal", "randint i8", "permutation of lines")
+COMPILED = ("fold_in", "uniform f16", "uniform f32", "normal", "randint i8", "permutation of lines")
 
 
 @pytest.mark.parametrize("title", COMPILED)
@@ -115,6 +117,14 @@ def test_large_eager_draws_equal_small_ones():
         assert_equal_draws(large[:5], small)
 
 
+def test_half_precision_stays():
+    for draw in (random.normal, random.gumbel, random.cauchy):
+        found = draw(KEY, (5,), np.float16)
+        assert found.dtype == np.float16
+    compiled = jit(lambda k: random.normal(k, (5,), np.float16))(KEY)
+    np.testing.assert_allclose(compiled, random.normal(KEY, (5,), np.float16), rtol=5e-3)
+
+
 def test_gradients_in_bounds():
     def total(low, high):
         return random.uniform(KEY, (100,), minval=low, maxval=high).sum()
@@ -135,6 +145,7 @@ BAD = {
     "int uniform": (lambda: random.uniform(KEY, (), int), DtypeError, "float"),
     "float randint": (lambda: random.randint(KEY, (), 0, 5, float), DtypeError, "integer"),
     "empty range": (lambda: random.randint(KEY, (2,), 3, 3), ValueError, "minval = 3"),
+    "wide bound": (lambda: random.randint(KEY, (), 0, 2**65), ValueError, "64 bits"),
     "probability": (lambda: random.bernoulli(KEY, 1.5), ValueError, "p = 1.5"),
     "int probability": (lambda: random.bernoulli(KEY, 1), DtypeError, "float"),
     "bounds": (lambda: random.uniform(KEY, (3,), minval=np.ones(2)), ShapeError, "broadcast"),
