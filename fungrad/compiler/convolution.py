@@ -9,8 +9,11 @@ from math import prod
 from fungrad.compiler.convolution_products import write_gathered, write_scattered
 from fungrad.compiler.copy import fill
 from fungrad.compiler.labelled import Labelled
-from fungrad.compiler.scalar import call, constant
+from fungrad.compiler.scalar import INDEX, call, constant
 from fungrad.compiler.windows import Sliding
+
+_FEW = 32  # products that one element of the output may be made of in registers
+_PIECE = 1024  # elements of a row of the output to which products are added at a time
 
 
 def convolve(build, primitive, inputs, outputs):
@@ -92,20 +95,62 @@ def _write_loops(work):
     if outside:
         x = Labelled(sliding.surrounded(work.build, x.view, work.zero), x.labels)
     writer = work.build.kernel("convolve_kernel")
-    windows = work.windows_of(x, sliding, outside)
-    arrays = [(writer.array(v.view), v.labels) for v in (windows, work.y)]
-    out = writer.array(work.target.view, is_written=True)
-    word = "fast_add" if work.dtype.kind == "f" else "add"
-    with ExitStack() as stack:
-        at = {
-            i: stack.enter_context(writer.loop(writer.integer(work.sizes[i])))
-            for i in work.primitive.out
-        }
-        total = writer.variable(work.zero, "total")
-        with ExitStack() as inner:
-            for i in work.groups.contracted:
-                at[i] = inner.enter_context(writer.loop(writer.integer(work.sizes[i])))
-            x, y = (array.load(*[at[i] for i in labels]) for array, labels in arrays)
-            total.set(call(word, work.dtype, total.symbol, x * y))
-        out.store([at[i] for i in work.primitive.out], total.symbol)
+    loops = _Loops(writer, work, work.windows_of(x, sliding, outside))
+    out = work.primitive.out
+    summed = prod([work.sizes[i] for i in work.groups.contracted])
+    if summed > _FEW and out and work.sizes[out[-1]] > _FEW:
+        loops.write_rows()
+    else:
+        loops.write_elements()
     work.build.call(writer)
+
+
+class _Loops:
+    """Direct loops, in one of two orders."""
+
+    def __init__(self, writer, work, windows):
+        self.writer, self.work = writer, work
+        self.operands = [(writer.array(v.view), v.labels) for v in (windows, work.y)]
+        self.target = writer.array(work.target.view, is_written=True)
+        self.word = "fast_add" if work.dtype.kind == "f" else "add"
+
+    def _extent(self, label):
+        return self.writer.integer(self.work.sizes[label])
+
+    def _over(self, stack, labels):
+        """Loops over some labels: the index of each."""
+        return {i: stack.enter_context(self.writer.loop(self._extent(i))) for i in labels}
+
+    def _product(self, at):
+        x, y = (array.load(*[at[i] for i in labels]) for array, labels in self.operands)
+        return x * y
+
+    def write_elements(self):
+        """One element of the output after another: few products, or a long sum for few elements."""
+        work, writer = self.work, self.writer
+        with ExitStack() as stack:
+            at = self._over(stack, work.primitive.out)
+            total = writer.variable(work.zero, "total")
+            with ExitStack() as inner:
+                here = at | self._over(inner, work.groups.contracted)
+                total.set(call(self.word, work.dtype, total.symbol, self._product(here)))
+            self.target.store([at[i] for i in work.primitive.out], total.symbol)
+
+    def write_rows(self):
+        """Pieces of rows of the output that stay in the cache, to which products are added."""
+        work, writer = self.work, self.writer
+        *outer, row = work.primitive.out
+        length = constant(_PIECE, INDEX)
+        count = writer.integer(-(-work.sizes[row] // _PIECE))
+        with ExitStack() as stack:
+            at = self._over(stack, outer)
+            start = stack.enter_context(writer.loop(count)) * length
+            left = call("minimum", INDEX, length, self._extent(row) - start)
+            left = writer.let(left, "length")
+            with writer.loop(left) as i:
+                self.target.store([*[at[j] for j in outer], start + i], work.zero)
+            with ExitStack() as inner:
+                here = at | self._over(inner, work.groups.contracted)
+                here[row] = start + inner.enter_context(writer.loop(left))
+                place = [here[j] for j in work.primitive.out]
+                self.target.store(place, self.target.load(*place) + self._product(here))

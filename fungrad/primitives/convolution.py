@@ -122,7 +122,7 @@ class Convolve(Routine):
         if self.left != (0,) or self.right != (0,) or self.out != (0,):
             return False
         (w,) = self.windows
-        return (w.left, w.out, abs(w.right)) == (1, 1, 1) and w.size > 0
+        return (w.left, abs(w.out), abs(w.right)) == (1, 1, 1) and w.size > 0
 
     def _evaluated_line(self, x, y):
         """By NumPy's convolution, of all elements that are met."""
@@ -132,7 +132,8 @@ class Convolve(Routine):
         low, high = covered(w, len(y))
         whole = Window(high - low + 1, 1, 1, 1, low)
         line = windows_of(x, [whole], [1], 0)[:, 0]
-        return np.convolve(line, y[::-1] if w.right > 0 else y, "valid")
+        result = np.convolve(line, y[::-1] if w.right > 0 else y, "valid")
+        return result if w.out > 0 else result[::-1]
 
     def jvp(self, inputs, tangents):
         (x, y), (dx, dy) = inputs, tangents

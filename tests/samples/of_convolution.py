@@ -60,6 +60,13 @@ CONVOLUTIONS = [
         numbers(3, dtype=C128),
         numbers(4, dtype=C128),
     ),
+    sample(
+        Convolve((0,), (0,), (0,), (Window(40, 1, 1, -1, -2),)),
+        numbers(5),
+        numbers(35),
+        laws=("types", "jvp", "transpose"),
+        order=1,
+    ),
     # no axis slides: a contraction
     sample(Convolve((0, 1), (1, 2), (0, 2), ()), numbers(2, 3), numbers(3, 2)),
     sample(Convolve(*LINE, (SAME,)), numbers(0, 3, 5), numbers(2, 3, 3)),
