@@ -80,11 +80,12 @@ class LoopNest:
     def halves(self):
         """Two parts in which a comparison of an index has one result each, or None.
 
-        So padding and concatenation become loops without a choice in them.
+        So padding and concatenation become loops without a choice in them. No part ends within
+        what a reduction combines.
         """
-        if any(r.reduction is not None for r in self.roots):
-            return None
         for a, symbol in enumerate(self.symbols):
+            if any(r.reduces(a) for r in self.roots):
+                continue
             breaks = self.build.breaks.get(symbol)
             if breaks and self.shape[a] > LITERAL:
                 start, stop = self.part[a]

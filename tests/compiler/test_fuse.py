@@ -228,6 +228,21 @@ def test_joined_arrays_are_written_by_one_loop_each():
     assert len(texts) == 2 and not any("select" in text for text in texts)
 
 
+def test_sums_of_joined_arrays_are_split_where_no_part_ends_within_a_sum():
+    def sums(axis):
+        return lambda x, y: r.Sum((axis,))(Concatenate(1)(e.exp(x), y))
+
+    shapes = f64(20, 30), f64(20, 40)
+    across, along = kernels(sums(0), *shapes), kernels(sums(1), *shapes)
+    assert len(across) == 2 and not any("select" in text for text in across)
+    assert len(along) == 1
+    x, y = np.linspace(0, 1, 600).reshape(20, 30), np.linspace(1, 2, 800).reshape(20, 40)
+    joined = np.concatenate([np.exp(x), y], axis=1)
+    for axis in (0, 1):
+        compiled = jit(sums(axis))(x, y)
+        np.testing.assert_allclose(compiled, joined.sum(axis), rtol=1e-13)
+
+
 def test_small_extents_are_literals_and_others_parameters():
     (text,) = kernels(lambda x: r.Sum((1,))(x), f64(20, 3))
     assert "range(3)" in text and "range(n0)" in text and "20" not in text
