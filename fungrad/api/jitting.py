@@ -134,6 +134,7 @@ class Jitted:
         self._donated_positions, self._donated_names = donated_positions, donated_names
         self._has_static = bool(static_positions or static_names)
         self._traced = {}
+        self._direct = None  # the latest call, without the search for what was traced
         self._title = f"jit of {function_name(fun)}"
         update_wrapper(self, fun, updated=())
         _jitted.add(self)
@@ -141,6 +142,11 @@ class Jitted:
     def __call__(self, *args, **kwargs):
         if not settings.is_compiled:
             return self._fun(*args, **kwargs)
+        direct = self._direct
+        if direct is not None and state.recording is None and not kwargs:
+            result = direct(args)
+            if result is not NotImplemented:
+                return result
         static = None
         if self._has_static:
             args, kwargs, static = self._split_static(args, kwargs)
@@ -152,6 +158,8 @@ class Jitted:
         if state.recording is not None:
             return self._call_traced(traced, leaves)
         results = traced.compiled()(*traced.captures, *leaves)
+        if static is None and not kwargs and self._traced.get(key) is traced:
+            self._direct = traced.direct(tree, leaves)
         return traced.unflatten(results)
 
     def _call_traced(self, traced, leaves):
@@ -285,6 +293,7 @@ class Jitted:
     def clear_cache(self):
         """Forget what was traced for this function."""
         self._traced.clear()
+        self._direct = None
 
     def __get__(self, instance, owner=None):
         return self if instance is None else MethodType(self, instance)

@@ -25,6 +25,32 @@ class Traced:
             self.executable = compile_program(self.program, self.donated)
         return self.executable
 
+    def direct(self, tree, leaves):
+        """A function from arguments that are like these leaves of a tree to the output, or None.
+
+        It returns NotImplemented for other arguments. Machine code checks the arrays, so that only
+        the types of numbers are left to be compared.
+        """
+        if not self.executable.is_checked:
+            return None
+        match, call, captures = tree.match, self.executable.call, self.captures
+        unflatten = self.tree.unflatten if self.positions is None else self.unflatten
+        numbers = [(i, type(x)) for i, x in enumerate(leaves) if type(x) is not np.ndarray]
+        if any(type(x) is np.ndarray and not x.ndim for x in leaves):
+            return None
+
+        def call_directly(args):
+            leaves = match(args)
+            if leaves is None:
+                return NotImplemented
+            for i, kind in numbers:
+                if type(leaves[i]) is not kind:
+                    return NotImplemented
+            results = call(*captures, *leaves)
+            return results if results is NotImplemented else unflatten(results)
+
+        return call_directly
+
     def unflatten(self, results):
         """The results as the function's output."""
         if self.positions is not None:

@@ -53,13 +53,15 @@ class Executable:
 
     `source` is the Numba source of the kernels and of the entry that calls them. `call` is the
     same function without ceremony: it returns NotImplemented for values that it cannot take as
-    they are (of another type, or arrays with gaps), which `executable(...)` rearranges.
+    they are (of another type, or arrays with gaps), which `executable(...)` rearranges. Where it
+    `is_checked`, that holds for every array of another shape or dtype.
     """
 
     def __init__(self, assembly):
         from fungrad.compiler import build
 
         self.program = assembly.program
+        self.is_checked = not assembly.stacks
         self._assembly = assembly
         kernels = {
             k.name: build.kernel(k.source, k.function, k.arguments) for k in assembly.kernels
@@ -99,6 +101,8 @@ class Executable:
 
 class OnBits:
     """A compiled program with float16 arguments or results, which passes them by their bits."""
+
+    is_checked = False
 
     def __init__(self, program, executable):
         self.program, self._executable = program, executable

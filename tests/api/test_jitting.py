@@ -543,3 +543,42 @@ def test_threads_share_a_jitted_function():
     for t in threads:
         t.join(60)
     assert not failures, failures
+
+
+SINGLE = np.ones(2, np.float32)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        *[2.5, 3, True, 1 + 2j, np.float32(2.5), np.float64(2.5), np.int64(3), np.uint8(3)],
+        *[np.array(2.5), np.ones(2), np.ones((3, 1)), np.ones((1, 2)), SINGLE, np.ones(2, int)],
+        *[np.ones(4)[::2], np.ones(2, ">f8"), np.ones((2, 2))[:, 0]],
+    ],
+    ids=lambda x: f"{type(x).__name__} {getattr(x, 'dtype', '')}{np.shape(x)}",
+)
+@pytest.mark.parametrize("before", [1.5, np.float64(1.5), np.ones(2), SINGLE, np.array(1.5)])
+def test_the_latest_call_does_not_shape_the_next_one(before, argument):
+    def function(x):
+        return x * SINGLE, {"twice": 2 * x}
+
+    f = jit(function)
+    f(before)
+    f(before)  # now without a search for what was traced
+    got, expected = f(argument), function(argument)
+    assert got[0].dtype == expected[0].dtype
+    np.testing.assert_array_equal(got[0], expected[0])
+    np.testing.assert_array_equal(got[1]["twice"], expected[1]["twice"])
+    np.testing.assert_array_equal(f(before)[0], function(before)[0])
+
+
+def test_another_structure_after_the_latest_call():
+    f = jit(lambda tree: [2 * x for x in tree.values()] if isinstance(tree, dict) else tree)
+    assert f({"a": 1.0}) == [2.0] == f({"a": 1.0})
+    assert f({"b": 1.0, "a": 2.0}) == [4.0, 2.0]
+    assert f([1.0, 2.0]) == [1.0, 2.0]
+    assert f({"a": 1.0}) == [2.0]
+    clear_caches()
+    assert f({"a": 1.5}) == [3.0]
+    with pytest.raises(TypeError, match="positional argument"):
+        f({"a": 1.0}, 2.0)
