@@ -42,10 +42,8 @@ class Threefry2x32(Pointwise):
         size = math.prod(shape)
         result = np.empty(size, BLOCK)
         if size <= _FEW:
-            pairs = zip(
-                np.broadcast_to(key, size).tolist(), np.broadcast_to(counter, size).tolist()
-            )
-            result[:] = [_block_of_integers(k, c) for k, c in pairs]
+            keys, counters = (x.tolist() * (size // max(x.size, 1)) for x in (key, counter))
+            result[:] = [_block_of_integers(k, c) for k, c in zip(keys, counters, strict=True)]
             return result.reshape(shape)[()]
         for start in range(0, size, _CHUNK):
             part = slice(start, start + _CHUNK)

@@ -72,10 +72,13 @@ def packed(key):
 
 def unpacked(blocks):
     """Keys of shape (..., 2) from packed ones of shape (...)."""
-    words = [convert(e.right_shift(blocks, _HALF), WORD), convert(blocks, WORD)]
-    if type(blocks) is not Tracer:
-        return np.stack(words, -1)
-    return moveaxis(stacked(words), 0, -1)
+    if type(blocks) is Tracer:
+        pair = [convert(e.right_shift(blocks, _HALF), WORD), convert(blocks, WORD)]
+        return moveaxis(stacked(pair), 0, -1)
+    words = np.empty((*np.shape(blocks), 2), WORD)
+    words[..., 0] = blocks >> _HALF
+    words[..., 1] = blocks & BLOCK.type(0xFFFFFFFF)
+    return words
 
 
 def counters(shape):
