@@ -1,7 +1,13 @@
 """`jax.random`'s names: draws that are functions of a key. Imports everything below.
 
-For the same key, dtype and shape the numbers of most draws are JAX's own. A key is a plain array of
-two uint32 words; `key` and `PRNGKey` make the same.
+A key is a plain array of two uint32 words; `key` and `PRNGKey` make the same. The generator is
+threefry2x32: a draw hashes the key with the position of each element, so it does not depend on
+whether it runs eager, compiled, or as a row of a batch. For the same key, dtype and shape the
+numbers of all draws but those by trial (gamma, Poisson, binomial and what is made of them) are
+JAX's own.
+
+Draws are differentiable in their parameters: gamma draws, and beta, Dirichlet, chi-squared, t and F
+draws with them, by the derivative of the quantile function.
 """
 
 from fungrad.random.counts import binomial, geometric, multinomial, poisson

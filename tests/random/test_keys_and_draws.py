@@ -1,9 +1,11 @@
 """Draws as functions of a key: known values, every way to run them, bad input."""
 
+import re
+
 import numpy as np
 import pytest
 
-from fungrad import grad, jit, make_program, random, vmap
+from fungrad import grad, jit, make_program, random, show, vmap
 from fungrad.errors import DtypeError, ShapeError
 from fungrad.primitives.random_bits import threefry2x32
 
@@ -99,6 +101,12 @@ def test_a_draw_under_jit_is_part_of_the_program():
     """A key from outside is no reason to keep an array of draws among the program's constants."""
     text = str(make_program(jit(lambda x: x + random.normal(KEY, (1000,))))(np.ones(1000)))
     assert "threefry2x32" in text
+
+
+def test_a_compiled_draw_fuses_into_its_reader():
+    """One kernel draws, squares and sums: no array of the draws is made."""
+    text = str(show(lambda key: (random.normal(key, (1000,)) ** 2).sum())(KEY))
+    assert re.findall(r"^ *def (\w+)", text, re.MULTILINE) == ["sum_kernel", "entry"]
 
 
 def test_few_many_and_compiled_bits_are_the_same():
