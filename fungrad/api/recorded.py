@@ -8,6 +8,7 @@ import numpy as np
 from fungrad.core.program import Literal, derived
 from fungrad.core.tracing import DEFERRED, Recording, Tracer, evaluate, evaluator, run, slots, state
 from fungrad.core.tree import flatten
+from fungrad.numpy.masked import MaskedRead, mask_error
 from fungrad.primitives.elementwise import Convert
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import linearize
@@ -336,4 +337,6 @@ def is_numeric(leaf):
         return True
     if isinstance(leaf, np.ndarray | np.generic):
         return leaf.dtype.kind in "biufc"
+    if isinstance(leaf, MaskedRead):
+        raise mask_error(leaf.mask)
     return False

@@ -10,6 +10,7 @@ from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.index_plan import plan
 from fungrad.numpy.indexing import fitting, spread, updated, write
+from fungrad.numpy.masked import mask_error
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.movement import Transpose
@@ -107,26 +108,29 @@ class AtIndex:
 
     def set(self, values, *, mode=None, indices_are_sorted=False, unique_indices=False):
         """The values in place of the elements; of repeated indices the last counts."""
-        if _mode(mode) == "raise":
+        if _mode(mode) == "raise" or self._is_masked:
             return own(updated(self.array, self.index, values), self.array)
         return self._combined(values, "set", mode)
 
     def add(self, values, *, mode=None, indices_are_sorted=False, unique_indices=False):
         """The values added; repeated indices accumulate."""
-        return self._combined(values, "add", mode)
+        return self._combined(values, "add", mode, ufuncs.add)
 
     def subtract(self, values, *, mode=None, indices_are_sorted=False, unique_indices=False):
         """The values subtracted; repeated indices accumulate."""
-        return self._combined(ufuncs.negative(fitting(values, self.array.dtype)), "add", mode)
+        values = ufuncs.negative(fitting(values, self.array.dtype))
+        return self._combined(values, "add", mode, ufuncs.add)
 
     def multiply(self, values, *, mode=None, indices_are_sorted=False, unique_indices=False):
         """The values multiplied in; repeated indices accumulate."""
-        return self._combined(values, "multiply", mode)
+        return self._combined(values, "multiply", mode, ufuncs.multiply)
 
     mul = multiply
 
     def divide(self, values, *, mode=None, indices_are_sorted=False, unique_indices=False):
         """The elements divided by the values; repeated indices accumulate."""
+        if self._is_masked:
+            return self._where(ufuncs.divide(self.array, values))
         ones = self._combined_into(self.array.dtype.type(1), values, "multiply", mode)
         return own(ufuncs.divide(self.array, ones), self.array)
 
@@ -134,20 +138,36 @@ class AtIndex:
         """The elements to the power of the values; indices must not repeat."""
         return self.apply(lambda x: ufuncs.power(x, values), mode=mode)
 
+    @property
+    def _is_masked(self):
+        """Whether the index is a mask whose values are not known."""
+        index = self.index
+        return type(index) is Tracer and index.dtype.kind == "b" and not index.is_known
+
+    def _where(self, changed):
+        """The changed array where the mask holds."""
+        return own(updated(self.array, self.index, changed, is_whole=True), self.array)
+
     def min(self, values, *, mode=None, indices_are_sorted=False, unique_indices=False):
         """The smaller of element and value."""
-        return self._combined(values, "minimum", mode)
+        return self._combined(values, "minimum", mode, ufuncs.minimum)
 
     def max(self, values, *, mode=None, indices_are_sorted=False, unique_indices=False):
         """The larger of element and value."""
-        return self._combined(values, "maximum", mode)
+        return self._combined(values, "maximum", mode, ufuncs.maximum)
 
     def apply(self, func, *, mode=None, indices_are_sorted=False, unique_indices=False):
         """`func` of the elements in their place; indices must not repeat."""
+        if self._is_masked:
+            return self._where(func(self.array))
         return self.set(func(read(self.array, self.index, mode)), mode=mode)
 
-    def _combined(self, values, combine, mode):
+    def _combined(self, values, combine, mode, function=None):
         values = fitting(values, self.array.dtype)
+        if self._is_masked:
+            if np.ndim(values) > self.array.ndim - self.index.ndim:
+                raise mask_error(self.index)
+            return self._where(function(self.array, values))
         how = plan(tuple(self.array.shape), self.index, _mode(mode))
         result = write(self.array, how, spread(values, how.result), combine)
         return own(result, self.array)

@@ -6,6 +6,8 @@ from functools import update_wrapper
 import numpy as np
 
 from fungrad.core.tracing import Tracer, state
+from fungrad.numpy.promotion import broadcast_to, convert
+from fungrad.numpy.writing import overwrite, require_cast, require_writeable
 
 TRACED: dict = {}  # NumPy function or ufunc -> its form on traced values
 
@@ -16,6 +18,15 @@ def has_tracer(values):
         if type(x) is Tracer or (isinstance(x, list | tuple) and has_tracer(x)):
             return True
     return False
+
+
+def with_out(rule, args, kwargs):
+    """The result of a rule, written to the keyword `out` where that is given."""
+    out = kwargs.get("out")
+    if out is None:
+        return rule(*args, **kwargs)
+    rest = {k: v for k, v in kwargs.items() if k != "out"}
+    return delivered(getattr(rule, "__name__", "a function"), out, rule(*args, **rest))
 
 
 def traced(*functions, creates=False, extras=()):
@@ -36,7 +47,7 @@ def traced(*functions, creates=False, extras=()):
             else:
                 is_traced = creates or has_tracer(args) or has_tracer(kwargs.values())
             if is_traced or (extras and any(k in kwargs for k in extras)):
-                return rule(*args, **kwargs)
+                return with_out(rule, args, kwargs)
             return function(*args, **kwargs)
 
         update_wrapper(apply, rule)
@@ -46,6 +57,22 @@ def traced(*functions, creates=False, extras=()):
         return apply
 
     return decorate
+
+
+def delivered(name, out, result):
+    """A result for the user: itself, or the `out` array, made in the trace, that it is written to.
+
+    Raises TypeError for a plain array, ViewWriteError, ShapeError, DtypeError.
+    """
+    out = out[0] if type(out) is tuple and len(out) == 1 else out
+    if out is None or out is Ellipsis:
+        return result
+    if type(out) is not Tracer:
+        refuse_out(name, out)
+    require_writeable(out)
+    require_cast(name, result.dtype, out.dtype)
+    overwrite(out, convert(broadcast_to(result, tuple(out.shape)), out.dtype))
+    return out
 
 
 def refuse_out(name, out):

@@ -27,14 +27,18 @@ def _known(x):
 def bincount(x, /, weights=None, minlength=0, *, length=None):
     """`numpy.bincount`, differentiable in the weights.
 
-    Under jit `length` gives the size of the result: JAX's keyword. Positions beyond are dropped.
+    Under jit `length`, JAX's keyword, gives the size of the result, and positions beyond are
+    dropped; without it `minlength` is the size, and a position beyond raises OutOfBoundsError.
     """
     x = operand(x)
     values = _known(x)
+    mode = "drop"
+    if values is None and length is None and minlength:
+        length, mode = minlength, "raise"
     if values is None and length is None:
         raise UnknownValueError(
             "bincount: the size of the result depends on values that do not exist while "
-            f"{x.recording.title} is traced; give it as length="
+            f"{x.recording.title} is traced; give it as length= or minlength="
         )
     if values is not None and values.size and values.min() < 0:
         raise ValueError("bincount: the positions must have no negative elements")
@@ -52,12 +56,12 @@ def bincount(x, /, weights=None, minlength=0, *, length=None):
                 f"The weights and list don't have the same length: {weights.shape}, {x.shape}"
             )
         weights = convert(weights, FLOAT64)
-    return _counts(ufuncs.maximum(x, 0), weights, length)
+    return _counts(ufuncs.maximum(x, 0), weights, length, mode)
 
 
-def _counts(places, weights, size):
+def _counts(places, weights, size, mode="drop"):
     """The sum of the weights at each place; places from `size` on are dropped."""
-    return at(zeros((size,), weights.dtype))[places].add(weights, mode="drop")
+    return at(zeros((size,), weights.dtype))[places].add(weights, mode=mode)
 
 
 @traced(np.histogram_bin_edges)

@@ -5,10 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
-from fungrad.core.errors import BooleanIndexError, OutOfBoundsError, UnknownValueError
+from fungrad.core.errors import OutOfBoundsError, UnknownValueError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import array
 from fungrad.numpy.dispatch import has_tracer
+from fungrad.numpy.masked import mask_error
 from fungrad.numpy.promotion import broadcast_to, common_shape, convert
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.indexing import Gather, Scatter
@@ -330,11 +331,7 @@ def as_item(i):
         i = array(i)
     if i.dtype.kind == "b":
         if not i.is_known:
-            raise BooleanIndexError(
-                f"a boolean mask of shape {i.shape} is an index, but its values do not exist "
-                f"while {i.recording.title} is traced; write fungrad.numpy.where(mask, x, 0), or "
-                "use nonzero(mask, size=n)"
-            )
+            raise mask_error(i)
         return np.asarray(i.value)
     if i.dtype.kind not in "iu":
         raise IndexError(_KINDS)

@@ -6,6 +6,7 @@ from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import array
 from fungrad.numpy.index_plan import Plan, plan, raise_out_of_bounds
+from fungrad.numpy.masked import MaskedRead, mask_error
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.numpy.writing import Awaiting, as_view, overwrite, require_writeable
 from fungrad.primitives import elementwise as e
@@ -21,6 +22,8 @@ def getitem(x, index):
     """
     if type(index) is int:
         return _row(x, index)
+    if type(index) is Tracer and index.dtype.kind == "b" and index.ndim and not index.is_known:
+        return MaskedRead(x, index)
     how = plan(x.shape, index)
     result = how.read(x)
     return as_view(result, x, index) if how.is_view and how.result else result
@@ -46,6 +49,12 @@ def setitem(y, index, value):
     Raises ViewWriteError for arguments, views and arrays from outside the trace; OutOfBoundsError,
     BooleanIndexError, ShapeError.
     """
+    if type(value) is MaskedRead:
+        if value.base is not y or value.mask is not index:
+            raise mask_error(value.mask)
+        require_writeable(y)
+        overwrite(y, updated(y, index, value.value, is_whole=True))
+        return
     if type(y.recording) is Awaiting and type(value) is Tracer:
         awaiting = y.recording
         if awaiting.completed_by(y, index, value):
@@ -54,10 +63,15 @@ def setitem(y, index, value):
     overwrite(y, updated(y, index, value))
 
 
-def updated(y, index, value):
-    """A copy of `y` (traced or not) in which `y[index]` is `value`."""
+def updated(y, index, value, is_whole=False):
+    """A copy of `y` (traced or not) in which `y[index]` is `value`.
+
+    With `is_whole` the index is a mask, and the value an array like `y` to choose from.
+    """
     value = fitting(value, y.dtype)
     mask = _mask(index)
+    if is_whole:
+        return _where(y, mask, value)
     if mask is not None:
         rest = max(y.ndim - mask.ndim, 0)
         if np.ndim(value) == rest + 1 and value.shape[0] == 1:

@@ -237,11 +237,20 @@ def tile(A, reps):
     return Reshape(tuple([r * n for r, n in zip(reps, shape, strict=True)]))(result)
 
 
-@traced(np.repeat)
-def repeat(a, repeats, axis=None):
-    """`numpy.repeat`; the numbers of repeats must be known, since they determine the shape."""
+@traced(np.repeat, extras=("total_repeat_length",))
+def repeat(a, repeats, axis=None, *, total_repeat_length=None):
+    """`numpy.repeat`; the numbers of repeats must be known, since they determine the shape.
+
+    Under jit `total_repeat_length`, JAX's keyword, gives the size: the last repeats are cut, or
+    the last element is repeated more often.
+    """
     a, axis = along(operand(a), axis)
     n = a.shape[axis]
+    if total_repeat_length is not None:
+        ends = np.cumsum(broadcast(operand(repeats), (n,)))
+        turn = iota(total_repeat_length)[:, None]
+        places = np.sum(np.less_equal(ends, turn), axis=1)
+        return take_static(a, np.minimum(places, n - 1), axis)
     counts = repeats.value if type(repeats) is Tracer else np.asarray(repeats)
     if counts.ndim == 0 or counts.size == 1:
         r = int(counts.reshape(())[()]) if counts.ndim else int(counts)

@@ -1,6 +1,7 @@
 """The methods and attributes of `numpy.ndarray` on traced values."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from fungrad.numpy import (
 from fungrad.numpy.at import At
 from fungrad.numpy.conversions import as_int
 from fungrad.numpy.joining import repeat
-from fungrad.numpy.writing import as_view, copied
+from fungrad.numpy.writing import as_view, copied, is_argument
 
 
 def _shape_arguments(shape):
@@ -70,6 +71,64 @@ def sort(self, axis=-1, kind=None, order=None, *, stable=None):
     self[...] = sorting.sort(self, axis, kind, order, stable=stable)
 
 
+def partition(self, kth, axis=-1, kind="introselect", order=None):
+    """`x.partition(kth)`: writes in place; everything is sorted."""
+    self[...] = sorting.sort(self, axis, order=order)
+
+
+class Flat:
+    """`x.flat`: the elements in row-major order, to iterate over, to read and to write."""
+
+    __slots__ = ("base",)
+
+    def __init__(self, base):
+        self.base = base
+
+    def __iter__(self):
+        return iter(shapes.ravel(self.base))
+
+    def __len__(self):
+        return self.base.size
+
+    def __getitem__(self, index):
+        return copied(shapes.ravel(self.base)[index])
+
+    def __setitem__(self, index, value):
+        changed = copied(shapes.ravel(self.base))
+        value = value if np.ndim(value) == 0 else np.resize(value, np.shape(changed[index]))
+        changed[index] = value
+        self.base[...] = changed.reshape(self.base.shape)
+
+
+def flags(self):
+    """`x.flags`: those of an array in row-major order."""
+    is_flat = self.ndim < 2
+    return SimpleNamespace(
+        c_contiguous=True,
+        f_contiguous=is_flat,
+        contiguous=True,
+        aligned=True,
+        owndata=True,
+        writeable=not is_argument(self),
+    )
+
+
+def strides(self):
+    """`x.strides`: those of an array in row-major order."""
+    found, step = [], self.dtype.itemsize
+    for n in reversed(self.shape):
+        found.append(step)
+        step *= n
+    return tuple(reversed(found))
+
+
+def namespace(self, *, api_version=None):
+    """`x.__array_namespace__()`: the functions of the array API, which is `fungrad.numpy`."""
+    import fungrad.numpy
+
+    return fungrad.numpy
+
+
 def view(self, dtype=None, type=None):
     """`x.view()`: the same values; another dtype cannot be traced."""
     if dtype is not None and np.dtype(dtype) != self.dtype:
@@ -108,7 +167,11 @@ _METHODS = {
     "clip": _clip,
     "choose": selection.choose,
     "compress": _compress,
+    "partition": partition,
     "put": in_place.put,
+    "to_device": lambda self, device, /, *, stream=None: self,
+    "block_until_ready": lambda self: self,
+    "__array_namespace__": namespace,
     "__round__": rounded,
     "__floor__": lambda self: math.floor(as_int(ufuncs.floor(self))),
     "__ceil__": lambda self: math.ceil(as_int(ufuncs.ceil(self))),
@@ -140,7 +203,10 @@ _PROPERTIES = {
     "real": elementary.real,
     "imag": elementary.imag,
     "at": At,
-    "flat": lambda self: iter(shapes.ravel(self)),
+    "base": lambda self: None,
+    "device": lambda self: "cpu",
+    "flags": flags,
+    "strides": strides,
     "itemsize": lambda self: self.dtype.itemsize,
     "nbytes": lambda self: self.dtype.itemsize * self.size,
 }
@@ -153,3 +219,4 @@ def install():
     for name, function in _PROPERTIES.items():
         form = getattr(function, "__wrapped__", function)
         setattr(Tracer, name, property(form, doc=function.__doc__))
+    Tracer.flat = property(Flat, lambda self, value: Flat(self).__setitem__(slice(None), value))

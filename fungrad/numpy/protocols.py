@@ -6,14 +6,14 @@ import numpy as np
 
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import special
-from fungrad.numpy.dispatch import TRACED, nearest_names
+from fungrad.numpy.dispatch import TRACED, nearest_names, with_out
 from fungrad.numpy.ufunc_methods import METHODS, call
 
 
 def array_ufunc(self, ufunc, method, *inputs, **keywords):
     """NumPy calls this for `ufunc(*inputs)` and its methods when an input is traced."""
     function = TRACED.get(ufunc) or find(ufunc)
-    if method == "__call__" and not keywords:
+    if method == "__call__" and not keywords and len(inputs) == ufunc.nin:
         return function(*inputs)
     if method == "__call__":
         return call(function, ufunc, inputs, keywords)
@@ -26,7 +26,7 @@ def array_function(self, function, types, args, kwargs):
         rule = TRACED[function]
     except KeyError:
         rule = find(function)
-    return rule(*args, **kwargs)
+    return with_out(rule, args, kwargs)
 
 
 def find(function):

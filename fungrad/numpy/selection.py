@@ -7,12 +7,12 @@ from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand, stacked
 from fungrad.numpy.creation import iota
-from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
+from fungrad.numpy.dispatch import refuse_out, traced
 from fungrad.numpy.joining import parts_of, stack, take_static
 from fungrad.numpy.promotion import align, common_shape, convert, promote, result_dtype
 from fungrad.numpy.promotion import broadcast_to as broadcast
 from fungrad.numpy.reductions import sum
-from fungrad.numpy.shapes import ravel
+from fungrad.numpy.shapes import along, ravel, reshape
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.indexing import Gather
 from fungrad.primitives.movement import Iota
@@ -166,19 +166,24 @@ def argwhere(a, *, size=None, fill_value=None):
     return stack(places, -1)
 
 
-@traced(np.extract)
-def extract(condition, arr):
-    """`numpy.extract` where the condition is known."""
-    mask = known_mask("extract", operand(condition))
-    arr = ravel(operand(arr))
-    return Gather((0,), "clip")(arr, np.flatnonzero(mask))
+@traced(np.extract, extras=("size", "fill_value"))
+def extract(condition, arr, *, size=None, fill_value=0):
+    """`numpy.extract` at a known condition; under jit `size` elements, then `fill_value`."""
+    return compress(ravel(operand(condition)), ravel(operand(arr)), size=size, fill_value=fill_value)
 
 
-@traced(np.compress)
-def compress(condition, a, axis=None, out=None):
-    """`numpy.compress` where the condition is known."""
+@traced(np.compress, extras=("size", "fill_value"))
+def compress(condition, a, axis=None, out=None, *, size=None, fill_value=0):
+    """`numpy.compress` at a known condition; under jit `size` slices, then `fill_value`."""
     refuse_out("compress", out)
-    mask = known_mask("compress", operand(condition))
-    a = operand(a)
-    a, axis = (ravel(a), 0) if axis is None else (a, axis)
-    return take_static(a, np.flatnonzero(mask), normalize_axis(axis, a.ndim))
+    condition = operand(condition)
+    a, axis = along(operand(a), axis)
+    if size is None:
+        return take_static(a, np.flatnonzero(known_mask("compress", condition)), axis)
+    n = condition.shape[0]
+    if not n:
+        return broadcast(a.dtype.type(fill_value), (*a.shape[:axis], size, *a.shape[axis + 1 :]))
+    places = flatnonzero(condition, size=size, fill_value=n)
+    chosen = take_static(a, ufuncs.minimum(places, n - 1), axis)
+    shape = tuple([size if i == axis else 1 for i in range(a.ndim)])
+    return where(reshape(places < n, shape), chosen, fill_value)

@@ -5,12 +5,13 @@ import numpy as np
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import operand
+from fungrad.numpy.at import at
 from fungrad.numpy.creation import zeros
 from fungrad.numpy.dispatch import normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, parts_of
 from fungrad.numpy.promotion import convert, promote
-from fungrad.numpy.reductions import any
-from fungrad.numpy.selection import known_mask, where
+from fungrad.numpy.reductions import any, cumsum
+from fungrad.numpy.selection import compress, flatnonzero, known_mask, where
 from fungrad.numpy.shapes import expand_dims, flip, ravel
 from fungrad.numpy.taking import take, take_along_axis
 from fungrad.primitives.indexing import Gather
@@ -133,7 +134,7 @@ def require_monotonic(bins, message, falling=True):
 # ---- sets of values, where these are known
 
 
-@traced(np.unique)
+@traced(np.unique, extras=("size", "fill_value"))
 def unique(
     ar,
     return_index=False,
@@ -143,9 +144,20 @@ def unique(
     *,
     equal_nan=True,
     sorted=True,
+    size=None,
+    fill_value=None,
 ):
-    """`numpy.unique` where the values are known: a gather, differentiable in the values."""
+    """`numpy.unique` where the values are known: a gather, differentiable in the values.
+
+    Under jit `size` gives the number of values; those after the last are `fill_value`, by default
+    the smallest.
+    """
     ar = operand(ar)
+    if size is not None:
+        if axis is not None:
+            raise ValueError("unique: size= is not supported together with axis=")
+        flags = (return_index, return_inverse, return_counts)
+        return _unique_of_size(ravel(ar), flags, size, fill_value, equal_nan)
     value = known_mask("unique", ar)
     _, index, *rest = np.unique(
         value, True, return_inverse, return_counts, axis, equal_nan=equal_nan
@@ -154,6 +166,35 @@ def unique(
     if not (return_index or return_inverse or return_counts):
         return result
     return (result, *([index] if return_index else []), *rest)
+
+
+def _is_first(line, equal_nan=True):
+    """Whether each element of a sorted line differs from the one before it."""
+    before, after = line[:-1], line[1:]
+    differs = ufuncs.not_equal(before, after)
+    if line.dtype.kind in "fc" and equal_nan:
+        both = ufuncs.logical_and(ufuncs.isnan(before), ufuncs.isnan(after))
+        differs = ufuncs.logical_and(differs, ufuncs.logical_not(both))
+    return concatenate([np.ones(1, bool), differs])
+
+
+def _unique_of_size(ar, flags, size, fill_value, equal_nan):
+    order = argsort(ar)
+    line = take(ar, order)
+    is_new = _is_first(line, equal_nan)
+    n, number = ar.shape[0], cumsum(is_new)
+    starts = flatnonzero(is_new, size=size, fill_value=n)
+    inside = starts < n
+    fill = line[0] if fill_value is None else fill_value
+    results = [where(inside, take(line, ufuncs.minimum(starts, n - 1)), fill)]
+    if flags[0]:
+        results.append(take(order, where(inside, ufuncs.minimum(starts, n - 1), 0)))
+    if flags[1]:
+        results.append(at(zeros((n,), np.int64))[order].set(number - 1))
+    if flags[2]:
+        ends = concatenate([starts[1:], np.array([n])])
+        results.append(where(inside, ends - starts, 0))
+    return tuple(results) if len(results) > 1 else results[0]
 
 
 def _unique_form(name, **options):
@@ -188,7 +229,9 @@ def sets_by_position(name):
     """A set function of two arrays by positions in the first and the second, values known."""
     function = getattr(np, name)
 
-    def apply(ar1, ar2, *args, **kwargs):
+    def apply(ar1, ar2, *args, size=None, fill_value=None, **kwargs):
+        if size is not None:
+            return _set_of_size(name, ar1, ar2, size, fill_value)
         both = concatenate([ravel(operand(ar1)), ravel(operand(ar2))])
         known = known_mask(name, both)
         n = operand(ar1).size
@@ -198,7 +241,23 @@ def sets_by_position(name):
         _, first = np.unique(known, return_index=True)
         return take(both, first[np.searchsorted(known[first], found)])
 
-    return traced(function)(ufuncs.named(apply, function))
+    return traced(function, extras=("size", "fill_value"))(ufuncs.named(apply, function))
+
+
+def _set_of_size(name, ar1, ar2, size, fill_value):
+    """A set function under jit: the first `size` values, then `fill_value`."""
+    a, b = promote(ravel(operand(ar1)), ravel(operand(ar2)))
+    if name == "union1d":
+        return unique(concatenate([a, b]), size=size, fill_value=fill_value)
+    line = sort(concatenate([a, b]) if name == "setxor1d" else a)
+    in_a, in_b = isin(line, a), isin(line, b)
+    wanted = {
+        "intersect1d": in_b,
+        "setdiff1d": ufuncs.logical_not(in_b),
+        "setxor1d": ufuncs.not_equal(in_a, in_b),
+    }
+    kept = ufuncs.logical_and(_is_first(line), wanted[name])
+    return compress(kept, line, size=size, fill_value=0 if fill_value is None else fill_value)
 
 
 union1d = sets_by_position("union1d")

@@ -150,6 +150,15 @@ def overwrite(y, value):
     y.id = value.id if type(value) is Tracer else y.recording.capture(np.array(value))
 
 
+def require_cast(name, source, target):
+    """DtypeError where a result cannot be written into an array of the target dtype."""
+    if not np.can_cast(source, target, "same_kind"):
+        raise DtypeError(
+            f"{name}: a result of dtype {source} is not written into an array of dtype {target}: "
+            f"write y = {name}(...), or start from an array of dtype {source}"
+        )
+
+
 def in_place(function):
     """The operator `y = function(y, other)` that writes in place where `y` was made in the trace.
 
