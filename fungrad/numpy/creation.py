@@ -42,9 +42,8 @@ def empty(shape, dtype=float, order="C", *, device=None, like=None):
 @traced(np.full, creates=True)
 def full(shape, fill_value, dtype=None, order="C", *, device=None, like=None):
     """`numpy.full`; the value may be traced."""
-    fill_value = operand(fill_value)
-    dtype = np.dtype(dtype) if dtype is not None else fill_value.dtype
-    value = convert(fill_value, dtype)
+    dtype = np.dtype(dtype) if dtype is not None else operand(fill_value).dtype
+    value = convert(fill_value if type(fill_value) is int else operand(fill_value), dtype)
     if np.ndim(value):
         value = value if type(value) is Tracer else constant(value)
         return copied(broadcast_to(value, shape_of(shape)))

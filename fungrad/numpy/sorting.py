@@ -115,10 +115,11 @@ def digitize(x, bins, right=False):
     x, bins = operand(x), operand(bins)
     n = bins.shape[0]
     require_monotonic(bins, "bins must be monotonically increasing or decreasing")
-    up = searchsorted(bins, x, "left" if right else "right")
+    side = "left" if right else "right"
+    up = searchsorted(bins, x, side)
     if n < 2:
         return up
-    down = n - searchsorted(flip(bins), x, "right" if right else "left")
+    down = n - searchsorted(flip(bins), x, side)
     return where(getitem_any(bins, 0) > getitem_any(bins, n - 1), down, up)
 
 
