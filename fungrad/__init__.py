@@ -45,6 +45,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "core.primitive": ("Pointwise", "Primitive", "Reduction", "Routine"),
     },
     modules=(
+        "custom_derivatives",
         "debug",
         "errors",
         "flatten_util",

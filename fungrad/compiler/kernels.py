@@ -76,15 +76,30 @@ class _NestWriter:
             since = [self.since[x] for x in node.operands]
             self.since[node] = max([rows.get(node, 0), *since])
         self.named = self._named_nodes()
-        self.orders = {}
+        self.checks, self.orders = self._place_checks(), {}
         for phase in self.phases:
-            own = [n for n, r in enumerate(self.roots) if r.phase == phase and not r.is_over_rows]
-            self.orders[phase] = topological_order(self._expressions(own))
+            faults = [fault for fault, _ in self.checks.get((phase, True), ())]
+            self.orders[phase] = topological_order(self._expressions(self._columnar(phase), faults))
 
-    def _expressions(self, numbers):
+    def _columnar(self, phase):
+        """The numbers of the roots of a phase that stand in its inner loops."""
+        return [n for n, r in enumerate(self.roots) if r.phase == phase and not r.is_over_rows]
+
+    def _expressions(self, numbers, faults=None):
         found = [self.roots[n].value for n in numbers]
         found += [self.places[n] for n in numbers if n in self.places]
-        return found + [c for c, _ in self.nest.checks]
+        return found + ([c for c, _ in self.nest.checks] if faults is None else faults)
+
+    def _place_checks(self):
+        """The checks by phase, and whether they stand in its inner loops or once per row."""
+        placed = {}
+        for fault, culprit in self.nest.checks:
+            phase, is_inner = self.since[fault], self.depth[fault] > self.border
+            if is_inner or not self.border:
+                phase = next(p for p in self.phases if p >= phase and self._columnar(p))
+                is_inner = True
+            placed.setdefault((phase, is_inner), []).append((fault, culprit))
+        return placed
 
     def _named_nodes(self):
         """What gets a name: what an inner loop reads, the values of equations, and what is read
@@ -132,6 +147,7 @@ class _NestWriter:
             return
         for phase in self.phases:
             self._name(self.order, depth, since=phase)
+            self._check(phase, False)
             for n, root in enumerate(self.roots):
                 if root.phase == phase and root.is_over_rows:
                     self._keep(n, root.value)
@@ -183,8 +199,7 @@ class _NestWriter:
             self._finish(n)
 
     def _innermost(self, phase):
-        if phase == 0:
-            self._check()
+        self._check(phase, True)
         for n, root in enumerate(self.roots):
             if root.phase != phase or root.is_over_rows:
                 continue
@@ -199,8 +214,8 @@ class _NestWriter:
             else:
                 self._deliver(n, root.value)
 
-    def _check(self):
-        for fault, culprit in self.nest.checks:
+    def _check(self, phase, is_inner):
+        for fault, culprit in self.checks.get((phase, is_inner), ()):
             self.writer.errors.append(culprit)
             code = constant(len(self.writer.errors), INDEX)
             is_fine = _build.equal(fault, constant(0, INDEX))

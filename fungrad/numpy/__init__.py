@@ -45,6 +45,7 @@ from numpy import (  # names that need no derivative
     floating,
     format_float_positional,
     format_float_scientific,
+    from_dlpack,
     frombuffer,
     fromfile,
     fromfunction,
@@ -237,10 +238,12 @@ from fungrad.numpy.polynomials import (
     polyadd,
     polyder,
     polydiv,
+    polyfit,
     polyint,
     polymul,
     polysub,
     polyval,
+    roots,
 )
 from fungrad.numpy.products import cross, dot, inner, kron, outer, tensordot, trace, vdot
 from fungrad.numpy.public import (

@@ -2,12 +2,16 @@
 
 import numpy as np
 
+from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.arrays import operand, stacked
+from fungrad.numpy.arrays import operand, stacked, whole
 from fungrad.numpy.calculus import convolve
+from fungrad.numpy.creation import vander
 from fungrad.numpy.dispatch import traced
-from fungrad.numpy.joining import concatenate, getitem_any
+from fungrad.numpy.joining import concatenate, getitem_any, trim_zeros
+from fungrad.numpy.linalg import eigvals, lstsq
 from fungrad.numpy.promotion import convert, promote
+from fungrad.numpy.reductions import sum
 from fungrad.numpy.shapes import atleast_1d
 
 
@@ -65,6 +69,52 @@ def polydiv(u, v):
         head = ufuncs.subtract(getitem_any(rest, slice(0, m)), ufuncs.multiply(factor, v))
         rest = concatenate([getitem_any(head, slice(1, None)), getitem_any(rest, slice(m, None))])
     return stacked(quotient), rest if m > 1 else ufuncs.multiply(scale, np.zeros(1))
+
+
+@traced(np.polyfit)
+def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
+    """`numpy.polyfit` by least squares: the coefficients, differentiable in x, y and w."""
+    if full or cov:
+        raise TypeError(
+            "polyfit: full= and cov= are not supported on traced values; use "
+            "numpy.linalg.lstsq(numpy.vander(x, deg + 1), y)"
+        )
+    degree = whole(deg)
+    if degree < 0:
+        raise ValueError("expected deg >= 0")
+    x, y = ufuncs.add(operand(x), 0.0), ufuncs.add(operand(y), 0.0)
+    if x.ndim != 1 or y.ndim not in (1, 2):
+        raise TypeError(f"expected 1D vector for x, 1D or 2D array for y: {x.shape}, {y.shape}")
+    if not x.size or x.shape[0] != y.shape[0]:
+        raise TypeError(f"expected x and y to have same length: {x.shape} and {y.shape}")
+    rcond = x.shape[0] * np.finfo(x.dtype).eps if rcond is None else rcond
+    table = vander(x, degree + 1)
+    if w is not None:
+        w = ufuncs.add(operand(w), 0.0)
+        table = ufuncs.multiply(table, w[:, None])
+        y = ufuncs.multiply(y, w if y.ndim == 1 else w[:, None])
+    scale = ufuncs.sqrt(sum(ufuncs.multiply(table, table), 0))
+    found = lstsq(ufuncs.divide(table, scale), y, rcond)[0]
+    return ufuncs.divide(found, scale if y.ndim == 1 else scale[:, None])
+
+
+@traced(np.roots)
+def roots(p):
+    """`numpy.roots`: always complex on traced values, since which are real depends on values.
+
+    Leading zeros are dropped where the coefficients are known.
+    """
+    p = atleast_1d(operand(p))
+    if p.ndim != 1:
+        raise ValueError("Input must be a rank-1 array.")
+    p = trim_zeros(p, "f") if type(p) is not Tracer or p.is_known else p
+    if len(p) < 2:
+        return np.zeros(0)
+    n = len(p) - 1
+    p = ufuncs.add(p, 0.0)
+    first = ufuncs.negative(ufuncs.divide(p[1:], p[0]))
+    companion = concatenate([first[None, :], np.eye(n, dtype=first.dtype)[:-1]])
+    return eigvals(companion)
 
 
 @traced(np.polyder)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.special
 
+import fungrad.numpy as fnp
+
 R = np.random.default_rng(0)
 
 
@@ -31,7 +33,7 @@ class Call:
         shown = [repr(a.value.shape) if isinstance(a, Traced) and hasattr(a.value, "shape")
                  else repr(a).replace("\n", "") for a in self.args]
         shown += [f"{k}={v!r}".replace("\n", "") for k, v in self.kwargs.items()]
-        return f"{self.function.__name__}({', '.join(shown)})"[:90]
+        return f"{getattr(self.function, '__name__', 'vectorised')}({', '.join(shown)})"[:90]
 
 
 CALLS = []
@@ -480,6 +482,63 @@ row(np.polyder, V)
 row(np.polyder, V, 2)
 row(np.polyint, V, 2, [1.0, 2.0])
 row(np.poly, V)
+
+row(np.polydiv, V, np.array([1.5, -0.5]))
+row(np.polyfit, np.linspace(0, 1, 6), u(6), 2)
+row(np.polyfit, np.linspace(0, 1, 6), u(6, 2), 1, w=u(6, low=0.5))
+
+# ---- counts
+
+row(np.bincount, [0, 2, 2, 1, 0], V)
+row(np.bincount, [0, 2, 2, 1, 0], V, minlength=6)
+row(np.histogram, u(9), 4, smooth=False)
+row(np.histogram, np.array([0.1, 0.7, 0.3, 0.3, 0.9]), 3, (0, 1), weights=W, smooth=False)
+row(np.histogram, u(9), np.array([-1.0, 0.0, 0.3, 1.0]), density=True, smooth=False)
+row(np.histogram_bin_edges, u(9), 4)
+row(np.histogram2d, u(9), u(9), 3, smooth=False)
+row(np.histogramdd, u(9, 2), (2, 3), smooth=False)
+
+# ---- sets: of known values, the result is a gather
+
+row(np.unique, V, smooth=False)
+row(np.union1d, V, W, smooth=False)
+row(np.setdiff1d, V, V[:2], smooth=False)
+row(np.intersect1d, V, V[1:3], smooth=False)
+row(np.setxor1d, V, V[1:3], smooth=False)
+row(np.nonzero, V, smooth=False)
+row(np.flatnonzero, V, smooth=False)
+row(np.argwhere, M, smooth=False)
+row(np.extract, M > 0, M, smooth=False)
+row(np.compress, [True, False, True], M, axis=0)
+
+# ---- what else has a name of its own
+
+row(np.partition, M, 1, smooth=False)
+row(np.piecewise, M, [N > 0, N <= 0], [np.sin, lambda x: x * x], smooth=False)
+row(np.apply_along_axis, np.cumsum, 0, M)
+row(np.apply_over_axes, np.sum, C, (0, 2))
+row(np.sort_complex, Z, smooth=False)
+row(np.diag_indices_from, u(3, 3), smooth=False)
+row(np.tril_indices_from, M, smooth=False)
+row(np.triu_indices_from, M, smooth=False)
+row(fnp.array, [V, W])
+row(fnp.asarray, V)
+row(fnp.full, (2, 3), t(0.7))
+for f in (fnp.zeros, fnp.ones):
+    row(f, (2, 3), np.float32, smooth=False)
+row(fnp.empty, (0, 3), smooth=False)
+row(fnp.arange, 2, 9, 3, smooth=False)
+row(fnp.eye, 3, 4, 1, smooth=False)
+row(fnp.identity, 3, smooth=False)
+row(fnp.tri, 3, 4, -1, smooth=False)
+row(fnp.indices, (2, 3), smooth=False)
+row(fnp.fromfunction, lambda i, j: i - j, (2, 3), smooth=False)
+for f in (fnp.tril_indices, fnp.triu_indices, fnp.diag_indices):
+    row(f, 4, smooth=False)
+row(fnp.vectorize(lambda x: x * x), M, smooth=False)
+row(np.empty_like, I, shape=(0, 2), smooth=False)
+row(np.iscomplexobj, Z, smooth=False)
+row(np.isrealobj, Z, smooth=False)
 
 # ---- linear algebra
 

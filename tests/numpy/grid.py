@@ -166,7 +166,6 @@ TWO_SHAPES = (((0, 3), (1, 3)), ((), (3,)), ((2, 1), (3,)), ((2, 3), (2,)), ((0,
 #: Cases in which NumPy's own result or error is an accident, by (name, part of the description).
 ACCIDENTS = [
     ("average", "(0, 3)"),
-    ("convolve", "complex"),  # products of inf and complex numbers
     ("repeat", "'repeats': [1, 0, 2]"),
     *[(name, "() {'axis': -1") for name in ("std", "var", "nanmean", "nanstd", "nanvar")],
     *[(name, f"{dtype}() ") for name in ("tril", "triu") for dtype in ("bool", "float64")],

@@ -10,7 +10,10 @@ from harness import compiled_path, eagerly, operands, same, with_operands
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 # Results that depend on values: only where these are known.
-VALUE_DEPENDENT = {np.trim_zeros}
+VALUE_DEPENDENT = {
+    np.trim_zeros, np.unique, np.union1d, np.setdiff1d, np.intersect1d, np.setxor1d, np.nonzero,
+    np.flatnonzero, np.argwhere,
+}  # fmt: skip
 
 
 def expected(call):
@@ -19,11 +22,13 @@ def expected(call):
         return with_operands(call, operands(call))
 
 
+@pytest.mark.law("values")
 @pytest.mark.parametrize("call", CALLS, ids=str)
 def test_known_values(call):
     same(expected(call), eagerly(lambda *x: with_operands(call, x), *operands(call)))
 
 
+@pytest.mark.law("values")
 @pytest.mark.parametrize("call", CALLS, ids=str)
 def test_unknown_values(call):
     if call.function in VALUE_DEPENDENT:

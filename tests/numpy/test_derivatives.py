@@ -40,6 +40,7 @@ def random_like(values, seed):
     return [random.standard_normal(np.shape(x))[()] for x in values]
 
 
+@pytest.mark.law("derivative")
 @pytest.mark.parametrize("call", SMOOTH, ids=str)
 def test_both_modes(call):
     values = tuple(operands(call))
@@ -59,6 +60,7 @@ def test_both_modes(call):
     np.testing.assert_allclose(along, across, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.law("vmap")
 @pytest.mark.parametrize("call", SMOOTH, ids=str)
 def test_batched(call):
     values = tuple(operands(call))
@@ -71,6 +73,7 @@ def test_batched(call):
             np.testing.assert_allclose(r[i], e, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.law("derivative")
 @pytest.mark.parametrize("call", SMOOTH, ids=str)
 def test_second_order(call):
     """Forward over reverse equals the difference of two gradients."""
