@@ -39,6 +39,14 @@ By column, as LAPACK has it (`pivots`: int32, from 1):
         s = the eigenvalues of a Hermitian A, which becomes their vectors if jobz is 1
     geev(jobvl, jobvr, n, a, lda, w, wi, vl, ldvl, vr, ldvr, work, lwork, rwork)
         w = the eigenvalues, real ones with imaginary parts wi; V their vectors, as LAPACK packs them
+    gees(jobvs, sort, select, n, a, lda, sdim, w, wi, vs, ldvs, work, lwork, rwork, bwork)
+        A = the Schur form T and VS = Z with Z T Z^H = A; with sort 0, select and bwork are not used
+    trsyl(ta, tb, sign, m, n, a, lda, b, ldb, c, ldc, s)
+        C = s[0] X with op(A) X + sign X op(B) = C, of Schur forms A and B
+    gehrd(n, first, last, a, lda, tau, work, lwork)
+        A = the Hessenberg form and, below it, the reflectors; first is 1 and last n
+    orghr(n, first, last, a, lda, tau, work, lwork)
+        A = Q, from what gehrd has left
 
 `rwork` is for complex matrices only, `wi` for real ones. Work sizes are those of LAPACK.
 
@@ -103,6 +111,24 @@ _CALLS = {
         "syevd jobz lower n a lda s work lwork iwork liwork info",
         "heevd jobz lower n a lda s work lwork rwork lrwork iwork liwork info",
     ),
+    "gees": (
+        "jobvs sort select n a lda sdim w wi vs ldvs work lwork rwork bwork",
+        "gees jobvs sort select n a lda sdim w wi vs ldvs work lwork bwork info",
+        "gees jobvs sort select n a lda sdim w vs ldvs work lwork rwork bwork info",
+    ),
+    "trsyl": (
+        "ta tb sign m n a lda b ldb c ldc s",
+        "trsyl ta tb sign m n a lda b ldb c ldc s info",
+    ),
+    "gehrd": (
+        "n first last a lda tau work lwork",
+        "gehrd n first last a lda tau work lwork info",
+    ),
+    "orghr": (
+        "n first last a lda tau work lwork",
+        "orghr n first last a lda tau work lwork info",
+        "unghr n first last a lda tau work lwork info",
+    ),
     "geev": (
         "jobvl jobvr n a lda w wi vl ldvl vr ldvr work lwork rwork",
         "geev jobvl jobvr n a lda w wi vl ldvl vr ldvr work lwork info",
@@ -113,11 +139,12 @@ _CALLS = {
 #: The letter that Fortran takes for each value of a flag.
 _FLAGS = {
     **{"ta": "NTC", "tb": "NTC", "!ta": "TN", "unit": "NU", "!left": "LR", "!lower": "LU"},
-    **{"lower": "UL", "job": "NSA", "jobz": "NV", "jobvl": "NV", "jobvr": "NV"},
+    **{"lower": "UL", "job": "NSA", "jobz": "NV", "jobvl": "NV", "jobvr": "NV", "jobvs": "NV"},
+    **{"sort": "NS"},
 }
-_LEADING = {"lda", "ldb", "ldc", "ldu", "ldvt", "ldvl", "ldvr", "lwork", "lrwork", "liwork"}
-_SIZES = {"m", "n", "k", "nrhs", "incx", "incy", *_LEADING}
-_INTEGERS, _REALS = {"pivots", "iwork"}, {"s", "rwork"}
+_LEADING = {"lda", "ldb", "ldc", "ldu", "ldvt", "ldvl", "ldvr", "ldvs", "lwork", "lrwork", "liwork"}
+_SIZES = {"m", "n", "k", "nrhs", "incx", "incy", "sign", "first", "last", *_LEADING}
+_INTEGERS, _REALS = {"pivots", "iwork", "select", "sdim", "bwork"}, {"s", "rwork"}
 
 NAMES = rf"\b(?:{'|'.join(_CALLS)}|dot)_(?:{'|'.join(_LETTERS)})\b"
 

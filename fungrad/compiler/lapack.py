@@ -59,7 +59,7 @@ def {name}(a, y, batch, n):
             d = REAL(x[i * n + i])
             for k in range(i):
                 d -= SQUARE(l[i * n + k])
-            if not d > 0:
+            if d <= 0:
                 return 1
             l[i * n + i] = sqrt(d)
     return 0

@@ -14,6 +14,7 @@ from fungrad.compiler.lapack import cholesky, triangular_solve
 from fungrad.compiler.orthogonal import qr, qr_pivots
 from fungrad.compiler.sampling import sample
 from fungrad.compiler.scalar import INDEX, constant
+from fungrad.compiler.schur import hessenberg, schur, sqrtm, sylvester
 from fungrad.compiler.sorting import argsort, sort
 from fungrad.compiler.spectral import eig, eigh, svd
 from fungrad.compiler.stacks import add_stacks, empty_stack, map_stack
@@ -136,6 +137,10 @@ class RoutineBuilder:
     eigh = eigh
     svd = svd
     eig = eig
+    schur = schur
+    hessenberg = hessenberg
+    sqrtm = sqrtm
+    sylvester = sylvester
     empty_stack = empty_stack
     add_stacks = add_stacks
     map_stack = map_stack

@@ -1,6 +1,6 @@
 """Eigenvalues and singular values by LAPACK, matrix by matrix."""
 
-from fungrad.compiler.lapack import count, read, write, written
+from fungrad.compiler.lapack import count, for_kind, read, write, written
 from fungrad.primitives.matrices import real_type
 
 _EIGH = """
@@ -116,7 +116,10 @@ def {name}(x, w, OUTPUT a, REALS work, rwork, batch, n, lwork):
     for b in range(batch):
         for i in range(n):
             for j in range(n):
-                a[j * n + i] = x[(b * n + i) * n + j]
+                t = x[(b * n + i) * n + j]
+                if not SIZE(t) < inf:
+                    return 1
+                a[j * n + i] = t
         CALL
             return 1
         STORE
@@ -134,13 +137,13 @@ _STORE_COMPLEX = """for i in range(n):
 # Of a conjugate pair LAPACK packs the real and the imaginary part into two columns.
 _STORE_PACKED = """for j in range(n):
             for i in range(n):
-                t = r[j * n + i]
+                p = r[j * n + i]
                 if wi[j] > 0:
-                    v[(b * n + i) * n + j] = make_complex(t, r[(j + 1) * n + i])
+                    v[(b * n + i) * n + j] = make_complex(p, r[(j + 1) * n + i])
                 elif wi[j] < 0:
-                    v[(b * n + i) * n + j] = make_complex(r[(j - 1) * n + i], -t)
+                    v[(b * n + i) * n + j] = make_complex(r[(j - 1) * n + i], -p)
                 else:
-                    v[(b * n + i) * n + j] = make_complex(t, t - t)"""
+                    v[(b * n + i) * n + j] = make_complex(p, p - p)"""
 
 
 def eig(build, primitive, inputs, outputs):
@@ -168,4 +171,11 @@ def eig(build, primitive, inputs, outputs):
     source = source.replace("VECTORS", str(int(has_vectors)))
     source = source.replace("VR", "r" if has_vectors else "a").replace("STORE", store)
     pointers = [read(view), *map(written, targets), *map(written, scratch)]
-    write(build, "eig_kernel", source, pointers, [count(batch), n, lwork], can_fail=True)
+    write(
+        build,
+        "eig_kernel",
+        for_kind(source, dtype),
+        pointers,
+        [count(batch), n, lwork],
+        can_fail=True,
+    )

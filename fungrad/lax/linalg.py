@@ -11,6 +11,7 @@ from fungrad.primitives.linalg import Cholesky, TriangularSolve
 from fungrad.primitives.lu import Lu, Permutation
 from fungrad.primitives.matrices import adjoint, conjugated, matrix_product, matrix_transpose
 from fungrad.primitives.orthogonal import Qr, QrPivots, column_order, product_of_reflectors
+from fungrad.primitives.schur import Schur
 from fungrad.primitives.spectral import Eigh, Svd, Svdvals
 from fungrad.primitives.tridiagonal import TridiagonalSolve
 
@@ -157,6 +158,14 @@ def qr(x, *, pivoting=False, full_matrices=True, use_magma=None):
         return Qr(bool(full_matrices))(x)
     order = QrPivots()(x)
     return (*Qr(bool(full_matrices))(column_order(x, order)), order)
+
+
+def schur(x, *, compute_schur_vectors=True, sort_eig_vals=False, select_callable=None):
+    """(T, Z) with Z T Z^H = x, of the dtype of x, or (T,) without vectors; no derivative."""
+    if sort_eig_vals or select_callable is not None:
+        raise NotImplementedError("schur: the order of eigenvalues cannot be chosen")
+    t, z = Schur(False)(square_matrices(x))
+    return (t, z) if compute_schur_vectors else (t,)
 
 
 def svd(x, *, full_matrices=True, compute_uv=True, subset_by_index=None, algorithm=None):

@@ -62,7 +62,7 @@ class Eig(Routine):
         build.eig(self, inputs, outputs)
 
     def failure(self):
-        return np.linalg.LinAlgError, "eig: eigenvalues did not converge"
+        return np.linalg.LinAlgError, "eig: no convergence, or an element is inf or nan"
 
 
 class Eigvals(Routine):
@@ -90,7 +90,7 @@ class Eigvals(Routine):
         build.eig(self, inputs, outputs)
 
     def failure(self):
-        return np.linalg.LinAlgError, "eigvals: eigenvalues did not converge"
+        return np.linalg.LinAlgError, "eigvals: no convergence, or an element is inf or nan"
 
 
 def _in_basis(v, x):

@@ -6,6 +6,7 @@ import scipy.linalg as sla
 
 import fungrad.scipy.linalg as la
 from fungrad import grad, jit, value_and_grad, vmap
+from fungrad.errors import NotDifferentiableError
 from fungrad.testing import check_grads
 
 RANDOM = np.random.default_rng(7)
@@ -172,6 +173,60 @@ CALLS = [
     ("expm, defective", la.expm, sla.expm, (np.diag([1.0, 1.0], 1),), 2),
     ("expm, empty", la.expm, sla.expm, (np.zeros((0, 0)),), 1),
     ("expm_frechet", la.expm_frechet, sla.expm_frechet, (A, A.T @ A), 1),
+    ("schur", la.schur, sla.schur, (A,), 0),
+    (
+        "schur, complex",
+        lambda a: la.schur(a, "complex"),
+        lambda a: sla.schur(a, "complex"),
+        (A,),
+        0,
+    ),
+    (
+        "hessenberg",
+        lambda a: la.hessenberg(a, calc_q=True),
+        lambda a: sla.hessenberg(a, calc_q=True),
+        (general(4, 4),),
+        0,
+    ),
+    ("sqrtm", la.sqrtm, lambda a: sla.sqrtm(a + 0j), (A,), 2),
+    ("sqrtm, complex", la.sqrtm, sla.sqrtm, (Z,), 1),
+    ("funm", lambda a: la.funm(a, np.exp), lambda a: sla.expm(a + 0j), (A,), 1),
+    ("solve_sylvester", la.solve_sylvester, sla.solve_sylvester, (A, general(2, 2), B), 2),
+    ("qr_multiply", la.qr_multiply, sla.qr_multiply, (TALL, general(2, 4)), 1),
+    (
+        "qr_multiply, left",
+        lambda a, c: la.qr_multiply(a, c, mode="left"),
+        lambda a, c: sla.qr_multiply(a, c, mode="left"),
+        (TALL, general(2, 3)),
+        1,
+    ),
+    (
+        "qr_multiply, conjugate",
+        lambda a, c: la.qr_multiply(a, c, conjugate=True),
+        lambda a, c: sla.qr_multiply(a, c, conjugate=True),
+        (Z, Z),
+        1,
+    ),
+    ("circulant", la.circulant, sla.circulant, (A[0],), 1),
+    ("hankel", la.hankel, sla.hankel, (A[0],), 1),
+    ("hankel of two", la.hankel, sla.hankel, (A[0], WIDE[1]), 1),
+    ("companion", la.companion, sla.companion, (WIDE[0],), 1),
+    ("leslie", la.leslie, sla.leslie, (WIDE[0], A[0]), 1),
+    ("fiedler", la.fiedler, sla.fiedler, (WIDE[0],), 1),
+    *[
+        ("fiedler_companion", la.fiedler_companion, sla.fiedler_companion, (general(n, n)[0],), 1)
+        for n in (3, 4, 5, 6)
+    ],
+    *[
+        (
+            f"convolution_matrix, {mode}",
+            lambda a, m=mode: la.convolution_matrix(a, 3, m),
+            lambda a, m=mode: sla.convolution_matrix(a, 3, m),
+            (WIDE[0],),
+            1,
+        )
+        for mode in ("full", "same", "valid")
+    ],
     ("block_diag", la.block_diag, sla.block_diag, (A, B), 1),
     ("toeplitz", la.toeplitz, sla.toeplitz, (Z[0], Z[1]), 1),
 ]
@@ -242,6 +297,24 @@ def test_generalised_vectors():
         expected = sla.eigh(S, P, type=kind)[1]
         np.testing.assert_allclose(abs(v), abs(expected), atol=1e-10)
         check_grads(lambda s, p, k=kind: la.eigh(s, p, type=k), (S, P), 1)
+
+
+def test_rsf2csf():
+    t, z = la.rsf2csf(*la.schur(A))
+    np.testing.assert_allclose(z @ t @ z.conj().T, A, atol=1e-12)
+    np.testing.assert_allclose(np.tril(t, -1), 0, atol=1e-12)
+
+
+def test_constant_matrices():
+    for name in ("dft", "hadamard", "helmert", "hilbert", "invhilbert", "invpascal", "pascal"):
+        np.testing.assert_array_equal(getattr(la, name)(4), getattr(sla, name)(4))
+
+
+def test_schur_forms_have_no_derivative():
+    with pytest.raises(NotDifferentiableError, match="eig, sqrtm, expm and solve_sylvester"):
+        grad(lambda a: la.schur(a)[0].sum())(A)
+    with pytest.raises(NotDifferentiableError, match="hessenberg has no derivative"):
+        grad(lambda a: la.hessenberg(a).sum())(A)
 
 
 def test_errors():

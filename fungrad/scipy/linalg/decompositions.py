@@ -1,11 +1,19 @@
 """Factorisations and eigenvalues."""
 
-from fungrad.numpy import linalg
+from fungrad.numpy import linalg, products
 from fungrad.numpy.matrix_arguments import matrices, promoted, square_matrices
 from fungrad.primitives.joining import Pad
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
-from fungrad.primitives.matrices import adjoint, converted, matrix_product, rows_of, with_diagonal
+from fungrad.primitives.matrices import (
+    adjoint,
+    conjugated,
+    converted,
+    matrix_product,
+    rows_of,
+    with_diagonal,
+)
 from fungrad.primitives.orthogonal import Qr, QrPivots, column_order
+from fungrad.primitives.schur import Hessenberg, Schur
 from fungrad.primitives.spectral import Eigh, Eigvalsh, Svd, hermitian
 
 
@@ -136,3 +144,61 @@ def eigh_tridiagonal(
         return Eigvalsh(True)(full)[..., chosen]
     w, v = Eigh(True)(full)
     return w[..., chosen], v[..., chosen]
+
+
+def schur(a, output="real"):
+    """(T, Z) with Z T Z^H = a, Z unitary and T upper triangular; no derivative.
+
+    `output` "real" gives a real matrix a real form, with blocks of 2 by 2 for complex eigenvalues.
+
+    >>> t, z = schur([[0.0, 2.0], [2.0, 0.0]])
+    >>> np.sort(np.diagonal(t))
+    array([-2.,  2.])
+    """
+    if output not in ("real", "complex"):
+        raise ValueError(
+            f"Expected 'output' to be either 'real' or 'complex', got output={output}."
+        )
+    return tuple(Schur(output == "complex")(square_matrices(a)))
+
+
+def rsf2csf(T, Z, check_finite=True):
+    """The complex Schur form and vectors, given the real ones; no derivative."""
+    T, Z = promoted(T, Z)
+    t, vectors = Schur(True)(square_matrices(T))
+    return t, matrix_product(converted(Z, t.dtype), vectors)
+
+
+def hessenberg(a, *, calc_q=False, overwrite_a=False, check_finite=True):
+    """H with Q H Q^H = a, zero below its first subdiagonal, or (H, Q) with `calc_q`; no derivative.
+
+    >>> hessenberg([[1.0, 2.0], [3.0, 4.0]])
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    h, q = Hessenberg()(square_matrices(a))
+    return (h, q) if calc_q else h
+
+
+def qr_multiply(
+    a, c, mode="right", pivoting=False, conjugate=False, overwrite_a=False, overwrite_c=False
+):
+    """(c Q, R) for `mode` "right" or (Q c, R) for "left", with Q R = a, Q of min(m, n) columns.
+
+    With `pivoting` (product, R, order of columns), as `qr`; a `conjugate` Q is the conjugate.
+
+    >>> product, r = qr_multiply([[3.0], [4.0]], [1.0, 0.0])
+    >>> product
+    array([-0.6])
+    """
+    if mode not in ("left", "right"):
+        raise ValueError(f"Mode argument can only be 'left' or 'right' but not {mode!r}")
+    a, c = promoted(a, c)
+    q, *rest = qr(a, mode="economic", pivoting=pivoting)
+    q = conjugated(q) if conjugate else q
+    if mode == "right":
+        return (products.matmul(c, q), *rest)
+    if c.shape[0] == a.shape[-2] and a.shape[-2] != q.shape[-1]:
+        q = qr(a, mode="full", pivoting=pivoting)[0]
+        q = conjugated(q) if conjugate else q
+    return (products.matmul(q, c), *rest)
