@@ -8,6 +8,7 @@ import llvmlite
 import llvmlite.binding as llvm
 
 _library_numbers = count()
+_process = ctypes.CDLL(None)  # the C library among others
 
 
 def description():
@@ -112,4 +113,7 @@ def address_in_process(name):
     """The address of a symbol of this process or registered with LLVM, or None."""
     if name.startswith(("Py", "_Py")) and hasattr(ctypes.pythonapi, name):
         return ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
-    return llvm.address_of_symbol(name)
+    found = llvm.address_of_symbol(name)  # does not see the C library before Numba is imported
+    if found is None and hasattr(_process, name):
+        found = ctypes.cast(getattr(_process, name), ctypes.c_void_p).value
+    return found

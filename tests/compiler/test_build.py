@@ -324,3 +324,14 @@ def test_importing_the_compiler_imports_neither_numba_nor_llvm():
 
 def _one_to_one():
     return Scalar("float64"), Result("float64")
+
+
+def test_the_c_library_is_found_without_numba():
+    """A loop of unknown length reserves memory, also in a process that has not imported Numba."""
+    program = (
+        "import sys; from fungrad.compiler import machine; "
+        "assert machine.address_in_process('realloc'); "
+        "assert machine.address_in_process('no_such_function') is None; "
+        "assert 'numba' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
