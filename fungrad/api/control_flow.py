@@ -20,6 +20,7 @@ from fungrad.api.segments import scan_in_segments, segment_size
 from fungrad.api.uncompiled import fori_in_python, is_known, scan_in_python, while_in_python
 from fungrad.control.call import settings
 from fungrad.control.cond import Cond
+from fungrad.control.progress import Progress
 from fungrad.control.scan import Scan
 from fungrad.control.while_loop import While
 from fungrad.core.errors import BranchTypeError, CarryTypeError, TreeMismatchError
@@ -166,7 +167,7 @@ def _closed_body(call, init, extra, title, paths=None):
     return program, closed, values, types, tree
 
 
-def scan(f, init, xs=None, length=None, reverse=False, unroll=1, *, checkpoint=None):
+def scan(f, init, xs=None, length=None, reverse=False, unroll=1, *, checkpoint=None, progress=False):
     """Loop over the leading axis of `xs`: `carry, y = f(carry, x)`; the last carry and all ys.
 
     Args:
@@ -181,6 +182,8 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1, *, checkpoint=N
             keeps the carry of every k-th iteration only, and computes the values between again,
             one segment at a time. That is about one more forward pass, for n / k + k carries in
             place of n.
+        progress: True or a title shows a bar of the iterations that are done, by tqdm where it is
+            installed, in compiled code too.
 
     Returns:
         `(carry, ys)`; the ys are stacked along a new leading axis.
@@ -200,10 +203,15 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1, *, checkpoint=N
     if checkpoint is not None:
         size = segment_size(checkpoint, n, title)
         if state.recording is not None and n > 1:
-            part = lambda carry, rows, count, body=f: scan(body, carry, rows, count, reverse)
+            shown = progress_of(progress, title)
+
+            def part(carry, rows, count, body=None):
+                report = shown and shown.title if body else False
+                return scan(body or f, carry, rows, count, reverse, progress=report)
+
             return scan_in_segments(part, init, xs, n, size, reverse)
     if not settings.is_compiled and n:
-        return scan_in_python(f, init, xs, n, reverse)
+        return scan_in_python(f, init, xs, n, reverse, progress_of(progress, title))
     carry_leaves, carry_tree = flatten(init)
     k = len(carry_leaves)
 
@@ -215,7 +223,8 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1, *, checkpoint=N
 
     elements = [ArrayType(t.shape[1:], t.dtype) for t in row_types]
     program, closed, carry, _, tree = _closed_body(call, init, (elements, row_weak), title)
-    loop = Scan(program, len(closed.captures), k, n, bool(reverse))
+    shown = progress_of(progress, title)
+    loop = Scan(program, len(closed.captures), k, n, bool(reverse), shown)
     inputs = [*closed.captures, *carry, *rows]
     results = finished(loop(*inputs), inputs)
     y_tree = closed.tree.children()[1]
@@ -244,18 +253,29 @@ def _length(types, tree, length, title):
     return n
 
 
-def while_loop(cond_fun, body_fun, init_val):
+def progress_of(progress, title):
+    """What `progress=` of a loop asks for: a Progress, or None."""
+    if progress is None or progress is False:
+        return None
+    if progress is not True and not isinstance(progress, str):
+        raise TypeError(f"{title}: progress must be True, False or a title, it is {progress!r:.60}")
+    return Progress(title if progress is True else progress)
+
+
+def while_loop(cond_fun, body_fun, init_val, *, progress=False):
     """`while cond_fun(val): val = body_fun(val)`, from `init_val`.
 
     `body_fun` keeps the structure, shapes and dtypes of the value. All transforms apply, reverse
     mode too: the forward loop then saves what the backward loop reads on a growing stack.
+    `progress=True` or a title shows how many turns are done, see `scan`.
 
     >>> while_loop(lambda x: x < 100, lambda x: x * 2, 1)
     np.int64(128)
     """
     title = title_of("while_loop", body_fun)
     if not settings.is_compiled:
-        result = while_in_python(cond_fun, body_fun, init_val)
+        shown = progress_of(progress, title)
+        result = while_in_python(cond_fun, body_fun, init_val, shown)
         if result is not UNKNOWN:
             return result
     tree = flatten(init_val)[1]
@@ -267,16 +287,18 @@ def while_loop(cond_fun, body_fun, init_val):
     if len(goes_on.types) != 1 or goes_on.types[0].shape:
         raise TypeError(f"{label} must return a boolean scalar, it returned {goes_on.types}")
     condition = converting(goes_on.program, [np.dtype(bool)])
-    loop = While(condition, program, len(goes_on.captures), len(closed.captures))
+    counts = len(goes_on.captures), len(closed.captures)
+    loop = While(condition, program, *counts, False, progress_of(progress, title))
     inputs = [*goes_on.captures, *closed.captures, *carry]
     return tree.unflatten(finished(loop(*inputs), inputs))
 
 
-def fori_loop(lower, upper, body_fun, init_val, *, unroll=None):
+def fori_loop(lower, upper, body_fun, init_val, *, unroll=None, progress=False):
     """`for i in range(lower, upper): val = body_fun(i, val)`, from `init_val`.
 
     The bounds are integers, known or traced; reverse mode works with both. `unroll` is accepted
-    as in JAX; the compiler decides how far to unroll.
+    as in JAX; the compiler decides how far to unroll. `progress=True` or a title shows a bar, see
+    `scan`.
 
     >>> fori_loop(0, 5, lambda i, total: total + i, 0)
     np.int64(10)
@@ -288,7 +310,8 @@ def fori_loop(lower, upper, body_fun, init_val, *, unroll=None):
             raise TypeError(f"{title}: {name} must be an integer scalar, it is {b!r}")
     first, last = [b if b.dtype == INT64 else Convert(INT64)(b) for b in bounds]
     if not settings.is_compiled and all([is_known(b) for b in bounds]):
-        return fori_in_python(*bounds, body_fun, init_val)
+        shown = progress_of(progress, title)
+        return fori_in_python(*bounds, body_fun, init_val, shown)
     tree = flatten(init_val)[1]
 
     def stepped(i, *v):
@@ -299,7 +322,8 @@ def fori_loop(lower, upper, body_fun, init_val, *, unroll=None):
     )
     if type(first) is not Tracer and type(last) is not Tracer:
         length = max(int(last) - int(first), 0)
-        loop = Scan(program, len(closed.captures), len(carry), length, False)
+        shown = progress_of(progress, title)
+        loop = Scan(program, len(closed.captures), len(carry), length, False, shown)
         inputs = [*closed.captures, *carry]
     else:
         test = close(
@@ -308,7 +332,8 @@ def fori_loop(lower, upper, body_fun, init_val, *, unroll=None):
             [False] * (1 + len(types)),
             "the condition of fori_loop",
         )
-        loop = While(test.program, program, 1, len(closed.captures))
+        shown = progress_of(progress, title)
+        loop = While(test.program, program, 1, len(closed.captures), False, shown)
         inputs = [last, *closed.captures, *carry]
     return tree.unflatten(finished(loop(*inputs), inputs)[1:])
 

@@ -1,5 +1,7 @@
 """Branches and loops as plain Python, for `disable_jit`: bodies see values, prints print."""
 
+import itertools
+
 import numpy as np
 
 from fungrad.core import tree as trees
@@ -11,9 +13,10 @@ def is_known(x):
     return type(x) is not Tracer or x.is_known
 
 
-def while_in_python(cond_fun, body_fun, val):
+def while_in_python(cond_fun, body_fun, val, progress=None):
     """The value where the condition ends to hold; UNKNOWN where Python cannot look at it."""
-    while True:
+    turns = itertools.count()
+    for _ in progress.turns(turns) if progress else turns:
         goes_on = cond_fun(val)
         if not is_known(goes_on):
             return UNKNOWN
@@ -22,20 +25,22 @@ def while_in_python(cond_fun, body_fun, val):
         val = body_fun(val)
 
 
-def fori_in_python(lower, upper, body_fun, val):
+def fori_in_python(lower, upper, body_fun, val, progress=None):
     """The value after the body has run for every number between the bounds."""
-    for i in range(int(lower), int(upper)):
+    numbers = range(int(lower), int(upper))
+    for i in progress.turns(numbers, len(numbers)) if progress else numbers:
         val = body_fun(np.int64(i), val)
     return val
 
 
-def scan_in_python(f, carry, xs, length, reverse):
+def scan_in_python(f, carry, xs, length, reverse, progress=None):
     """The last carry and the stacked outputs of a loop of one iteration or more."""
     from fungrad.numpy import asarray, stack
 
     xs = trees.map(asarray, xs)
     made = []
-    for i in reversed(range(length)) if reverse else range(length):
+    order = reversed(range(length)) if reverse else range(length)
+    for i in progress.turns(order, length) if progress else order:
         carry, y = f(carry, trees.map(lambda x, i=i: x[i], xs))
         made.append(y)
     if reverse:

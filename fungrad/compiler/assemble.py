@@ -54,6 +54,8 @@ class Assembly:
     stack_inputs: dict
     errors: tuple
     is_tiny: bool
+    meters: tuple = ()  # (progress, number of turns or None) of loops that report
+    counters: np.ndarray | None = None  # where they report
 
     @property
     def text(self):
@@ -93,6 +95,9 @@ def assemble(program, donated=()):
     sizes = np.array(entry.sizes, np.int64)
     parameters.add("sizes", Array(np.int64), Kept(sizes))
     parameters.add("workspace", Array(np.uint8), Workspace(workspace))
+    counters = np.zeros(len(entry.meters), np.int64)
+    if entry.meters:
+        parameters.add("counters", Array(np.int64), Kept(counters))
     if entry.stack_count:
         parameters.add("stacks", Array(np.int64), None)
     for kind, what in outputs:
@@ -114,6 +119,8 @@ def assemble(program, donated=()):
         parameters.stack_inputs,
         tuple(entry.errors),
         is_tiny,
+        tuple(entry.meters),
+        counters,
     )
 
 

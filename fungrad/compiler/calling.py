@@ -61,6 +61,7 @@ class _Caller:
         self.namespace = {
             "entry": entry,
             "sizes": assembly.sizes,
+            "counters": assembly.counters,
             "scratch": Scratch(0, 0),
             "empty": np.empty,
             "array": np.array,
@@ -132,6 +133,8 @@ class _Caller:
     def _call(self):
         assembly = self.assembly
         passed = [*self.passed, "sizes", "scratch.workspace"]
+        if assembly.meters:
+            passed.append("counters")
         if assembly.stacks:
             passed.append("scratch.stacks")
         target = "result = " if self.results else ""

@@ -204,6 +204,7 @@ def scan(build, primitive, inputs, outputs):
     saved = []
     for v, output in zip(primitive.body.outputs[n:], outputs[n:], strict=True):
         saved.append(_kept(build, v, output, length))
+    meter = _meter(entry, primitive.progress, primitive.length)
     with entry.loop(length) as turn:
         k = length - constant(1, INDEX) - turn if primitive.reverse else turn
         if k.operands:
@@ -211,10 +212,16 @@ def scan(build, primitive, inputs, outputs):
         carried = [c.value() for c in loop.carries]
         here = [_row(entry, x, v.type, k) for x, v in zip(rows, xs, strict=True)]
         loop.turn(given, carried, here, saved, k)
+        if meter is not None:
+            meter(turn + constant(1, INDEX))
     loop.finish()
     for kept in saved:
         if kept.stack is not None:
             build.lowering.represent(kept.output, kept.stack.value(length))
+
+
+def _meter(entry, progress, length):
+    return None if progress is None else entry.new_meter(progress, length)
 
 
 def _rows(build, v):
@@ -253,22 +260,25 @@ def while_loop(build, primitive, inputs, outputs):
         _Saved(v, output, stack=StackWriter(entry, output.type))
         for v, output in zip(primitive.body.outputs[n:], outputs[n + 1 :], strict=False)
     ]
-    count = entry.variable(constant(0, INDEX), "count") if primitive.records else None
+    meter = _meter(entry, primitive.progress, None)
+    counts = primitive.records or meter is not None
+    count = entry.variable(constant(0, INDEX), "count") if counts else None
     with entry.repeat():
         carried = [c.value() for c in loop.carries]
         inner = primitive.condition
         condition = build.lowering.inner(inner, [*conditions, *carried], fitting_locals(inner))
         ((goes_on,),) = condition.run()
         entry.leave(call("logical_not", BOOL, goes_on))
-        k = None
+        k = count.value if counts else None
         if primitive.records:
-            k = count.value
             for kept in saved:
                 kept.stack.reserve(k + constant(1, INDEX))
                 kept.stack.set_top(kept.stack.base + k + constant(1, INDEX))
         loop.turn(given, carried, [], saved, k)
-        if primitive.records:
+        if counts:
             count.set(k + constant(1, INDEX))
+        if meter is not None:
+            meter(k + constant(1, INDEX))
     loop.finish()
     if primitive.records:
         total = count.value

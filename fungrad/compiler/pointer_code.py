@@ -87,6 +87,12 @@ def _release(builder, stack, dtype):
     return _WORD(0)
 
 
+def _report(builder, counters, dtype, index, value):
+    """Store a counter that another thread reads; as it is atomic, it stays in its loop."""
+    builder.store_atomic(value, _offset(builder, counters, dtype, index), "monotonic", 8)
+    return _WORD(0)
+
+
 def _maximum(builder, x, y):
     return builder.select(builder.icmp_signed(">", x, y), x, y)
 
@@ -103,6 +109,7 @@ FUNCTIONS = {
     "memory": _memory,
     "reserve": _reserve,
     "release": _release,
+    "report": _report,
 }
 #: Those that return an int64, and a truth value; the others return a pointer.
-STATUS, TRUTH = {"reserve", "release"}, {"is_null"}
+STATUS, TRUTH = {"release", "report", "reserve"}, {"is_null"}

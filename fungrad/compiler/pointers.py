@@ -12,7 +12,7 @@ from numba.np.numpy_support import as_dtype
 
 from fungrad.compiler.pointer_code import FUNCTIONS, OUT_OF_MEMORY, STATUS, TRUTH
 
-__all__ = ["OUT_OF_MEMORY", "is_null", "memory", "offset", "release", "reserve", "view"]
+__all__ = ["OUT_OF_MEMORY", "is_null", "memory", "offset", "release", "report", "reserve", "view"]
 
 
 def _typed(name, result, pointer, *operands):
@@ -64,6 +64,12 @@ def reserve(typing_context, stack, n_bytes):
 def release(typing_context, stack):
     """Gives the memory of a stack back and leaves it empty: 0."""
     return _typed("release", types.int64, stack)
+
+
+@intrinsic
+def report(typing_context, counters, index, value):
+    """Writes a counter that another thread reads, and no optimisation moves away: 0."""
+    return _typed("report", types.int64, counters, types.int64, types.int64)
 
 
 def _element(dtype):

@@ -66,12 +66,26 @@ class Executable:
         kernels = {
             k.name: build.kernel(k.source, k.function, k.arguments) for k in assembly.kernels
         }
-        what = {"kernels": kernels, "on_error": self._fail, "release_gil": not assembly.is_tiny}
+        releases = bool(assembly.meters) or not assembly.is_tiny
+        what = {"kernels": kernels, "on_error": self._fail, "release_gil": releases}
         text = assembly.source, "entry", assembly.arguments
         if assembly.stacks:
             self.call = caller(assembly, build.entry(*text, **what))
         else:
             self.call = build.checked_entry(*text, assembly.origins, _returned(assembly), **what)
+        if assembly.meters:
+            self.call = self._watched(self.call)
+
+    def _watched(self, call):
+        """The call, while another thread shows how far its loops are."""
+        meters, counters = self._assembly.meters, self._assembly.counters
+        watching = meters[0][0].watching
+
+        def watched(*values):
+            with watching(meters, counters):
+                return call(*values)
+
+        return watched
 
     @property
     def source(self):

@@ -42,6 +42,7 @@ class Scan(Routine):
     carry_count: int
     length: int | None
     reverse: bool
+    progress: object = None
     has_many_outputs = True
     is_deferred = True
     may_name_axes = True
@@ -89,7 +90,8 @@ class Scan(Routine):
         step, n = evaluator(self.body, False), self.carry_count
         rows = [x.rows(length) if isinstance(x, Stack) else x for x in xs]
         made = [None] * length
-        for i in reversed(range(length)) if self.reverse else range(length):
+        order = reversed(range(length)) if self.reverse else range(length)
+        for i in self.progress.turns(order, length) if self.progress else order:
             result = step(*constants, *carry, *[r[i] for r in rows])
             carry, made[i] = result[:n], result[n:]
         types = self.body.output_types[n:]
@@ -126,7 +128,12 @@ class Scan(Routine):
         program = self._interleaved(program, in_active, out_active)
         moving = [present(d) for d in (dconstants, dcarry, dxs)]
         loop = Scan(
-            program, len(constants) + len(moving[0]), n + len(moving[1]), self.length, self.reverse
+            program,
+            len(constants) + len(moving[0]),
+            n + len(moving[1]),
+            self.length,
+            self.reverse,
+            self.progress,
         )
         operands = (*count, *constants, *moving[0], *carry, *moving[1], *xs, *moving[2])
         results = list(loop(*operands))
@@ -203,7 +210,9 @@ class Scan(Routine):
         """
         count = sum(known[: self.constant_count])
         outer, inner, moved = without_invariants(first, count, start)
-        loop = Scan(inner, count + len(outer.outputs), carry_count, self.length, self.reverse)
+        loop = self.replace(
+            body=inner, constant_count=count + len(outer.outputs), carry_count=carry_count
+        )
         places, stacked = {}, 0
         for i in range(len(first.outputs)):
             if i in moved:
@@ -240,7 +249,9 @@ class Scan(Routine):
         xs = [place[i] for i in unknown if i >= a + n]
         order = (*fixed, *constants, *carry, *moving, *xs)
         body = rearranged(second, order)
-        loop = Scan(body, len(fixed) + len(constants), len(carry), self.length, self.reverse)
+        loop = self.replace(
+            body=body, constant_count=len(fixed) + len(constants), carry_count=len(carry)
+        )
         if has_count:
             residuals = [("input", 0), *residuals]
             order, known = (0, *(1 + j for j in order)), (True, *known)
@@ -282,7 +293,9 @@ class Scan(Routine):
         body = recorded(
             step, [*fixed_types, *sums, *carry_types, *row_types, *seed_types], self.body.name
         )
-        loop = Scan(body, f, s + n, self.length, not self.reverse)
+        loop = Scan(
+            body, f, s + n, self.length, not self.reverse, self.progress and self.progress.backward
+        )
         operands = (*count, *fixed, *[zeros(t) for t in sums], *ct_carry, *known_xs, *given_ys)
         pulled = spread(loop(*operands), inner)
         wanted = (*linear_constants, *linear_carry, *linear_xs)
@@ -301,7 +314,7 @@ class Scan(Routine):
         )
         carry = widened(carry, batched_carry, wide, axis)
         xs = [_moved(x, 1, 0) if b else x for x, b in zip(xs, batched_xs, strict=True)]
-        loop = Scan(program, self.constant_count, self.carry_count, self.length, self.reverse)
+        loop = self.replace(body=program)
         results = list(loop(*count, *constants, *carry, *xs))
         n = self.carry_count
         results[n:] = [

@@ -13,6 +13,7 @@ from fungrad.control.programs import (
     used_inputs,
     without_invariants,
 )
+from fungrad.control.progress import counting
 from fungrad.control.scan import COUNT, Scan, type_of_value, widened
 from fungrad.control.stack import Stack, StackType
 from fungrad.core.errors import ShapeError
@@ -42,6 +43,7 @@ class While(Routine):
     condition_constants: int
     body_constants: int
     records: bool = False
+    progress: object = None
     has_many_outputs = True
     is_deferred = True
     may_name_axes = True
@@ -81,11 +83,13 @@ class While(Routine):
         goes_on, step = evaluator(self.condition, False), evaluator(self.body, False)
         n, count = self.carry_count, 0
         saved = [[] for _ in self.body.outputs[n:]]
-        while goes_on(*first, *carry)[0]:
-            result = step(*second, *carry)
-            carry, count = result[:n], count + 1
-            for elements, value in zip(saved, result[n:], strict=True):
-                elements.append(value)
+        with counting(self.progress) as turn:
+            while goes_on(*first, *carry)[0]:
+                result = step(*second, *carry)
+                carry, count = result[:n], count + 1
+                for elements, value in zip(saved, result[n:], strict=True):
+                    elements.append(value)
+                turn()
         if not self.records:
             return tuple(carry)
         types = self.body.output_types[n:]
@@ -119,6 +123,7 @@ class While(Routine):
             self.condition_constants,
             a + len(dsecond),
             self.records,
+            self.progress,
         )
         results = loop(*first, *second, *dsecond, *carry, *moving)
         m = n + len(moving)
@@ -190,7 +195,9 @@ class While(Routine):
             *[j for j in range(r) if not is_constant[j]],
         )
         constants = sum(is_constant) + sum(not k for k in second)
-        replay = Scan(rearranged(unknown, order), constants, sum(not k for k in carry), None, False)
+        inner = rearranged(unknown, order)
+        lasting = sum(not k for k in carry)
+        replay = Scan(inner, constants, lasting, None, False, self.progress)
         skip = len(lost)
         operands = (0, *[1 + j + (skip if j >= r else 0) for j in order])
         outputs = tuple(carry)
@@ -208,7 +215,7 @@ class While(Routine):
         condition = rearranged(self.condition, tuple(kept))
         a, b, n = sum(first), sum(second), sum(carry)
         outer, inner, moved = without_invariants(body, b, start)
-        loop = While(condition, inner, a, b + len(outer.outputs), True)
+        loop = While(condition, inner, a, b + len(outer.outputs), True, self.progress)
         places, place = {}, 0
         for i in range(len(body.outputs)):
             if i in moved:
@@ -251,7 +258,7 @@ class While(Routine):
         carry = widened(carry, b_carry, wide, axis)
         if is_ragged:
             return self._batch_ragged(condition, body, first, second, carry, b_second, axis)
-        loop = While(condition, body, len(first), len(second), self.records)
+        loop = self.replace(condition=condition, body=body)
         out = (*wide, False, *out_batched[n:]) if self.records else wide
         return loop(*first, *second, *carry), out
 
@@ -286,7 +293,7 @@ class While(Routine):
         ]
         program = recorded(goes_on, types, "condition")
         stepped = recorded(step, types, self.body.name)
-        loop = While(program, stepped, c + s, c + s, self.records)
+        loop = While(program, stepped, c + s, c + s, self.records, self.progress)
         results = list(loop(*first, *second, *first, *second, *carry, rows))
         if not self.records:
             return results[:n], (True,) * n
@@ -357,6 +364,6 @@ def masked_scan(scan, inputs, batched, axis):
 
     types = [v.type for v in body.inputs]
     program = recorded(step, [type_of_value(counts), *types[:s], COUNT, *types[s:]], scan.body.name)
-    loop = Scan(program, s + 1, n + 1, None, scan.reverse)
+    loop = Scan(program, s + 1, n + 1, None, scan.reverse, scan.progress)
     results = loop(total, counts, *constants, start, *carry, *xs)
     return results[1:], (True,) * (n + len(ys))
