@@ -35,6 +35,7 @@ __getattr__, __dir__, __all__ = lazy_names(
             "make_jaxpr",
             "make_program",
         ),
+        "debug.nans": ("debug_infs", "debug_nans"),
         "inspection.compare": ("compare_modes",),
         "inspection.cost": ("cost",),
         "inspection.draw": ("draw",),

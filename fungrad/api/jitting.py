@@ -157,9 +157,19 @@ class Jitted:
             traced = self._trace(args, kwargs, static, key)
         if state.recording is not None:
             return self._call_traced(traced, leaves)
+        if state.examine is not None:
+            return self._call_examined(traced, leaves)
         results = traced.compiled()(*traced.captures, *leaves)
         if static is None and not kwargs and self._traced.get(key) is traced:
             self._direct = traced.direct(tree, leaves)
+        return traced.unflatten(results)
+
+    def _call_examined(self, traced, leaves):
+        """As a call, with a look at the results; donated arguments are overwritten as ever."""
+        operands = [*traced.captures, *[operand_of(x)[0] for x in leaves]]
+        kept = [np.copy(x)[()] if i in traced.donated else x for i, x in enumerate(operands)]
+        results = traced.compiled()(*operands)
+        state.examine(traced.program, kept, results)
         return traced.unflatten(results)
 
     def _call_traced(self, traced, leaves):

@@ -162,6 +162,7 @@ class Recorded:
         known = [self._known(v) for v in self.program.outputs]
         if any(v is DEFERRED for v in known):
             known = evaluate(self.program, self.operands)
+        self._examine(known)
         return owned(known, self.operands)
 
     def _known(self, v):
@@ -194,7 +195,8 @@ class Recorded:
         """The outputs, and the derivative of the first in the leaves that were traced."""
         recording = self.recording
         plan = gradient_plan(self.program, len(recording.input_types))
-        if plan.is_direct and recording.is_evaluated and not (recording.captures or self.is_nested):
+        is_plain = recording.is_evaluated and not (recording.captures or self.is_nested)
+        if plan.is_direct and is_plain and state.examine is None:
             pulled = plan.backward(*plan.residuals(recording.values), plan.seed)
             outputs = plan.outputs(recording.values)
         else:
@@ -217,10 +219,16 @@ class Recorded:
             residuals = [values[s] for s in halves.slots]
             outputs = [self._known(v) for v in self.program.outputs]
             if not any(v is DEFERRED for v in (*residuals, *outputs)):
+                self._examine(outputs)
                 return outputs, residuals
         results = run(halves.forward, self.operands)
         n = len(self.program.outputs)
         return results[:n], results[n:]
+
+    def _examine(self, outputs):
+        """Let `debug_nans` look at what the function returned."""
+        if state.examine is not None:
+            state.examine(self.program, self.operands, outputs)
 
     def reverse(self, active, wanted):
         """The outputs and the pull-back: flat cotangents (of wanted outputs) to flat cotangents.

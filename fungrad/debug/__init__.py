@@ -9,5 +9,6 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "gradient_flow": ("Flow", "gradient_flow"),
+        "nans": ("debug_infs", "debug_nans"),
     },
 )

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from fungrad.transforms.transpose import BACKWARD
+
 _SOURCE = re.compile(r"(?P<path>.*):(?P<line>\d+) in (?P<function>.*)")
 
 
@@ -15,6 +17,7 @@ class Place:
     path: str
     line: int
     function: str
+    is_backward: bool = False
 
     @property
     def text(self):
@@ -31,8 +34,12 @@ class Place:
 
 def place_of(equation):
     """The place of an equation, or None where it is not known."""
-    match = _SOURCE.fullmatch(equation.source or "")
-    return match and Place(match["path"], int(match["line"]), match["function"])
+    source = equation.source or ""
+    match = _SOURCE.fullmatch(source.removesuffix(BACKWARD))
+    if match is None:
+        return None
+    found = match["path"], int(match["line"]), match["function"]
+    return Place(*found, source.endswith(BACKWARD))
 
 
 def listing(places):

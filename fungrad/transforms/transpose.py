@@ -12,6 +12,8 @@ from fungrad.transforms.interpret import (
     zeros,
 )
 
+BACKWARD = ", backward"  # ends the source of an equation that pulls a cotangent back
+
 
 @derived
 def transpose(program, linear, given, forced=False):
@@ -45,7 +47,7 @@ def transpose(program, linear, given, forced=False):
             if v in moving:
                 accumulate(cotangents, v, seed)
         for e in reversed(linear_equations):
-            recording.source = e.source
+            recording.source = e.source and f"{e.source.removesuffix(BACKWARD)}{BACKWARD}"
             pull_back(e, moving, values, cotangents)
         found = [cotangents.get(v) for v in program.inputs if v in moving]
         if forced:
