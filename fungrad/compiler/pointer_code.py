@@ -89,7 +89,10 @@ def _release(builder, stack, dtype):
 
 def _report(builder, counters, dtype, index, value):
     """Store a counter that another thread reads; as it is atomic, it stays in its loop."""
-    builder.store_atomic(value, _offset(builder, counters, dtype, index), "monotonic", 8)
+    place = _offset(builder, counters, dtype, index)
+    # The builder's own method asks for a pointer that knows its type.
+    store = ir.instructions.StoreAtomicInstr(builder.block, value, place, "monotonic", 8)
+    builder._insert(store)
     return _WORD(0)
 
 

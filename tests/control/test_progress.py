@@ -120,10 +120,10 @@ def test_a_running_loop_is_seen_from_outside(bars):
                 seen.append(bars[0].shown[-1])
             time.sleep(0.02)
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=look, daemon=True)
     thread.start()
     f(1.0)
-    thread.join()
+    thread.join(10)
     assert any(0 < done < 10**7 for done in seen)
 
 
