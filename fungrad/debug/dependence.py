@@ -12,6 +12,7 @@ from fungrad.core.tracing import evaluator
 from fungrad.core.tree import flatten
 from fungrad.inspection.lines import place_of
 from fungrad.optimize.inline import inline_calls
+from fungrad.primitives.elementwise import stop_gradient
 from fungrad.transforms.jvp import stopping_equations
 from fungrad.transforms.vjp import vjp
 
@@ -40,17 +41,19 @@ class Dependence:
         """Whether a derivative reaches parameter leaf k."""
         return self._has[self.first + k]
 
-    def stops(self, k):
+    def stops(self, k, asked=True):
         """The equations at which the derivative in leaf k ends, "rint at model.py:3  ...".
 
-        Comparisons are not among them: what they decide has no derivative anyway.
+        Comparisons are not among them: what they decide has no derivative anyway. Nor is
+        `stop_gradient`, unless ends that were `asked` for count too.
         """
         mine = tuple([i == self.first + k for i in range(len(self._active))])
         active = tuple([a and m for a, m in zip(self._active, mine, strict=True)])
         found = []
         for e in stopping_equations(self.program, active):
             is_needed = any(v in self._needed for v in e.outputs)
-            if is_needed and any(v.type.dtype.kind != "b" for v in e.outputs):
+            counts = asked or e.primitive is not stop_gradient
+            if counts and is_needed and any(v.type.dtype.kind != "b" for v in e.outputs):
                 place = place_of(e)
                 found.append(f"{e.primitive}{f' at {place.name}  {place.text}' if place else ''}")
         return found

@@ -208,9 +208,10 @@ def _of_structure(paths, dependence):
         if not dependence.is_used(k):
             found.append(Finding("independent", path, f"the loss does not depend on {path}"))
             continue
-        stops = dependence.stops(k)
+        is_lost = not dependence.has_derivative(k)
+        stops = dependence.stops(k, asked=is_lost)
         listed = "; ".join(dict.fromkeys(stops))
-        if not dependence.has_derivative(k):
+        if is_lost:
             text = f"{path} has derivative 0 although the loss uses it: {listed or 'unknown'}"
             found.append(Finding("silent zero", path, text))
         elif stops:

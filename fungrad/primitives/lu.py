@@ -97,6 +97,13 @@ def _eliminated(a):
     return a, pivots.reshape(*a.shape[:-2], -1), is_singular
 
 
+def lu_flops(a):
+    """The operations of an LU factorisation, to leading order: 2/3 n^3 of a square matrix."""
+    *batch, m, n = a.shape
+    k = min(m, n)
+    return prod(batch) * (2 * m * n * k - (m + n) * k * k + 2 * k**3 // 3)
+
+
 class Lu(Routine):
     """(L and U in one matrix, pivots) of P A = L U: row i was exchanged with row pivots[i].
 
@@ -104,6 +111,9 @@ class Lu(Routine):
     """
 
     has_many_outputs = True
+
+    def flops(self, inputs, outputs):
+        return lu_flops(inputs[0])
 
     def infer(self, a):
         return factor_types("lu", a)
@@ -165,6 +175,9 @@ class Factors(Routine):
     function: str | None
     has_many_outputs = True
 
+    def flops(self, inputs, outputs):
+        return lu_flops(inputs[0])
+
     def infer(self, a):
         require_square(self.function or "lu", a)
         return factor_types(self.function or "lu", a)
@@ -196,6 +209,7 @@ class Permutation(Routine):
     """The order (int32) of `size` rows after the exchanges that pivots stand for."""
 
     size: int
+    computes = False
 
     def infer(self, pivots):
         if pivots.dtype.kind != "i":
@@ -264,6 +278,9 @@ class Solve(Routine):
 
     transposed: bool
     conjugated: bool
+
+    def flops(self, inputs, outputs):
+        return 2 * inputs[0].shape[-1] * outputs[0].size
 
     def infer(self, a, factors, pivots, b):
         require_square("solve", a)
@@ -340,6 +357,9 @@ def right_solve(a, b, function=None):
 
 class Inverse(Routine):
     """The inverse matrices; numpy.linalg.LinAlgError for a singular one."""
+
+    def flops(self, inputs, outputs):
+        return 2 * outputs[0].shape[-1] * outputs[0].size
 
     def infer(self, a):
         require_square("inv", a)

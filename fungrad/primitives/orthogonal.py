@@ -8,7 +8,7 @@ from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import Convert
 from fungrad.primitives.joining import Concatenate, Pad
 from fungrad.primitives.linalg import TriangularSolve, lapack
-from fungrad.primitives.lu import right_solve
+from fungrad.primitives.lu import lu_flops, right_solve
 from fungrad.primitives.matrices import (
     INT64,
     adjoint,
@@ -35,6 +35,10 @@ class Qr(Routine):
 
     full: bool
     has_many_outputs = True
+
+    def flops(self, inputs, outputs):
+        """Reflections, and as many operations again for Q: twice twice those of LU."""
+        return 4 * lu_flops(inputs[0])
 
     def infer(self, a):
         require_matrices("qr", a)

@@ -28,6 +28,10 @@ class Threefry2x32(Pointwise):
     as 1, 2, 3", SC11 (2011).
     """
 
+    def flops(self, inputs, outputs):
+        """Twenty rounds of an addition, a rotation (three operations) and an exclusive or."""
+        return 100 * outputs[0].size
+
     def infer(self, key, counter):
         if key.dtype != BLOCK or counter.dtype != BLOCK:
             raise DtypeError(

@@ -91,12 +91,11 @@ SILENT = {
     "convert": lambda x: x.astype(int),
     "argmax": lambda x: fnp.argmax(fnp.stack([x, 1.0])),
     "sign": lambda x: fnp.sign(x),
-    "stop_gradient": lambda x: stop_gradient(x),
     "greater": lambda x: fnp.where(x > 1.0, 3.0, 4.0),
 }
 
 
-@pytest.mark.parametrize("name", [n for n in SILENT if n not in ("greater", "stop_gradient")])
+@pytest.mark.parametrize("name", [n for n in SILENT if n != "greater"])
 def test_silent_zeros_are_named_with_their_line(name):
     def loss(p):
         return (SILENT[name](p["a"]) - 0.5) ** 2 + p["b"]
@@ -113,6 +112,12 @@ def test_a_comparison_alone_is_a_silent_zero_but_no_stopped_way():
     loss = lambda p: SILENT["greater"](p)
     assert gradient_flow(loss, 2.0).of_kind("silent zero") == ["(whole)"]
     assert not gradient_flow(lambda p: loss(p) * p, 2.0).findings
+
+
+def test_a_gradient_stopped_on_purpose():
+    assert not gradient_flow(lambda p: stop_gradient(p) * p, 2.0).findings
+    (finding,) = gradient_flow(lambda p: stop_gradient(p) ** 2, 2.0).findings
+    assert finding.kind == "silent zero" and "stop_gradient at" in finding.text
 
 
 @pytest.mark.filterwarnings("ignore:invalid value")

@@ -23,6 +23,8 @@ from fungrad.errors import UnknownValueError
 from fungrad.optimize import optimize
 from fungrad.primitives.elementwise import IntegerPower
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
+from fungrad.primitives.lu import Inverse, Lu, Solve
+from fungrad.primitives.orthogonal import Qr
 
 
 def flops(f, *args):
@@ -101,6 +103,25 @@ def test_reverse_mode_costs_a_small_multiple():
     assert 2 < both / one < 3.1
     again = cost(value_and_grad(checkpoint(loss)))(w, struct(30, 50)).flops
     assert 3 < again / one < 4.2
+
+
+def test_convolutions_and_windows_count_places_times_elements():
+    x, k = struct(2, 3, 16, 16), struct(5, 3, 3, 3)
+    conv = lambda x, k: lax.conv(x, k, (1, 1), "VALID")
+    assert flops(conv, x, k)[0] == 2 * 2 * 5 * 14 * 14 * 3 * 9
+    pool = lambda x: lax.reduce_window(x, -np.inf, lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+    assert flops(pool, x)[0] == 4 * 2 * 3 * 8 * 8
+
+
+def test_matrix_factors_to_leading_order():
+    n, m = 100, 30
+    square, tall, b = (type_of(np.ones(s)) for s in ((n, n), (n, m), (n, 7)))
+    assert Lu().flops((square,), ()) == 2 * n**3 // 3
+    by_steps = sum((n - j - 1) * (1 + 2 * (m - j - 1)) for j in range(m))
+    assert abs(Lu().flops((tall,), ()) / by_steps - 1) < 0.03
+    assert Solve(False, False).flops((square,), (b,)) == 2 * n * n * 7
+    assert Inverse().flops((square,), (square,)) == 2 * n**3
+    assert Qr(False).flops((tall,), ()) == 4 * Lu().flops((tall,), ())
 
 
 # ---- bytes
