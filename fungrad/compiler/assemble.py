@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fungrad.compiler.arguments import Array, Pointer, Result, Scalar
+from fungrad.compiler.callbacks import address
 from fungrad.compiler.entry import STACK_WORDS, Entry, parameter_dtypes
 from fungrad.compiler.fuse import MOST_LOCALS, fitting_locals
 from fungrad.compiler.lower import Lowering
@@ -56,6 +57,8 @@ class Assembly:
     is_tiny: bool
     meters: tuple = ()  # (progress, number of turns or None) of loops that report
     counters: np.ndarray | None = None  # where they report
+    callbacks: tuple = ()  # C functions that call Python
+    addresses: np.ndarray | None = None  # of the callbacks
 
     @property
     def text(self):
@@ -98,6 +101,9 @@ def assemble(program, donated=()):
     counters = np.zeros(len(entry.meters), np.int64)
     if entry.meters:
         parameters.add("counters", Array(np.int64), Kept(counters))
+    addresses = np.array([address(f) for f in entry.callbacks], np.int64)
+    if entry.callbacks:
+        parameters.add("callbacks", Array(np.int64), Kept(addresses))
     if entry.stack_count:
         parameters.add("stacks", Array(np.int64), None)
     for kind, what in outputs:
@@ -121,6 +127,8 @@ def assemble(program, donated=()):
         is_tiny,
         tuple(entry.meters),
         counters,
+        tuple(entry.callbacks),
+        addresses,
     )
 
 

@@ -62,6 +62,7 @@ class _Caller:
             "entry": entry,
             "sizes": assembly.sizes,
             "counters": assembly.counters,
+            "callbacks": assembly.addresses,
             "scratch": Scratch(0, 0),
             "empty": np.empty,
             "array": np.array,
@@ -135,6 +136,8 @@ class _Caller:
         passed = [*self.passed, "sizes", "scratch.workspace"]
         if assembly.meters:
             passed.append("counters")
+        if assembly.callbacks:
+            passed.append("callbacks")
         if assembly.stacks:
             passed.append("scratch.stacks")
         target = "result = " if self.results else ""

@@ -20,7 +20,7 @@ from fungrad.compiler.words import VOCABULARY
 _build = Builder()
 
 _FLOAT64 = np.dtype(np.float64)
-_RESERVED = set("np math inf nan view offset sizes workspace stacks memory reserve counters report".split())
+_RESERVED = set("np math inf nan view offset sizes workspace stacks memory reserve counters report callbacks invoke".split())
 
 #: The words of a stack in the argument `stacks`, and which of them counts the elements in use.
 STACK_WORDS = 4
@@ -42,6 +42,7 @@ class Entry(Writer):
         self._names = set(_RESERVED)
         self.depth = 0
         self.stack_count = 0
+        self.callbacks = []  # C functions that call Python
         self.meters = []  # (progress, number of turns or None) of loops that report
 
     # ---- names and times
@@ -174,6 +175,11 @@ class Entry(Writer):
         top = constant(STACK_WORDS * number + STACK_TOP, INDEX)
         self.preamble.append(Store("stacks", top, constant(0, INDEX)))
         return number
+
+    def new_callback(self, function):
+        """The number of a C function in the argument `callbacks`."""
+        self.callbacks.append(function)
+        return len(self.callbacks) - 1
 
     def new_meter(self, progress, total):
         """A function that writes the statement "so many turns are done" of a loop that reports."""

@@ -96,6 +96,18 @@ def _report(builder, counters, dtype, index, value):
     return _WORD(0)
 
 
+def _invoke(builder, callbacks, dtype, index, *pointers):
+    """The status of callback `index` on a table of pointers, which lies on the machine's stack."""
+    with builder.goto_entry_block():
+        table = builder.alloca(_WORD, max(len(pointers), 1))
+    for k, pointer in enumerate(pointers):
+        place = builder.gep(table, [_WORD(k)], source_etype=_WORD)
+        builder.store(builder.ptrtoint(pointer, _WORD), place)
+    address = builder.load(_offset(builder, callbacks, dtype, index), typ=_WORD)
+    kind = ir.FunctionType(_WORD, [_WORD]).as_pointer()
+    return builder.call(builder.inttoptr(address, kind), [builder.ptrtoint(table, _WORD)])
+
+
 def _maximum(builder, x, y):
     return builder.select(builder.icmp_signed(">", x, y), x, y)
 
@@ -113,6 +125,7 @@ FUNCTIONS = {
     "reserve": _reserve,
     "release": _release,
     "report": _report,
+    "invoke": _invoke,
 }
 #: Those that return an int64, and a truth value; the others return a pointer.
-STATUS, TRUTH = {"release", "report", "reserve"}, {"is_null"}
+STATUS, TRUTH = {"invoke", "release", "report", "reserve"}, {"is_null"}

@@ -12,7 +12,17 @@ from numba.np.numpy_support import as_dtype
 
 from fungrad.compiler.pointer_code import FUNCTIONS, OUT_OF_MEMORY, STATUS, TRUTH
 
-__all__ = ["OUT_OF_MEMORY", "is_null", "memory", "offset", "release", "report", "reserve", "view"]
+__all__ = [
+    "OUT_OF_MEMORY",
+    "invoke",
+    "is_null",
+    "memory",
+    "offset",
+    "release",
+    "report",
+    "reserve",
+    "view",
+]
 
 
 def _typed(name, result, pointer, *operands):
@@ -70,6 +80,20 @@ def release(typing_context, stack):
 def report(typing_context, counters, index, value):
     """Writes a counter that another thread reads, and no optimisation moves away: 0."""
     return _typed("report", types.int64, counters, types.int64, types.int64)
+
+
+@intrinsic
+def invoke(typing_context, callbacks, index, *pointers):
+    """Calls the callback of a number on pointers: its status."""
+    signature, _ = _typed("invoke", types.int64, callbacks, types.int64, *pointers[0])
+
+    def generate(context, builder, signature, values):
+        callbacks, index, pointers = values
+        pointers = [builder.extract_value(pointers, k) for k in range(len(signature.args[2]))]
+        dtype = as_dtype(signature.args[0].dtype)
+        return FUNCTIONS["invoke"](builder, callbacks, dtype, index, *pointers)
+
+    return types.int64(callbacks, types.int64, types.StarArgTuple(pointers[0])), generate
 
 
 def _element(dtype):

@@ -4,6 +4,7 @@ from contextlib import ExitStack, contextmanager
 
 from fungrad.compiler import branches, loops
 from fungrad.compiler import copy as copies
+from fungrad.compiler.callbacks import callback
 from fungrad.compiler.contraction import contract
 from fungrad.compiler.convolution import convolve
 from fungrad.compiler.cumulative import arg_extremum, cumulative
@@ -113,6 +114,7 @@ class RoutineBuilder:
 
     # ---- the library's own routines
 
+    callback = callback
     contract = contract
     convolve = convolve
     reduce_windows = reduce_windows
