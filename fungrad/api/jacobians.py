@@ -8,9 +8,13 @@ from fungrad.api.arguments import select_arguments
 from fungrad.api.gradient import differentiable, grad, split_aux
 from fungrad.api.products import jvp, settled, vjp
 from fungrad.api.recorded import Recorded, float0, title_of, zeros_like
+from fungrad.control.scan import Scan
+from fungrad.control.while_loop import While
 from fungrad.core.errors import ComplexError, IntegerOutputError, ShapeError, TreeMismatchError
+from fungrad.core.program import subprograms
 from fungrad.core.tracing import run
 from fungrad.transforms.batch import BatchAxis, batch
+from fungrad.transforms.jvp import jvp as forward
 from fungrad.transforms.linearize import linearize
 from fungrad.transforms.vjp import vjp as reverse
 
@@ -139,16 +143,44 @@ def basis(types):
     return parts, total
 
 
-def _forward_columns(recorded, active, main):
+def _has_loops(program):
+    """Whether there is a loop in a program, at any depth."""
+    return any(
+        isinstance(e.primitive, Scan | While)
+        or any(_has_loops(inner) for _, inner in subprograms(e.primitive))
+        for e in program.equations
+    )
+
+
+def _pushed_after(recorded, active, directions, total):
+    """The outputs, and all tangents pushed through what `linearize` leaves to be done."""
     halves = linearize(recorded.program, active)
     outputs, residuals = recorded.split(halves)
-    types = [v.type for v, a in zip(recorded.program.inputs, active, strict=True) if a]
-    directions, total = basis(types)
-    marks = (False,) * len(residuals) + (True,) * len(types)
+    marks = (False,) * len(residuals) + (True,) * len(directions)
     forced = (True,) * len(halves.linear.outputs)
     program, _ = batch(halves.linear, marks, BatchAxis(total), forced)
     pushed = iter(run(program, [*residuals, *directions]))
-    pushed = [next(pushed) if has else None for has in halves.out_active]
+    return outputs, [next(pushed) if has else None for has in halves.out_active]
+
+
+def _pushed_along(recorded, active, directions, total):
+    """The outputs, and all tangents pushed in step with the values: loops keep no residuals."""
+    both, out_active = forward(recorded.program, active)
+    count = len(out_active)
+    marks = (False,) * len(active) + (True,) * len(directions)
+    forced = (False,) * count + (True,) * (len(both.outputs) - count)
+    program, batched = batch(both, marks, BatchAxis(total), forced)
+    results = run(program, [*recorded.operands, *directions])
+    outputs = [y[0] if b else y for y, b in zip(results[:count], batched[:count], strict=True)]
+    pushed = iter(results[count:])
+    return outputs, [next(pushed) if has else None for has in out_active]
+
+
+def _forward_columns(recorded, active, main):
+    types = [v.type for v, a in zip(recorded.program.inputs, active, strict=True) if a]
+    directions, total = basis(types)
+    push = _pushed_along if total and _has_loops(recorded.program) else _pushed_after
+    outputs, pushed = push(recorded, active, directions, total)
     blocks = []
     for k in main:
         out, row, start = recorded.output_type(k), [], 0

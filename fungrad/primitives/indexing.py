@@ -121,6 +121,7 @@ class Gather(Pointwise):
     mode: str
     shown: object = None
     computes = False
+    may_fail = True
 
     def infer(self, x, *indices):
         front = index_shape("gather", x, self.axes, indices, self.mode)
@@ -177,8 +178,10 @@ class Gather(Pointwise):
             if is_valid is not None and self.mode == "raise":
                 build.require(is_valid, culprit(self, number, x.shape), i)
             elif is_valid is not None:
-                valid = is_valid if valid is None else build.call(
-                    "logical_and", np.dtype(bool), valid, is_valid
+                valid = (
+                    is_valid
+                    if valid is None
+                    else build.call("logical_and", np.dtype(bool), valid, is_valid)
                 )
         source = tuple([next(rest) if s is None else s for s in source])
         value = read(0, source)
@@ -214,6 +217,7 @@ class Scatter(Routine):
     combine: str
     mode: str
     shown: object = None
+    may_fail = True
 
     def flops(self, inputs, outputs):
         return 0 if self.combine == "set" else inputs[1].size

@@ -18,6 +18,9 @@ from fungrad import (
     jacrev,
     jit,
     jvp,
+    lax,
+    make_program,
+    tree,
     vhp,
     vmap,
 )
@@ -366,3 +369,22 @@ def test_elementwise_grad_refuses_functions_that_are_not_elementwise():
         elementwise_grad(fnp.sin)(np.arange(3))
     with pytest.raises(TypeError, match="elementwise_grad: expected a function"):
         elementwise_grad(3)
+
+
+def test_jacfwd_of_a_loop_carries_tangents_instead_of_residuals():
+    """One loop, whose carry holds the tangents; its length need not be known."""
+
+    def halved_until_small(x):
+        return lax.while_loop(lambda y: (y**2).sum() > 0.1, lambda y: y * fnp.cos(y) / 2, x)
+
+    def summed(x):
+        return lax.scan(lambda c, t: (fnp.sin(c * t), c), x, np.array([1.0, 0.5, 2.0]))
+
+    x = np.array([1.5, -0.5])
+    for f in (halved_until_small, summed):
+        program = str(make_program(jit(jacfwd(f)))(x))
+        assert program.count("while[") + program.count("scan[") == 1
+        assert "records=True" not in program
+        compiled, by_rows = jit(jacfwd(f))(x), jacrev(f)(x)
+        for ours, theirs in zip(*map(tree.leaves, (compiled, by_rows)), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12)
