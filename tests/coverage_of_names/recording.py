@@ -15,7 +15,7 @@ from fungrad.numpy.dispatch import TRACED
 from tests.coverage_of_names.catalogue import catalogue, home
 
 LAWS = ("values", "derivative", "jit", "vmap")
-_TRANSFORMS = {"jit": "jit", "vmap": "vmap"}
+_TRANSFORMS = {"jit": "jit", "vmap": "vmap", "a": "values"}
 
 
 class Recording:

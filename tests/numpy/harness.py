@@ -55,7 +55,7 @@ def flat(result):
 
 def eagerly(function, *values):
     """The outputs of a function on tracers that carry values."""
-    recording = Recording("grad of f")
+    recording = Recording("a trace of f")
     with recording:
         tracers = [recording.add_input(type_of(v), v) for v in values]
         outputs = flat(function(*tracers))
