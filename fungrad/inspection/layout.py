@@ -55,9 +55,16 @@ def place(boxes, lines, distance=58.0):
             box.x -= left
     for line in lines:
         chain = chains.get(line, [line.tail, line.head])
-        line.points = [(b.x, b.y) for b in chain]
+        line.points = _bends([(b.x, b.y) for b in chain])
     width = max(b.x + b.width / 2 for layer in layers for b in layer)
     return width, y + max(b.height for b in layers[-1]) / 2
+
+
+def _bends(points):
+    """The points of a line without those at which it goes straight down."""
+    inner = zip(points, points[1:], points[2:], strict=False)
+    kept = [b for a, b, c in inner if abs(a[0] - b[0]) > 0.5 or abs(b[0] - c[0]) > 0.5]
+    return [points[0], *kept, points[-1]]
 
 
 def _set_layers(boxes, lines):
