@@ -152,51 +152,116 @@ def find_in_windows(build, primitive, inputs, outputs):
             fill(build.entry, constant(-1, INDEX), target)
         return
     x, target, windows, widths = _joined(x, target, primitive.windows, primitive.widths)
+    sliding, memory = Sliding(x.shape, windows, widths), x
+    dtype = x.buffer.dtype
+    worst = constant((lowest if primitive.largest else highest)(dtype), dtype)
+    is_simple = all(w is None or (w.left == 1 and w.right > 0) for w in windows)
+    is_surrounded = is_simple and sliding.reaches_outside
+    if is_surrounded:
+        memory = sliding.surrounded(build, x, worst)
     writer = build.kernel(f"{primitive.name}_kernel")
-    _Search(writer, primitive.largest, x, target, Sliding(x.shape, windows, widths)).write()
+    elements = sliding.view(memory, is_surrounded) if is_simple else None
+    search = _Search(writer, primitive.largest, worst, target, sliding)
+    if is_simple:
+        search.write_simple(elements, x)
+    else:
+        search.write_guarded(x)
     build.call(writer)
 
 
 class _Search:
     """The loops of a search: over the output, and inside over the elements of a window."""
 
-    def __init__(self, writer, largest, x, target, sliding):
-        self.writer, self.largest, self.sliding = writer, largest, sliding
+    def __init__(self, writer, largest, worst, target, sliding):
+        self.writer, self.largest, self.worst, self.sliding = writer, largest, worst, sliding
         self.shape = target.shape
-        self.x = writer.array(x)
         self.y = writer.array(target, is_written=True)
-        self.is_guarded = sliding.reaches_outside
 
-    def write(self):
-        writer, dtype = self.writer, self.x.dtype
-        worst = constant((lowest if self.largest else highest)(dtype), dtype)
+    def _over_output(self, stack):
+        """Loops over the output: the place in each axis."""
+        return [stack.enter_context(self.writer.loop(self.writer.integer(n))) for n in self.shape]
+
+    def _axes(self, place):
+        """Per axis its place, size, window and width."""
+        s = self.sliding
+        return zip(place, s.shape, s.windows, s.widths, strict=True)
+
+    def write_simple(self, elements, x):
+        """Without branches: what surrounds the array is the worst value, which never wins.
+
+        So the winner is at first the first element of the window, if there is one.
+        """
+        writer = self.writer
+        elements, strides = writer.array(elements), [writer.integer(s) for s in x.strides]
         with ExitStack() as stack:
-            place = [stack.enter_context(writer.loop(writer.integer(n))) for n in self.shape]
-            self.best = writer.variable(worst, "best")
+            place = self._over_output(stack)
+            self.best = writer.variable(self.worst, "best")
+            self.found = writer.variable(self._first(place, strides), "found")
+            with ExitStack() as inner:
+                index, position = [], constant(0, INDEX)
+                for (i, _, w, width), stride in zip(self._axes(place), strides, strict=True):
+                    index.append(i)
+                    if w is not None:
+                        index.append(inner.enter_context(writer.loop(writer.integer(width))))
+                        i = self._met(i, w) + index[-1] * writer.integer(w.right)
+                    position = position + i * stride
+                self._compare(elements.load(*index), position)
+            self.y.store(place, self.found.symbol)
+
+    def _met(self, i, w):
+        """The place of the first element of the kernel."""
+        return i * self.writer.integer(w.out) + self.writer.integer(w.offset)
+
+    def _first(self, place, strides):
+        """The position of the first element of a window, or -1."""
+        writer, zero, one = self.writer, constant(0, INDEX), constant(1, INDEX)
+        position, exists = zero, None
+        for (i, n, w, width), stride in zip(self._axes(place), strides, strict=True):
+            if w is not None:
+                at = self._met(i, w)
+                step = writer.integer(w.right)
+                missing = call("maximum", INDEX, zero - at, zero)
+                if w.right != 1:
+                    missing = call("floor_divide", INDEX, missing + step - one, step) * step
+                i = at + missing
+                last = at + step * writer.integer(width - 1)
+                end = call("minimum", INDEX, last, writer.integer(n - 1))
+                is_inside = call("less_equal", BOOL, i, end)
+                exists = (
+                    is_inside if exists is None else call("logical_and", BOOL, exists, is_inside)
+                )
+            position = position + i * stride
+        if exists is None or not self.sliding.reaches_outside:
+            return position
+        return _build.select(exists, position, constant(-1, INDEX))
+
+    def write_guarded(self, x):
+        """With a branch per element of the kernel, which asks whether it meets one."""
+        writer, self.x = self.writer, self.writer.array(x)
+        with ExitStack() as stack:
+            place = self._over_output(stack)
+            self.best = writer.variable(self.worst, "best")
             self.found = writer.variable(constant(-1, INDEX), "found")
             with ExitStack() as inner:
                 index, inside = self._element(place, inner)
                 if inside is not None:
                     inner.enter_context(writer.branch(inside))
-                self._compare(index)
+                is_first = call("less", BOOL, self.found.symbol, constant(0, INDEX))
+                self._compare(self.x.load(*index), self.x.position(index), is_first)
             self.y.store(place, self.found.symbol)
 
     def _element(self, place, inner):
         """The index of an element of the window, inside loops, and whether there is one."""
         writer, index, inside = self.writer, [], None
-        for i, n, w, width in zip(
-            place, self.sliding.shape, self.sliding.windows, self.sliding.widths, strict=True
-        ):
+        for i, n, w, width in self._axes(place):
             if w is None:
                 index.append(i)
                 continue
             k = inner.enter_context(writer.loop(writer.integer(width)))
-            at = i * writer.integer(w.out) + k * writer.integer(w.right) + writer.integer(w.offset)
-            at = writer.let(at)
-            if self.is_guarded:
-                tests, at = self._tests(at, n, w.left)
-                for test in tests:
-                    inside = test if inside is None else call("logical_and", BOOL, inside, test)
+            at = writer.let(self._met(i, w) + k * writer.integer(w.right))
+            tests, at = self._tests(at, n, w.left)
+            for test in tests:
+                inside = test if inside is None else call("logical_and", BOOL, inside, test)
             index.append(at)
         return index, inside
 
@@ -211,18 +276,16 @@ class _Search:
         tests.append(call("less", BOOL, at, self.writer.integer(n)))
         return tests, at
 
-    def _compare(self, index):
+    def _compare(self, value, position, is_first=None):
         """Let an element win against the best one so far."""
-        value = self.x.load(*index)
         best, found = self.best.symbol, self.found.symbol
         order = (best, value) if self.largest else (value, best)
         wins = call("less", BOOL, *order)
-        is_first = call("less", BOOL, found, constant(0, INDEX))
-        wins = call("logical_or", BOOL, wins, is_first)
+        if is_first is not None:
+            wins = call("logical_or", BOOL, wins, is_first)
         if value.dtype.kind == "f":
             is_nan = call("logical_and", BOOL, _build("isnan", value), _build.equal(best, best))
             wins = call("logical_or", BOOL, wins, is_nan)
         wins = self.writer.let(wins, "wins")
-        position = self.x.position(index)
         self.found.set(_build.select(wins, position, found))
         self.best.set(_build.select(wins, value, best))

@@ -7,7 +7,7 @@ import pytest
 from samples.of_convolution import numbers
 
 import fungrad.numpy as fnp
-from fungrad import grad, jit, jvp, lax, vmap
+from fungrad import grad, jit, jvp, lax, vjp, vmap
 from fungrad.testing import check_grads
 
 X = numbers(2, 7, 6)
@@ -159,3 +159,15 @@ def test_what_does_not_fit_is_refused(changed, error, message):
 
 def test_ranks_without_windows():
     assert lax.reduce_window(2.0, 0.0, lax.add, ()) == 2.0
+
+
+def test_the_lowest_value_wins_over_padding():
+    x = np.array([-np.inf, 1.0, -np.inf, -np.inf])
+    weights = np.array([1.0, 2.0, 3.0, 4.0])
+
+    def pulled(x, c):
+        pool = lambda x: lax.reduce_window(x, -np.inf, lax.max, (2,), padding=[(1, 0)])
+        return vjp(pool, x)[1](c)[0]
+
+    for call in (pulled, jit(pulled)):
+        np.testing.assert_array_equal(call(x, weights), [1.0, 5.0, 4.0, 0.0])
