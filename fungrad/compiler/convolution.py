@@ -96,9 +96,8 @@ def _write_loops(work):
         x = Labelled(sliding.surrounded(work.build, x.view, work.zero), x.labels)
     writer = work.build.kernel("convolve_kernel")
     loops = _Loops(writer, work, work.windows_of(x, sliding, outside))
-    out = work.primitive.out
     summed = prod([work.sizes[i] for i in work.groups.contracted])
-    if summed > _FEW and out and work.sizes[out[-1]] > _FEW:
+    if summed > _FEW and loops.row is not None and work.sizes[loops.row] > _FEW:
         loops.write_rows()
     else:
         loops.write_elements()
@@ -113,6 +112,8 @@ class _Loops:
         self.operands = [(writer.array(v.view), v.labels) for v in (windows, work.y)]
         self.target = writer.array(work.target.view, is_written=True)
         self.word = "fast_add" if work.dtype.kind == "f" else "add"
+        wide = [i for i in work.primitive.out if work.sizes[i] > 1]
+        self.row = wide[-1] if wide else None
 
     def _extent(self, label):
         return self.writer.integer(self.work.sizes[label])
@@ -139,7 +140,7 @@ class _Loops:
     def write_rows(self):
         """Pieces of rows of the output that stay in the cache, to which products are added."""
         work, writer = self.work, self.writer
-        *outer, row = work.primitive.out
+        row, outer = self.row, [i for i in work.primitive.out if i != self.row]
         length = constant(_PIECE, INDEX)
         count = writer.integer(-(-work.sizes[row] // _PIECE))
         with ExitStack() as stack:
@@ -148,7 +149,8 @@ class _Loops:
             left = call("minimum", INDEX, length, self._extent(row) - start)
             left = writer.let(left, "length")
             with writer.loop(left) as i:
-                self.target.store([*[at[j] for j in outer], start + i], work.zero)
+                here = at | {row: start + i}
+                self.target.store([here[j] for j in work.primitive.out], work.zero)
             with ExitStack() as inner:
                 here = at | self._over(inner, work.groups.contracted)
                 here[row] = start + inner.enter_context(writer.loop(left))
