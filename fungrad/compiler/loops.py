@@ -109,6 +109,7 @@ class _Saved:
     output: object
     view: View | None = None  # of the rows on top of each other
     stack: StackWriter | None = None
+    place: View | None = None  # the row, where the body computes the value in it
 
     def row(self, entry, k):
         """The memory of row k."""
@@ -160,6 +161,7 @@ class _Loop:
         for kept in saved:
             if self._is_array(kept.variable) and kept.variable not in body.destinations:
                 body.settle(kept.variable, kept.row(self.entry, k))
+                kept.place = body.destinations.get(kept.variable)
         given = body.run()
         n = len(self.carries)
         for kept, value in zip(saved, given[n:], strict=True):
@@ -177,14 +179,8 @@ class _Loop:
         if is_stack(kept.variable.type):
             kept.stack.write(k, value, body)
             return
-        place = body.destinations.get(kept.variable)
-        if place is not None and value == place and self._is_row(kept, place):
-            return
-        body.put(value, kept.variable.type, kept.row(self.entry, k))
-
-    def _is_row(self, kept, place):
-        carried = [c for c in self.carries if isinstance(c, _ArrayCarry)]
-        return all(place not in (c.current, getattr(c, "following", None)) for c in carried)
+        if kept.place is None or value != kept.place:
+            body.put(value, kept.variable.type, kept.row(self.entry, k))
 
     def finish(self):
         """Let the last carried values be the outputs."""

@@ -178,10 +178,23 @@ def test_stacks_of_a_loop_inside_a_loop_do_not_grow_with_the_outer_turns():
 def test_many_threads_call_one_executable():
     from concurrent.futures import ThreadPoolExecutor
 
-    executable = check(
-        lambda x, w: lax.fori_loop(0, 6, lambda i, c: fnp.tanh(w @ c), x), X, W
-    )
+    executable = check(lambda x, w: lax.fori_loop(0, 6, lambda i, c: fnp.tanh(w @ c), x), X, W)
     expected = executable(X, W)[0]
     with ThreadPoolExecutor(8) as pool:
         for result in pool.map(lambda _: executable(X, W)[0], range(200)):
             np.testing.assert_array_equal(result, expected)
+
+
+def test_one_value_kept_twice():
+    """Each of its rows is written, also where the body computes the value in the row of the other."""
+
+    def body(carry, x):
+        y = np.sin(carry * x)
+        return carry + x, (y, y, carry + x, y)
+
+    carry, xs = np.arange(40.0), np.linspace(0.0, 1.0, 120).reshape(3, 40)
+    expected = lax.scan(body, carry, xs)
+    for found, wanted in zip(
+        fg.jit(lax.scan, static_argnums=0)(body, carry, xs)[1], expected[1], strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-15)
