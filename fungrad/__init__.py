@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "api.custom_jvp": ("custom_jvp",),
         "api.custom_vjp": ("custom_gradient", "custom_vjp"),
         "api.closing": ("closure_convert",),
-        "api.callbacks": ("pure_callback",),
+        "api.callbacks": ("io_callback", "pure_callback"),
         "api.checkpointing": ("checkpoint", "checkpoint_policies", "remat"),
         "api.inspecting": (
             "ShapeDtypeStruct",

@@ -1,16 +1,19 @@
-"""pure_callback: a Python function inside a traced or compiled one."""
+"""pure_callback, io_callback: Python functions inside traced and compiled ones."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from fungrad.api.closing import finished, operands_of
+from fungrad.api.closing import finished, known_values, operands_of
 from fungrad.api.recorded import function_name, title_of
-from fungrad.control.callback import PureCallback
+from fungrad.control.callback import Effect, PureCallback
 from fungrad.core.errors import TreeMismatchError
+from fungrad.core.tracing import UNKNOWN, state
 from fungrad.core.tree import flatten
 from fungrad.core.types import ArrayType
+from fungrad.primitives.elementwise import stop_gradient
 
+TOKEN = ArrayType((), np.int64)
 _METHODS = (None, "sequential", "expand_dims", "broadcast_all")
 
 
@@ -60,13 +63,7 @@ def pure_callback(callback, result_shape_dtypes, *args, vmap_method=None, **kwar
     label = title_of("pure_callback", callback)
     if vmap_method not in _METHODS:
         raise ValueError(f"{label}: vmap_method must be one of {_METHODS}, it is {vmap_method!r}")
-    announced, result_tree = flatten(result_shape_dtypes)
-    for x in announced:
-        if not (hasattr(x, "shape") and hasattr(x, "dtype")):
-            raise TypeError(
-                f"{label}: result_shape_dtypes must hold ShapeDtypeStructs or arrays, not {x!r:.60}"
-            )
-    types = tuple([ArrayType(x.shape, np.dtype(x.dtype)) for x in announced])
+    types, result_tree = _announced(result_shape_dtypes, label)
     leaves, tree = flatten((args, kwargs))
     operands, _, _ = operands_of(leaves, label, tree)
     name = function_name(callback)
@@ -74,4 +71,65 @@ def pure_callback(callback, result_shape_dtypes, *args, vmap_method=None, **kwar
     return result_tree.unflatten(finished(primitive(*operands), operands))
 
 
-__all__ = ["pure_callback"]
+def io_callback(callback, result_shape_dtypes, *args, ordered=False, **kwargs):
+    """What a Python function returns that also does something: it is called once per evaluation.
+
+    Arguments as for `pure_callback`; under `vmap` it is called once per element. Calls with
+    `ordered` follow one another as they stand in a function; others run when their arguments are
+    there. Their results have no derivative, and the calls belong to the forward pass.
+
+    >>> from fungrad import jit, ShapeDtypeStruct
+    >>> seen = []
+    >>> note = lambda v: seen.append(v) or v
+    >>> jit(lambda x: io_callback(note, ShapeDtypeStruct((), float), x))(2.0), seen
+    (np.float64(2.0), [np.float64(2.0)])
+    """
+    label = title_of("io_callback", callback)
+    types, tree = _announced(result_shape_dtypes, label)
+    return tree.unflatten(call_effect(callback, types, tree, label, args, kwargs, ordered))
+
+
+def call_effect(function, types, result_tree, label, args, kwargs, ordered):
+    """The flat results of a function that is called for its effect: now, or by the program.
+
+    It is called now where all values are known.
+    """
+    leaves, tree = flatten((args, kwargs))
+    operands, _, _ = operands_of(leaves, label, tree)
+    called = _Once(_Flat(function, tree, result_tree, label))
+    known = known_values(operands)
+    primitive = Effect(called, (*types, TOKEN), label, len(operands))
+    if not any(v is UNKNOWN for v in known):
+        return finished(primitive.evaluate(*known)[:-1], known)
+    operands = [stop_gradient(x) for x in operands]
+    recording = state.recording
+    if ordered and recording.last_effect is not None:
+        operands.append(recording.last_effect)
+    *results, token = primitive(*operands)
+    if ordered:
+        recording.last_effect = token
+    return results
+
+
+class _Once:
+    """A flat function that returns a 0 after its results; equal to itself only."""
+
+    def __init__(self, flat):
+        self.flat = flat
+
+    def __call__(self, *values):
+        return [*self.flat(*values), np.int64(0)]
+
+
+def _announced(result_shape_dtypes, label):
+    """The types of announced results, and their structure."""
+    announced, tree = flatten(result_shape_dtypes)
+    for x in announced:
+        if not (hasattr(x, "shape") and hasattr(x, "dtype")):
+            raise TypeError(
+                f"{label}: result_shape_dtypes must hold ShapeDtypeStructs or arrays, not {x!r:.60}"
+            )
+    return tuple([ArrayType(x.shape, np.dtype(x.dtype)) for x in announced]), tree
+
+
+__all__ = ["io_callback", "pure_callback"]

@@ -19,19 +19,8 @@ class _Raised(threading.local):
 _raised = _Raised()
 
 
-class PureCallback(Routine):
-    """What a Python function of arrays returns: a sequence of arrays of the given types.
-
-    `vmap_method` says how a batch is computed: "sequential", "expand_dims" or "broadcast_all".
-    """
-
-    function: object
-    types: tuple
-    label: str
-    vmap_method: str | None
-    has_many_outputs = True
-
-    name = "pure_callback"
+class _Callback:
+    """What calls of Python share: `function`, `types` of its results, and `label` for errors."""
 
     def infer(self, *types):
         return self.types
@@ -44,6 +33,52 @@ class PureCallback(Routine):
                     f"pure_callback of {self.label}: result {k} is {type_of(y)}, not {expected} as announced"
                 )
         return tuple([y[()] for y in results])
+
+    def _one_by_one(self, inputs, batched, axis):
+        fixed = [x for x, b in zip(inputs, batched, strict=True) if not b]
+        rows = [x for x, b in zip(inputs, batched, strict=True) if b]
+
+        def body(*v):
+            constants, elements = iter(v[: len(fixed)]), iter(v[len(fixed) :])
+            return self(*[next(elements) if b else next(constants) for b in batched])
+
+        elements = [type_of_value(x).with_shape(tuple(x.shape)[1:]) for x in rows]
+        program = recorded(body, [*map(type_of_value, fixed), *elements], self.label)
+        return Scan(program, len(fixed), 0, axis.size, False)(*fixed, *rows)
+
+    def call(self, arrays, outputs):
+        """Write the results for some arrays to others; 1 where the function raises, else 0."""
+        try:
+            results = self.evaluate(*arrays)
+            for y, target in zip(results, outputs, strict=True):
+                target[...] = y
+        except BaseException as error:  # it is raised again where the program ends
+            _raised.error = error
+            return 1
+        return 0
+
+    def failure(self):
+        """The error that the function has raised."""
+        error, _raised.error = _raised.error, None
+        return (lambda message: error), ""
+
+    def emit(self, build, inputs, outputs):
+        build.callback(self, inputs, outputs)
+
+
+class PureCallback(_Callback, Routine):
+    """What a Python function of arrays returns: a sequence of arrays of the given types.
+
+    `vmap_method` says how a batch is computed: "sequential", "expand_dims" or "broadcast_all".
+    """
+
+    function: object
+    types: tuple
+    label: str
+    vmap_method: str | None
+    has_many_outputs = True
+
+    name = "pure_callback"
 
     def jvp(self, inputs, tangents):
         raise NotDifferentiableError(
@@ -69,39 +104,37 @@ class PureCallback(Routine):
         ]
         return self.replace(types=types)(*operands), every
 
-    def _one_by_one(self, inputs, batched, axis):
-        fixed = [x for x, b in zip(inputs, batched, strict=True) if not b]
-        rows = [x for x, b in zip(inputs, batched, strict=True) if b]
-
-        def body(*v):
-            constants, elements = iter(v[: len(fixed)]), iter(v[len(fixed) :])
-            return self(*[next(elements) if b else next(constants) for b in batched])
-
-        elements = [type_of_value(x).with_shape(tuple(x.shape)[1:]) for x in rows]
-        program = recorded(body, [*map(type_of_value, fixed), *elements], self.label)
-        return Scan(program, len(fixed), 0, axis.size, False)(*fixed, *rows)
-
     def _widened(self, x, axis):
         shape = tuple(np.shape(x))
         if self.vmap_method == "expand_dims":
             return Reshape((1, *shape))(x)
         return Broadcast((axis.size, *shape), tuple(range(1, len(shape) + 1)))(x)
 
-    def call(self, arrays, outputs):
-        """Write the results for some arrays to others; 1 where the function raises, else 0."""
-        try:
-            results = self.evaluate(*arrays)
-            for y, target in zip(results, outputs, strict=True):
-                target[...] = y
-        except BaseException as error:  # it is raised again where the program ends
-            _raised.error = error
-            return 1
-        return 0
 
-    def failure(self):
-        """The error that the function has raised."""
-        error, _raised.error = _raised.error, None
-        return (lambda message: error), ""
+class Effect(_Callback, Routine):
+    """A Python function that is called for what it does; its last result is a 0.
 
-    def emit(self, build, inputs, outputs):
-        build.callback(self, inputs, outputs)
+    That 0 may be an operand of another effect, which then comes after this one. The function takes
+    the first `argument_count` operands; the calls of a batch follow one another.
+    """
+
+    function: object
+    types: tuple
+    label: str
+    argument_count: int
+    has_many_outputs = True
+    has_effects = True
+
+    name = "effect"
+
+    def evaluate(self, *values):
+        return super().evaluate(*values[: self.argument_count])
+
+    def jvp(self, inputs, tangents):
+        raise NotDifferentiableError(f"{self.label} is called on values without a derivative")
+
+    def transpose(self, cotangents, inputs, linear):
+        raise NotDifferentiableError(f"{self.label} has no transpose")
+
+    def batch(self, inputs, batched, axis):
+        return self._one_by_one(inputs, batched, axis), (True,) * len(self.types)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from fungrad.core.program import Program, Variable, derived, subprograms
+from fungrad.core.program import Program, Variable, acts, derived, subprograms
 from fungrad.core.tracing import Recording, state
 from fungrad.primitives.collectives import Collective
 from fungrad.transforms.linearize import live
@@ -45,7 +45,8 @@ def without_invariants(program, count, start):
     fixed = []
     for e in program.equations:
         p = e.primitive
-        if variant.isdisjoint(e.inputs) and not (hasattr(p, "failure") or hasattr(p, "may_fail")):
+        is_bound = hasattr(p, "failure") or hasattr(p, "may_fail") or acts(e)
+        if variant.isdisjoint(e.inputs) and not is_bound:
             fixed.append(e)
         else:
             variant.update(e.outputs)

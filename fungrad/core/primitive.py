@@ -76,6 +76,7 @@ class Primitive(metaclass=Interned):
     has_many_outputs = False
     is_deferred = False  # evaluated on demand when recorded with values: holds a program
     is_creation = False  # recorded inside a trace although no operand is traced
+    has_effects = False  # does something besides computing: never removed
     computes = True  # does arithmetic, rather than move or convert elements
 
     @property

@@ -117,6 +117,18 @@ def subprograms(primitive):
     return found
 
 
+@derived
+def has_effects(program):
+    """Whether some equation does more than compute its outputs, such as print."""
+    return any(map(acts, program.equations))
+
+
+def acts(equation):
+    """Whether the equation, or one of a program inside it, does more than compute its outputs."""
+    primitive = equation.primitive
+    return primitive.has_effects or any(has_effects(p) for _, p in subprograms(primitive))
+
+
 def check(program):
     """Raise ProgramError unless the program is legal: defined before use, and typed."""
     defined = set(program.inputs)

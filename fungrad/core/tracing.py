@@ -135,6 +135,7 @@ class Recording:
         self.sources = {}
         self.captures = []  # outer tracers and arrays, in the order of their capture slots
         self.captured = {}
+        self.last_effect = None  # what the next ordered effect comes after
 
     def __enter__(self):
         self.parent = state.recording

@@ -10,5 +10,6 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         "gradient_flow": ("Flow", "gradient_flow"),
         "nans": ("debug_infs", "debug_nans"),
+        "printing": ("callback", "print"),
     },
 )

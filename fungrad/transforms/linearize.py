@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fungrad.core.primitive import Pointwise
-from fungrad.core.program import Equation, Literal, Program, Variable, derived
+from fungrad.core.program import Equation, Literal, Program, Variable, acts, derived
 from fungrad.core.tracing import slots
 from fungrad.transforms.jvp import record_jvp
 
@@ -270,11 +270,11 @@ def recompute(known, unknown, saved, outputs, tangents):
 
 
 def live(program):
-    """The program without equations that no output needs."""
+    """The program without equations that no output needs and that have no effect."""
     needed = set(program.outputs)
     kept = []
     for e in reversed(program.equations):
-        if needed.intersection(e.outputs):
+        if needed.intersection(e.outputs) or acts(e):
             kept.append(e)
             needed.update(e.inputs)
     return program.replace(equations=tuple(reversed(kept)))
