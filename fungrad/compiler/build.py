@@ -18,7 +18,7 @@ from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 
-from fungrad.compiler import blas, python_call, scipy_library
+from fungrad.compiler import blas, numpy_sorting, python_call, scipy_library
 from fungrad.compiler import cache as disk
 from fungrad.compiler.arguments import Argument, Array, Pointer, Result, Scalar
 from fungrad.compiler.plan import Given, Kept, Made, Plan, Workspace, plain_plan
@@ -52,6 +52,7 @@ _CODE_FILES = """arguments.py build.py low_level.py machine.py plan.py pointers.
 #: Where the symbols `fungrad.PREFIX.NAME` of machine code are looked up.
 _LIBRARIES = (
     ("numpy", python_call.numpy_address),
+    ("order", numpy_sorting.address),
     ("scipy", blas.address),
     ("special", scipy_library.special_function),
 )
@@ -199,6 +200,7 @@ def clear(on_disk=False):
     with _lock:
         _built.clear()
         blas.routine.cache_clear()
+        numpy_sorting.routine.cache_clear()
     if on_disk:
         disk.clear()
 
@@ -317,10 +319,14 @@ def _address(name, needs):
 
 
 def _routines(source, language):
-    """The BLAS and LAPACK kernels that a source names."""
+    """The kernels of BLAS, LAPACK and NumPy's sorts that a source names."""
     if language == "llvm":
         return {}
-    return {name: blas.routine(name) for name in set(re.findall(blas.NAMES, source))}
+    return {
+        name: library.routine(name)
+        for library in (blas, numpy_sorting)
+        for name in set(re.findall(library.NAMES, source))
+    }
 
 
 @cache

@@ -45,7 +45,9 @@ def plain(x, type, is_written=False):
     if not type.shape:
         return x[()]
     wanted = ["C", "A", "W"] if is_written else ["C", "A"]
-    return np.require(x, np.dtype(x.dtype.type), wanted)
+    x = np.require(x, np.dtype(x.dtype.type), wanted)
+    is_alias = x.dtype == type.dtype and x.dtype is not type.dtype  # as long long and long are
+    return x.view(type.dtype) if is_alias else x
 
 
 def caller(assembly, entry):

@@ -1,32 +1,54 @@
-"""Sorting along an axis: merge sort, stable, nan last."""
+"""Sorting along an axis: NumPy's own sort, and a stable merge sort of positions; nan last."""
 
 from fungrad.compiler.cumulative import as_lines
 
-#: Sorts one line after another: its elements (`keys`), with or without their positions. `spare`
-#: and `spots` are the other halves of the scratch memory. Runs of up to 16 are sorted by insertion.
-_SOURCE = """
-def {name}(x, y, keys, spare{arguments}, before, n, after):
+#: Sorts rows in the memory of the result, or lines in scratch memory.
+_ROWS = """
+def {name}(x, y, before, n):
+    for line in range(before):
+        row = offset(y, line * n)
+        for i in range(n):
+            row[i] = x[line * n + i]
+        sort_DTYPE(row, n)
+    return 0
+"""
+_LINES = """
+def {name}(x, y, keys, before, n, after):
     for line in range(before * after):
         start = line // after * n * after + line % after
         for i in range(n):
             keys[i] = x[start + i * after]
-            {number}
+        sort_DTYPE(keys, n)
+        for i in range(n):
+            y[start + i * after] = keys[i]
+    return 0
+"""
+
+#: Sorts one line after another: its elements (`keys`) with their positions. `spare` and `spots`
+#: are the other halves of the scratch memory. Runs of up to 16 are sorted by insertion.
+_SOURCE = """
+def {name}(x, y, keys, spare, places, spots, before, n, after):
+    for line in range(before * after):
+        start = line // after * n * after + line % after
+        for i in range(n):
+            keys[i] = x[start + i * after]
+            places[i] = i
         for low in range(0, n, 16):
             for i in range(low + 1, min(low + 16, n)):
                 p = keys[i]
-                {keep}
+                place = places[i]
                 j = i
                 while j > low:
                     q = keys[j - 1]
-                    if not ({p_before_q}):
+                    if not (P_BEFORE_Q):
                         break
                     keys[j] = q
-                    {shift}
+                    places[j] = places[j - 1]
                     j -= 1
                 keys[j] = p
-                {insert}
+                places[j] = place
         a, b = keys, spare
-        {name_places}
+        c, d = places, spots
         width = 16
         while width < n:
             for low in range(0, n, 2 * width):
@@ -36,62 +58,53 @@ def {name}(x, y, keys, spare{arguments}, before, n, after):
                 for k in range(low, high):
                     if i < middle and j < high:
                         q, p = a[i], a[j]
-                        takes = {p_before_q}
+                        takes = P_BEFORE_Q
                     else:
                         takes = i >= middle
                     t = int64(takes)
                     source = i + t * (j - i)
                     b[k] = a[source]
-                    {move}
+                    d[k] = c[source]
                     i += 1 - t
                     j += t
             a, b = b, a
-            {exchange}
+            c, d = d, c
             width *= 2
         for i in range(n):
-            y[start + i * after] = {result}
+            y[start + i * after] = c[i]
     return 0
 """
-
-#: What is added where positions are sorted along.
-_WITH_PLACES = {
-    "arguments": ", places, spots",
-    "number": "places[i] = i",
-    "keep": "place = places[i]",
-    "shift": "places[j] = places[j - 1]",
-    "insert": "places[j] = place",
-    "name_places": "c, d = places, spots",
-    "move": "d[k] = c[source]",
-    "exchange": "c, d = d, c",
-    "result": "c[i]",
-}
-_WITHOUT_PLACES = {**dict.fromkeys(_WITH_PLACES, ""), "result": "a[i]"}
 
 
 def sort(build, primitive, inputs, outputs):
     """Write a sort of the elements along an axis."""
-    _sorted(build, inputs, outputs, primitive.axis, False, _WITHOUT_PLACES)
+    view, target = build.contiguous(inputs[0]), build.output(outputs[0])
+    before, n, after = as_lines(view, primitive.axis).shape
+    if after == 1:
+        _write(build, _ROWS, view, target, (), (before, n))
+    else:
+        scratch = [build.temporary(view.buffer.dtype, (n,))]
+        _write(build, _LINES, view, target, scratch, (before, n, after))
 
 
 def argsort(build, primitive, inputs, outputs):
     """Write a search for the positions that sort the elements."""
-    _sorted(build, inputs, outputs, primitive.axis, primitive.descending, _WITH_PLACES)
+    view, target = build.contiguous(inputs[0]), build.output(outputs[0])
+    before, n, after = as_lines(view, primitive.axis).shape
+    dtype = view.buffer.dtype
+    scratch = [build.temporary(d, (n,)) for d in (dtype, dtype, "int64", "int64")]
+    p_before_q = _before("p", "q", dtype.kind, primitive.descending)
+    source = _SOURCE.replace("P_BEFORE_Q", p_before_q)
+    _write(build, source, view, target, scratch, (before, n, after))
 
 
-def _sorted(build, inputs, outputs, axis, is_descending, parts):
-    view = build.contiguous(inputs[0])
-    target = build.output(outputs[0])
-    before, n, after = as_lines(view, axis).shape
-    dtypes = [view.buffer.dtype] * 2 + ["int64"] * (2 if parts is _WITH_PLACES else 0)
-    scratch = [build.temporary(dtype, (n,)) for dtype in dtypes]
+def _write(build, source, view, target, scratch, sizes):
     writer = build.kernel("sort_kernel")
     for v in (view, target, *scratch):
         writer.pointer(v.buffer, v.offset, v is not view)
-    for size in (before, n, after):
+    for size in sizes:
         writer.parameter(size)
-    p_before_q = _before("p", "q", view.buffer.dtype.kind, is_descending)
-    lines = _SOURCE.format(name="{name}", p_before_q=p_before_q, **parts).splitlines()
-    writer.text = "\n".join([line for line in lines if line.strip()]) + "\n"
+    writer.text = source.replace("DTYPE", view.buffer.dtype.name).lstrip()
     build.call(writer)
 
 

@@ -29,6 +29,8 @@ class ArrayType:
     def _intern(cls, shape, dtype):
         shape = tuple(int(n) for n in shape)
         canonical = np.dtype(np.dtype(dtype).type)  # NumPy's own object, in native byte order
+        if canonical.kind in "iu":  # one object for long and long long
+            canonical = np.dtype(f"{canonical.kind}{canonical.itemsize}")
         if (shape, canonical) not in cls._interned:
             self = object.__new__(cls)
             self.shape = shape

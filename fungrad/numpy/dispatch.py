@@ -43,10 +43,12 @@ def traced(*functions, creates=False, extras=()):
 
         def apply(*args, **kwargs):
             if state.recording is None:
+                if not (extras and kwargs):
+                    return function(*args, **kwargs)
                 is_traced = False
             else:
                 is_traced = creates or has_tracer(args) or has_tracer(kwargs.values())
-            if is_traced or (extras and any(k in kwargs for k in extras)):
+            if is_traced or any(k in kwargs for k in extras):
                 return with_out(rule, args, kwargs)
             return function(*args, **kwargs)
 

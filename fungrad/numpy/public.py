@@ -11,7 +11,9 @@ def public(ufunc, form):
     """The function that users call: traced values, plain values, keywords, and ufunc methods."""
 
     def apply(*inputs, **keywords):
-        if state.recording is None or not has_tracer(inputs):
+        if state.recording is None:
+            return ufunc(*inputs, **keywords)
+        if not has_tracer(inputs):
             if not (keywords and has_tracer(keywords.values())):
                 return ufunc(*inputs, **keywords)
         return call(form, ufunc, inputs, keywords) if keywords else form(*inputs)

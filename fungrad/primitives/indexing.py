@@ -240,10 +240,11 @@ class Scatter(Routine):
         if valid is not None:
             indices = [i[valid] for i in indices]
             updates = updates[valid]
+        where = indices[0] if len(indices) == 1 else tuple(indices)  # one array: NumPy is faster
         if self.combine == "set":
-            target[tuple(indices)] = updates
+            target[where] = updates
         else:
-            _COMBINE[self.combine].at(target, tuple(indices), updates)
+            _COMBINE[self.combine].at(target, where, updates)
         return result
 
     def jvp(self, inputs, tangents):
