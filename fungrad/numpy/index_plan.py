@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fungrad.core.errors import OutOfBoundsError, UnknownValueError
+from fungrad.core.errors import OutOfBoundsError, ShapeError, UnknownValueError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import array
 from fungrad.numpy.dispatch import has_tracer
@@ -157,6 +157,7 @@ class _Reader:
         self.advanced = []  # (number of the item, block axes before it), of integers and arrays
         self.is_view = True
         self.has_array = False
+        self.outside = None  # an index out of range, its axis and size: an error if it is read
 
     def read(self, index):
         items = self.expand(index)
@@ -271,8 +272,8 @@ class _Reader:
         elif self.mode in ("raise", "clip"):
             i = np.asarray(i, np.int64)
             outside = (i < -n) | (i >= n)
-            if self.mode == "raise" and outside.any():
-                raise_out_of_bounds(int(i[outside].flat[0]), a, n)
+            if self.mode == "raise" and self.outside is None and outside.any():
+                self.outside = int(i[outside].flat[0]), a, n
             i = np.where(i < 0, i + n, i)
         if np.ndim(i):
             self.has_array, self.is_view = True, False
@@ -292,7 +293,12 @@ class _Reader:
         """The index arrays in their common shape, and the order that puts their axes in place."""
         if not self.axes:
             return [], None
-        shape = common_shape("index arrays", *self.indices)
+        try:
+            shape = common_shape("index arrays", *self.indices)
+        except ShapeError as error:
+            raise IndexError(f"shape mismatch: {error}") from None
+        if self.outside is not None and 0 not in shape:
+            raise_out_of_bounds(*self.outside)
         indices = [
             broadcast_to(i, shape)
             if type(i) is Tracer

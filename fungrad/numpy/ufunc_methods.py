@@ -13,7 +13,7 @@ from fungrad.numpy.at import at as changes
 from fungrad.numpy.dispatch import delivered, normalize_axis
 from fungrad.numpy.index_plan import plan
 from fungrad.numpy.joining import getitem_any, stack
-from fungrad.numpy.promotion import align, broadcast_to, convert, loop_dtypes, result_dtype
+from fungrad.numpy.promotion import align, broadcast_to, convert, result_dtype
 from fungrad.numpy.selection import where as choose
 from fungrad.numpy.shapes import expand_dims, ravel, reshape
 from fungrad.numpy.writing import overwrite, require_cast, require_writeable
@@ -92,8 +92,15 @@ def _reducible(ufunc, array, dtype):
                 f"{ufunc.__name__} of {array.dtype} cannot be reduced (numpy: {error})"
             ) from None
     else:
-        loop_dtypes(ufunc, *[np.zeros((), dtype)[()]] * 2)
+        _require_loop(ufunc, np.dtype(dtype))
     return convert(array, np.dtype(dtype))
+
+
+def _require_loop(ufunc, dtype):
+    """DtypeError unless the ufunc maps two operands of the dtype to a third."""
+    found = ufunc.resolve_dtypes((dtype, dtype, None))
+    if found[-1] != dtype:
+        raise DtypeError(f"{ufunc.__name__} has the result {found[-1]}: not reduced as {dtype}")
 
 
 @cache
@@ -113,6 +120,7 @@ def reduce(
     name = f"{ufunc.__name__}.reduce"
     array = operand(array) if ufunc in _TRUTHS else _reducible(ufunc, array, dtype)
     if ufunc in _TRUTHS:
+        _require_loop(ufunc, np.dtype(dtype or bool))
         result = _REDUCTIONS[ufunc](array, axis, keepdims=keepdims, where=where)
         result = result if initial is KEEP else function(initial, result)
     elif ufunc in _REDUCTIONS:

@@ -200,6 +200,38 @@ def test_donated_arguments_may_be_overwritten(options):
     np.testing.assert_array_equal(V, [1.0, 2.0, 3.0])
 
 
+def test_results_lie_in_donated_memory():
+    def step(state, slopes):
+        return {name: state[name] - 0.1 * slopes[name] for name in state}
+
+    slopes = {"w": np.ones((50, 40)), "b": np.ones(40)}
+    first = state = {"w": np.ones((50, 40)), "b": np.zeros(40)}
+    update = jit(step, donate_argnums=0)
+    for _ in range(3):
+        state = update(state, slopes)
+    for name in state:
+        assert np.shares_memory(state[name], first[name]), name
+        assert not np.shares_memory(state[name], slopes[name]), name
+    np.testing.assert_allclose(state["w"], 0.7)
+
+
+@pytest.mark.parametrize(
+    ("function", "is_shared"),
+    [
+        (lambda x: 2 * x[::-1], False),  # read in another order than it is written
+        (lambda x: x + x[0], True),
+        (lambda x: x.astype(np.float32) + 1, False),
+        (lambda x: x[1:] + 1, False),
+    ],
+)
+def test_donated_memory_is_not_overwritten_too_early(function, is_shared):
+    x = np.arange(1000.0)
+    expected = function(x)
+    result = jit(function, donate_argnums=0)(x)
+    np.testing.assert_array_equal(result, expected)
+    assert np.shares_memory(result, x) == is_shared
+
+
 # ---- what is traced anew
 
 

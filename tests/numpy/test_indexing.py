@@ -180,7 +180,7 @@ def test_known_integers_are_slice_bounds():
         ("a", IndexError, "only integers, slices"),
         (np.zeros(2), IndexError, "only integers, slices"),
         (np.ones(4, bool), IndexError, "boolean index did not match indexed array along axis 0"),
-        (([0, 1], [0, 1, 2]), ShapeError, "index arrays: shapes"),
+        (([0, 1], [0, 1, 2]), IndexError, "index arrays: shapes"),
     ],
 )
 def test_bad_indices(index, error, text):
