@@ -50,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "custom_derivatives",
         "debug",
         "errors",
+        "estimators",
         "flatten_util",
         "lax",
         "nn",
