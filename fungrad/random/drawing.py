@@ -1,4 +1,4 @@
-"""How draws run: small ones one NumPy call after another, large ones compiled, traced ones recorded."""
+"""How draws run: small ones by NumPy, large ones compiled, traced ones recorded."""
 
 import inspect
 import math
