@@ -1,0 +1,27 @@
+"""Derivatives of draws that are formulas of their parameters and of uniform numbers."""
+
+import numpy as np
+import pytest
+
+from fungrad import random
+from fungrad.testing import check_grads
+
+KEY = random.key(3)
+
+BY_FORMULA = {
+    "uniform": lambda p: random.uniform(KEY, (3,), minval=p, maxval=p + 2.0),
+    "truncated_normal": lambda p: random.truncated_normal(KEY, -p, p, (3,)),
+    "lognormal": lambda p: random.lognormal(KEY, p, (3,)),
+    "pareto": lambda p: random.pareto(KEY, p, (3,)),
+    "rayleigh": lambda p: random.rayleigh(KEY, p, (3,)),
+    "triangular": lambda p: random.triangular(KEY, 0.0, p, 3.0, (3,)),
+    "weibull_min": lambda p: random.weibull_min(KEY, p, 2.0, (3,)),
+    "multivariate_normal": lambda p: random.multivariate_normal(
+        KEY, np.zeros(2), np.array([[2.0, 0.5], [0.5, 1.0]]) * p
+    ),
+}
+
+
+@pytest.mark.parametrize("draw", BY_FORMULA.values(), ids=list(BY_FORMULA))
+def test_derivatives_of_draws_by_formula(draw):
+    check_grads(draw, (1.3,), order=2)
