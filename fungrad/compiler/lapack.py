@@ -4,6 +4,8 @@ Matrices are stored by row; what LAPACK takes by column is copied to scratch mem
 name the routines of `fungrad.compiler.blas` with DTYPE in place of the dtype.
 """
 
+import re
+
 #: Up to this size, plain loops are faster than the library (measured: 1.5 times at this size).
 SMALL = 24
 
@@ -82,17 +84,19 @@ def {name}(a, y, batch, n):
 
 
 def for_kind(source, dtype):
-    """The source with CONJ, REAL, SQUARE and SIZE for real or complex numbers."""
+    """The source for real or complex numbers: CONJ(x), REAL(x), SQUARE(x), SIZE(x) and so on."""
     is_complex = dtype.kind == "c"
     forms = {
         "CONJ": "conjugate({})" if is_complex else "{}",
         "REAL": "real({})" if is_complex else "{}",
         "SQUARE": "(real({0}) * real({0}) + imag({0}) * imag({0}))" if is_complex else "{0} * {0}",
+        "IS_REAL": "imag({}) == 0" if is_complex else "True",
+        "COMPLEX": f"{dtype.name}({{}})" if is_complex else "{}",
         "SIZE": "(absolute(real({0})) + absolute(imag({0})))" if is_complex else "absolute({0})",
     }
     for word, form in forms.items():
-        while word + "(" in source:
-            before, rest = source.split(word + "(", 1)
+        while found := re.search(rf"\b{word}\(", source):
+            before, rest = source[: found.start()], source[found.end() :]
             inner, after = _until_closed(rest)
             source = before + form.format(inner) + after
     return source

@@ -1,6 +1,6 @@
 """QR factors by LAPACK, matrix by matrix."""
 
-from fungrad.compiler.lapack import count, read, write, written
+from fungrad.compiler.lapack import SMALL, count, for_kind, read, write, written
 from fungrad.primitives.matrices import real_type
 
 _QR = """
@@ -25,6 +25,76 @@ def {name}(x, q, r, a, tau, work, batch, m, n, columns, rows, lwork):
     return 0
 """
 
+# The same reflectors for small matrices, by row; `w` holds a row of inner products.
+_SMALL_QR = """
+def {name}(x, q, r, a, tau, w, batch, m, n, columns, rows, lwork):
+    least = min(m, n)
+    for b in range(batch):
+        for i in range(m * n):
+            a[i] = x[b * m * n + i]
+        for k in range(least):
+            big = SIZE(a[k * n + k])
+            rest = big - big
+            for i in range(k + 1, m):
+                rest = maximum(rest, SIZE(a[i * n + k]))
+            big = maximum(big, rest)
+            tau[k] = 0
+            if not (rest == 0 and IS_REAL(a[k * n + k])):
+                total = rest - rest
+                for i in range(k, m):
+                    e = divide(a[i * n + k], COMPLEX(big))
+                    total += SQUARE(e)
+                length = big * sqrt(total)
+                if REAL(a[k * n + k]) >= 0:
+                    length = -length
+                first = a[k * n + k] - COMPLEX(length)
+                tau[k] = divide(-first, COMPLEX(length))
+                for i in range(k + 1, m):
+                    a[i * n + k] = divide(a[i * n + k], first)
+                a[k * n + k] = COMPLEX(length)
+                t = CONJ(tau[k])
+                for j in range(k + 1, n):
+                    w[j] = a[k * n + j]
+                for i in range(k + 1, m):
+                    e = CONJ(a[i * n + k])
+                    for j in range(k + 1, n):
+                        w[j] += e * a[i * n + j]
+                for j in range(k + 1, n):
+                    a[k * n + j] -= t * w[j]
+                for i in range(k + 1, m):
+                    e = t * a[i * n + k]
+                    for j in range(k + 1, n):
+                        a[i * n + j] -= e * w[j]
+        for i in range(rows):
+            for j in range(n):
+                if j >= i:
+                    r[(b * rows + i) * n + j] = a[i * n + j]
+                else:
+                    r[(b * rows + i) * n + j] = 0
+        y = offset(q, b * m * columns)
+        for i in range(m):
+            for j in range(columns):
+                y[i * columns + j] = 0
+            if i < columns:
+                y[i * columns + i] = 1
+        for step in range(least):
+            k = least - 1 - step
+            t = tau[k]
+            for j in range(k, columns):
+                w[j] = y[k * columns + j]
+            for i in range(k + 1, m):
+                e = CONJ(a[i * n + k])
+                for j in range(k, columns):
+                    w[j] += e * y[i * columns + j]
+            for j in range(k, columns):
+                y[k * columns + j] -= t * w[j]
+            for i in range(k + 1, m):
+                e = t * a[i * n + k]
+                for j in range(k, columns):
+                    y[i * columns + j] -= e * w[j]
+    return 0
+"""
+
 
 def qr(build, primitive, inputs, outputs):
     """Write the factors of each matrix."""
@@ -38,7 +108,10 @@ def qr(build, primitive, inputs, outputs):
         for size in (m * max(n, columns), max(m, n, 1), lwork)
     ]
     pointers = [read(view), written(q), written(r), *map(written, scratch)]
-    write(build, "qr_kernel", _QR, pointers, [count(batch), m, n, columns, rows, lwork])
+    source = _QR
+    if max(m, n) <= SMALL:
+        source = for_kind(_SMALL_QR, view.buffer.dtype)
+    write(build, "qr_kernel", source, pointers, [count(batch), m, n, columns, rows, lwork])
 
 
 _PIVOTS = """
