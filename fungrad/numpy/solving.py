@@ -16,10 +16,10 @@ from fungrad.numpy.matrix_arguments import (
     square_matrices,
 )
 from fungrad.numpy.norms import matrix_rank
-from fungrad.numpy.promotion import broadcast_to, common_shape, convert
-from fungrad.numpy.shapes import expand_dims, moveaxis, reshape, transpose
-from fungrad.primitives.determinant import Det
-from fungrad.primitives.lu import Factors, Inverse, LogDet, Solve
+from fungrad.numpy.promotion import broadcast_to, convert
+from fungrad.numpy.shapes import expand_dims, reshape, transpose
+from fungrad.primitives.determinant import Det, LogDet
+from fungrad.primitives.lu import Factors, Inverse, Solve
 from fungrad.primitives.matrices import folded, unfolded
 from fungrad.primitives.pseudo_inverse import PseudoInverse
 from fungrad.primitives.spectral import Svdvals
@@ -62,7 +62,7 @@ def applied_solution(a, b, is_vector, solver, name="solve"):
         b = folded(reshape(b, (prod(batch), *b.shape[-2:])))
         x = reshape(unfolded(solver(a, b), prod(batch), columns), (*batch, a.shape[-1], columns))
     else:
-        batch = common_shape(name, operand(np.empty(a.shape[:-2])), np.empty(b.shape[:-2]))
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         a = broadcast_to(a, (*batch, *a.shape[-2:]))
         b = broadcast_to(b, (*batch, *b.shape[-2:]))
         x = solver(a, b)

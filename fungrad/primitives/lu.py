@@ -11,15 +11,8 @@ import numpy as np
 from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
-from fungrad.primitives.composed import Composed
 from fungrad.primitives.elementwise import (
     Convert,
-    absolute,
-    imag,
-    log,
-    make_complex,
-    not_equal,
-    sign,
 )
 from fungrad.primitives.indexing import with_batch
 from fungrad.primitives.joining import Concatenate
@@ -28,23 +21,19 @@ from fungrad.primitives.matrices import (
     INT64,
     adjoint,
     conjugated,
-    diagonal,
     folded,
     identity,
     lower_triangle,
     matrix_product,
     matrix_transpose,
     part_of,
-    real_part,
-    real_type,
     require_matrices,
     require_square,
     unfolded,
     upper_triangle,
 )
-from fungrad.primitives.movement import Broadcast, Iota
+from fungrad.primitives.movement import Broadcast
 from fungrad.primitives.ordering import gather_along
-from fungrad.primitives.reductions import Prod, Sum
 
 INT32 = np.dtype(np.int32)
 
@@ -388,52 +377,3 @@ class Inverse(Routine):
 
     def failure(self):
         return np.linalg.LinAlgError, "inv: singular matrix"
-
-
-def parity(pivots, dtype):
-    """1 for an even number of exchanges, -1 for an odd one."""
-    own = Iota(tuple(pivots.shape), INT32, pivots.ndim - 1)()
-    turns = Convert(dtype)(not_equal(pivots, own))
-    return Prod((pivots.ndim - 1,))(dtype.type(1) - (turns + turns))
-
-
-class LogDet(Composed, Routine):
-    """(sign, logarithm of the modulus) of determinants, given matrices, their factors and pivots.
-
-    The sign of a complex determinant is its phase; a singular matrix gives 0 and -inf.
-    """
-
-    has_many_outputs = True
-
-    def infer(self, a, factors, pivots):
-        require_square("slogdet", a)
-        shape = a.shape[:-2]
-        return ArrayType(shape, a.dtype), ArrayType(shape, real_type(a.dtype))
-
-    def evaluate(self, a, factors, pivots):
-        with np.errstate(divide="ignore"):
-            return super().evaluate(a, factors, pivots)
-
-    def formula(self, a, factors, pivots):
-        d = diagonal(factors)
-        last = (d.ndim - 1,)
-        total = Prod(last)(sign(d)) * parity(pivots, d.dtype)
-        return total, Sum(last)(log(absolute(d)))
-
-    def jvp(self, inputs, tangents):
-        a, factors, pivots = inputs
-        y, logarithm = self(*inputs)
-        if tangents[0] is None:
-            return (y, logarithm), (None, None)
-        rate = diagonal(Solve(False, False)(a, factors, pivots, tangents[0]))
-        rate = Sum((rate.ndim - 1,))(rate)
-        if a.dtype.kind != "c":
-            return (y, logarithm), (None, rate)
-        turn = make_complex(logarithm.dtype.type(0), imag(rate))
-        return (y, logarithm), (y * turn, real_part(rate))
-
-    def transpose(self, cotangents, inputs, linear):
-        raise LinearityError("slogdet is not linear")
-
-    def batch(self, inputs, batched, axis):
-        return self(*with_batch(inputs, batched, axis)), (True, True)

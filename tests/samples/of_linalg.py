@@ -3,10 +3,10 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
-from fungrad.primitives.determinant import Cofactors, Det
+from fungrad.primitives.determinant import Cofactors, Det, LogDet
 from fungrad.primitives.eigen import Eig, Eigvals
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
-from fungrad.primitives.lu import Factors, Inverse, LogDet, Lu, Permutation, Solve
+from fungrad.primitives.lu import Factors, Inverse, Lu, Permutation, Solve
 from fungrad.primitives.orthogonal import Qr, QrPivots
 from fungrad.primitives.pseudo_inverse import PseudoInverse
 from fungrad.primitives.spectral import Eigh, Eigvalsh, GapQuotient, Svd, Svdvals
