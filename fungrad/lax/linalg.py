@@ -9,7 +9,14 @@ from fungrad.numpy.matrix_arguments import matrices, promoted, square_matrices
 from fungrad.primitives.eigen import Eig, Eigvals, left_vectors
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
 from fungrad.primitives.lu import Lu, Permutation
-from fungrad.primitives.matrices import adjoint, conjugated, matrix_product, matrix_transpose
+from fungrad.primitives.matrices import (
+    adjoint,
+    conjugated,
+    converted,
+    matrix_product,
+    matrix_transpose,
+    rows_of,
+)
 from fungrad.primitives.orthogonal import Qr, QrPivots, column_order, product_of_reflectors
 from fungrad.primitives.schur import Schur
 from fungrad.primitives.spectral import Eigh, Svd, Svdvals
@@ -144,6 +151,19 @@ def lu(x):
 def lu_pivots_to_permutation(pivots, permutation_size):
     """The order of rows (int32) that the exchanges of `lu` lead to."""
     return Permutation(int(permutation_size))(operand(pivots))
+
+
+def qdwh(x, *, is_hermitian=False, max_iterations=None, eps=None, dynamic_shape=None):
+    """(U, H, iterations, whether they converged) with x = U H, U with orthonormal columns.
+
+    The factors come from singular values: there are no iterations, and they have converged.
+    """
+    if dynamic_shape is not None:
+        raise NotImplementedError("qdwh: take a slice of x instead of dynamic_shape=")
+    u, s, vh = Svd(False)(matrices(x))
+    v = adjoint(vh)
+    h = matrix_product(v * rows_of(converted(s, v.dtype), v.shape[-2]), vh)
+    return matrix_product(u, vh), h, 0, True
 
 
 def qr(x, *, pivoting=False, full_matrices=True, use_magma=None):

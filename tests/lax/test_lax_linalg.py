@@ -142,3 +142,11 @@ def test_tridiagonal_solve():
 def test_symmetric_product():
     found = la.symmetric_product(TALL, np.eye(4), alpha=2.0, beta=0.5)
     close(found, 2 * TALL @ TALL.T + 0.5 * np.eye(4))
+
+
+def test_qdwh():
+    u, h, iterations, converged = la.qdwh(TALL)
+    expected = scipy.linalg.polar(TALL)
+    close(u, expected[0])
+    close(h, expected[1])
+    assert (iterations, converged) == (0, True)
