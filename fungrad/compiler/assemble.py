@@ -83,7 +83,7 @@ def assemble(program, donated=()):
             given = gifts.get(v)
             place = parameters.output(v, number) if given is None else lowering.views[given]
             destinations[v] = place
-            lowering.settle(v, place, given)
+            lowering.settle(v, place, given, is_fresh=given is None)
     lowering.run()
     for number, v in made:
         given = lowering.representation(v)
@@ -249,7 +249,7 @@ def _workspace_pointers(entry):
 def _kernel_texts(entry):
     for (source, _), (name, shown, writer) in entry.kernels.items():
         arguments = [
-            Pointer(dtype) if kind == "pointer" else Scalar(dtype)
+            Scalar(dtype) if kind == "scalar" else Pointer(dtype, aliased=kind == "aliased")
             for kind, dtype in parameter_dtypes(writer)
         ]
         yield KernelText(name, writer.hint, source, shown, tuple(arguments))

@@ -262,10 +262,16 @@ class Entry(Writer):
 def parameter_dtypes(writer):
     """The kinds and dtypes of a kernel's parameters, in order."""
     return (
-        *[("pointer", buffer.dtype) for buffer, _ in writer.pointers],
+        *[(_kind(buffer, writer), buffer.dtype) for buffer, _ in writer.pointers],
         *[("scalar", s.dtype) for s in writer.scalars],
         *[("scalar", INDEX) for _ in writer.integers],
     )
+
+
+def _kind(buffer, writer):
+    """"aliased" for a pointer to a buffer that is written and has other pointers to it."""
+    count = sum(other is buffer for other, _ in writer.pointers)
+    return "aliased" if count > 1 and buffer in writer.written else "pointer"
 
 
 def is_simple(value):

@@ -21,8 +21,10 @@ def kernels_of(group, lowering):
     """The writers of the kernels of a group: one, or one per part of its domain."""
     for nest in _parts(group, lowering):
         nest.finish()
-        _NestWriter(nest).write()
-        yield nest.writer
+        writer = _NestWriter(nest)
+        if not writer.is_idle():
+            writer.write()
+            yield nest.writer
 
 
 def _parts(group, lowering):
@@ -53,6 +55,16 @@ class _NestWriter:
         self.border = self._row_depth()
         self.accumulators = {}
         self._order_nodes()
+
+    def is_idle(self):
+        """Whether every element would be written where it already stands."""
+        return not self.nest.checks and all(
+            root.reduction is None
+            and root.value.op == "load"
+            and root.value.attribute == self.pointers.get(number)
+            and root.value.operands == (self.places[number],)
+            for number, root in enumerate(self.roots)
+        )
 
     def _row_depth(self):
         """How many loops go over the rows; 0 where there is one phase."""

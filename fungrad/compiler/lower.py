@@ -11,6 +11,7 @@ from fungrad.compiler.fuse import fuse
 from fungrad.compiler.groups import Group
 from fungrad.compiler.homes import Homes
 from fungrad.compiler.index import IndexBuilder
+from fungrad.compiler.joins import Joins
 from fungrad.compiler.kernels import combined, kernels_of
 from fungrad.compiler.routines import RoutineBuilder
 from fungrad.compiler.scalar import INDEX, Builder, constant
@@ -36,7 +37,9 @@ class Lowering:
         self.most_locals = most_locals
         self.schedule = fuse(program, most_locals)
         self.homes = Homes(program, self.schedule)
+        self.joins = Joins(self.homes, self.schedule, lambda v: not self._has_local_size(v))
         self.destinations = {}
+        self.fresh = set()
         self.names = variable_names(program)
         self.views = {}
         self.locals = {}
@@ -55,12 +58,14 @@ class Lowering:
         else:
             (self.locals if isinstance(given, tuple) else self.stacks)[v] = given
 
-    def settle(self, output, view, occupant=None):
+    def settle(self, output, view, occupant=None, is_fresh=False):
         """Let an output be written to a place, and what it is made from where that is possible.
 
-        `occupant` is an input of the program that lives in the place at first. Nothing happens for
-        an output that is an input.
+        `occupant` is an input of the program that lives in the place at first; if the place
+        `is_fresh`, nothing has ever lived there. Nothing happens for an output that is an input.
         """
+        if is_fresh:
+            self.fresh.add(output)
         if output not in self.homes.made_in:
             return
         for v in self.homes.chain(output, occupant):
@@ -153,8 +158,15 @@ class Lowering:
     def output_view(self, v):
         """The memory that a value is to be written to."""
         if v not in self.views:
-            self.views[v] = self.destinations.get(v) or self._taken_over(v) or self._new_view(v)
+            view = self.destinations.get(v) or self.joins.view(v, self._view_of_joined)
+            self.views[v] = view or self._taken_over(v) or self._new_view(v)
         return self.views[v]
+
+    def _view_of_joined(self, v):
+        """The memory of an array before it is made, or None where something else may live there."""
+        if v in self.destinations and v not in self.fresh:
+            return None
+        return self.output_view(v)
 
     def _new_view(self, v):
         buffer = self.entry.workspace(v.type.dtype, v.type.size, self.names[v])

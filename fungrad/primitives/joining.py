@@ -93,17 +93,18 @@ class Pad(Pointwise):
             step = build.constant(s + 1, int64)
             position = build.call("floor_divide", int64, offset, step) if s else offset
             tests = []
-            tests.append(build.call("greater_equal", np.dtype(bool), offset,
-                                    build.constant(0, int64)))
+            tests.append(
+                build.call("greater_equal", np.dtype(bool), offset, build.constant(0, int64))
+            )
             tests.append(build.call("less", np.dtype(bool), position, build.constant(n, int64)))
             if s:
                 rest = build.call("remainder", int64, offset, step)
-                tests.append(
-                    build.call("equal", np.dtype(bool), rest, build.constant(0, int64))
-                )
+                tests.append(build.call("equal", np.dtype(bool), rest, build.constant(0, int64)))
             for test in tests:
-                inside = test if inside is None else build.call(
-                    "logical_and", np.dtype(bool), inside, test
+                inside = (
+                    test
+                    if inside is None
+                    else build.call("logical_and", np.dtype(bool), inside, test)
                 )
             source.append(clamp(build, position, n))
         if inside is None:
@@ -144,6 +145,13 @@ class Concatenate(Pointwise):
 
     def evaluate(self, *values):
         return np.concatenate(values, self.axis)
+
+    def regions(self, *inputs):
+        """Where the elements of each input begin among the result's, or None where they do not
+        stand in one piece."""
+        if any(n != 1 for n in inputs[0].shape[: self.axis]):
+            return None
+        return np.cumsum([0, *[x.size for x in inputs[:-1]]]).tolist()
 
     def jvp(self, inputs, tangents):
         filled = [
