@@ -31,6 +31,11 @@ class Eig(Routine):
 
     has_many_outputs = True
 
+    def flops(self, inputs, outputs):
+        """To leading order, as G. Golub and C. Van Loan count (Matrix Computations, 2013)."""
+        a = inputs[0]
+        return 25 * a.size * a.shape[-1]
+
     def infer(self, a):
         require_square("eig", a)
         dtype = complex_type(a.dtype)
@@ -67,6 +72,11 @@ class Eig(Routine):
 
 class Eigvals(Routine):
     """The eigenvalues of matrices without symmetry."""
+
+    def flops(self, inputs, outputs):
+        """To leading order, as G. Golub and C. Van Loan count (Matrix Computations, 2013)."""
+        a = inputs[0]
+        return 10 * a.size * a.shape[-1]
 
     def infer(self, a):
         require_square("eigvals", a)

@@ -132,6 +132,9 @@ class QrPivots(Routine):
     def name(self):
         return "qr_pivots"
 
+    def flops(self, inputs, outputs):
+        return 4 * lu_flops(inputs[0])
+
     def infer(self, a):
         require_matrices("qr", a)
         return ArrayType((*a.shape[:-2], a.shape[-1]), np.int32)

@@ -6,6 +6,8 @@ have no part along each other there; functions of the vectors that such rotation
 function is nan.
 """
 
+from math import prod
+
 import numpy as np
 
 from fungrad.core.errors import DtypeError, LinearityError, ShapeError
@@ -122,6 +124,11 @@ class Eigh(Routine):
     lower: bool
     has_many_outputs = True
 
+    def flops(self, inputs, outputs):
+        """To leading order, as G. Golub and C. Van Loan count (Matrix Computations, 2013)."""
+        a = inputs[0]
+        return 9 * a.size * a.shape[-1]
+
     def infer(self, a):
         require_square("eigh", a)
         return ArrayType(a.shape[:-1], real_type(a.dtype)), a
@@ -154,6 +161,11 @@ class Eigvalsh(Routine):
     """The eigenvalues of Hermitian matrices in ascending order; reads one triangle."""
 
     lower: bool
+
+    def flops(self, inputs, outputs):
+        """To leading order, as G. Golub and C. Van Loan count (Matrix Computations, 2013)."""
+        a = inputs[0]
+        return 4 * a.size * a.shape[-1] // 3
 
     def infer(self, a):
         require_square("eigvalsh", a)
@@ -212,6 +224,12 @@ class Svd(Routine):
 
     full: bool
     has_many_outputs = True
+
+    def flops(self, inputs, outputs):
+        """To leading order, as G. Golub and C. Van Loan count (Matrix Computations, 2013)."""
+        *batch, m, n = inputs[0].shape
+        k = min(m, n)
+        return prod(batch) * (14 * m * n * k + 8 * k**3)
 
     def infer(self, a):
         require_matrices("svd", a)
@@ -303,6 +321,12 @@ def _with_complement(u, du, k):
 
 class Svdvals(Routine):
     """The singular values in descending order."""
+
+    def flops(self, inputs, outputs):
+        """To leading order, as G. Golub and C. Van Loan count (Matrix Computations, 2013)."""
+        *batch, m, n = inputs[0].shape
+        k = min(m, n)
+        return prod(batch) * (4 * m * n * k - 4 * k**3 // 3)
 
     def infer(self, a):
         require_matrices("svdvals", a)

@@ -21,6 +21,9 @@ class TridiagonalSolve(Routine):
     def name(self):
         return "tridiagonal_solve"
 
+    def flops(self, inputs, outputs):
+        return 8 * outputs[0].size
+
     def infer(self, lower, middle, upper, b):
         types = (lower, middle, upper, b)
         if len({t.dtype for t in types}) > 1 or b.dtype.kind not in "fc":
