@@ -9,12 +9,12 @@ from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import operand, shape_of
 from fungrad.numpy.at import read
-from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
+from fungrad.numpy.dispatch import normalize_axes, normalize_axis, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to as broadcast
 from fungrad.numpy.promotion import common_shape, convert
 from fungrad.numpy.selection import flatnonzero
 from fungrad.numpy.shapes import along as line
-from fungrad.numpy.shapes import ravel, reshape
+from fungrad.numpy.shapes import moveaxis, ravel, reshape
 
 INT64 = np.dtype(np.int64)
 
@@ -83,6 +83,24 @@ def along(arr, indices, axis):
         ones[a] = n
         index.append(indices if a == axis else np.arange(n).reshape(ones))
     return tuple(index)
+
+
+@traced(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=False):
+    """`numpy.lib.stride_tricks.sliding_window_view`: the windows along new last axes."""
+    x, window = operand(x), shape_of(window_shape)
+    axes = normalize_axes(axis, x.ndim)
+    if len(axes) != len(window):
+        raise ValueError(f"window_shape {window} must have one entry for each of the axes {axes}")
+    for a, size in zip(axes, window, strict=True):
+        count = x.shape[a] - size + 1
+        if size < 0 or count < 1:
+            raise ValueError(
+                f"window shape {window} does not fit into axes {axes} of an array of shape {x.shape}"
+            )
+        places = np.arange(count)[:, None] + np.arange(size)
+        x = moveaxis(take(x, places, a), a + 1, -1)
+    return x
 
 
 # ---- arrays of positions

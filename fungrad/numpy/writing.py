@@ -146,7 +146,7 @@ def overwrite(y, value):
                 f"a view of a traced array of shape {y.shape} is used after the array was "
                 "written; take the view again after the write, or copy it before",
             )
-    y.views = None
+    y.views, y.origin = None, COPY  # the value may be an argument, but `y` is none
     y.id = value.id if type(value) is Tracer else y.recording.capture(np.array(value))
 
 

@@ -118,6 +118,26 @@ def outer_products(x, y):
     return np.hypot.reduce(total) + np.maximum.reduce(table, axis=(0, 1))
 
 
+def autoregression(weights, signal):
+    """The misfit of a linear prediction from windows of the past."""
+    past = np.lib.stride_tricks.sliding_window_view(signal, 3)[:-1]
+    return np.mean((past @ weights[::-1] - signal[3:]) ** 2)
+
+
+def worked_on(x):
+    """An array that begins as a copy of the argument and is changed in many ways."""
+    y = np.empty_like(x)
+    y[...] = x
+    y[1:] -= 0.5 * y[:-1]
+    y[::2] = np.sqrt(np.abs(y[::2]) + 1)
+    y[[0, -1]] *= 2
+    np.clip(y, -1, 1.5, out=y)
+    y[y < 0] *= 0.1
+    y.sort()
+    y.flat[0] = x[0]
+    return (y**3).sum()
+
+
 X = np.linspace(0, 1, 8)
 Y = np.sin(4 * X)
 LABELS = np.array([0, 2, 1, 2, 0])
@@ -132,6 +152,8 @@ PROGRAMS = {
     spectrum: (R.uniform(0.5, 1, 6), np.array([0, 2, 1, 1, 3, 0]), np.full(4, 0.25)),
     huber: (np.array([0.3, -1.2, 0.4]), X, Y),
     game_of_heat: (R.uniform(0.1, 1, (5, 6)),),
+    autoregression: (np.array([0.3, 0.2, 0.1]), R.standard_normal(20)),
+    worked_on: (R.standard_normal(7),),
     outer_products: (R.standard_normal(4), R.standard_normal(3)),
 }
 
