@@ -69,6 +69,9 @@ def test_reinforce_through_discrete_draws(run):
     value, slope = run(value_and_grad(estimate))(logits, KEY)
     assert value == pytest.approx(exact(logits), abs=0.03)
     np.testing.assert_allclose(slope, grad(exact)(logits), atol=0.03)
+    # Where f is constant, the mean of the others is an exact baseline.
+    constant = estimators.reinforce(lambda x: 5.0, sample, bernoulli_log_density, draws=10)
+    assert np.abs(run(grad(constant))(logits, KEY)).max() < 1e-14
     # One draw at a time is unbiased as well, and spreads more.
     alone = estimators.reinforce(f, sample, bernoulli_log_density)
     slopes = run(vmap(grad(alone), (None, 0)))(logits, random.split(KEY, 20_000))
