@@ -5,7 +5,8 @@ import pytest
 from samples.of_convolution import numbers
 from scipy.signal import correlate
 
-from fungrad import jit, lax, vmap
+import fungrad.numpy as fnp
+from fungrad import grad, jit, lax, vmap
 from fungrad.compiler import convolution_products as compiled
 from fungrad.lax import conv_general_dilated
 from fungrad.testing import check_grads
@@ -113,6 +114,16 @@ def test_many_images_are_convolved_in_parts(monkeypatch):
     whole = conv_general_dilated(X, W, (1, 1), "SAME")
     monkeypatch.setattr(convolution, "_BYTES_AT_A_TIME", 1)
     np.testing.assert_allclose(conv_general_dilated(X, W, (1, 1), "SAME"), whole, atol=1e-12)
+
+
+def test_long_lines_are_added_up_in_pieces():
+    """The compiled loops, for real, complex and whole numbers, and the sums over a line."""
+    line, kernel = numbers(2100), numbers(40)
+    for dtype in (float, complex, int):
+        a, v = (10 * line).astype(dtype), (10 * kernel).astype(dtype)
+        np.testing.assert_allclose(jit(fnp.convolve)(a, v), np.convolve(a, v), atol=1e-9)
+    slope = jit(grad(lambda v: (fnp.convolve(line, v, "valid") * line[39:]).sum()))(kernel)
+    np.testing.assert_allclose(slope, np.correlate(line, line[39:], "valid")[::-1], atol=1e-9)
 
 
 def test_batches_of_kernels_and_images():
