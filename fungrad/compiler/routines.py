@@ -16,7 +16,7 @@ from fungrad.compiler.orthogonal import qr, qr_pivots
 from fungrad.compiler.sampling import sample
 from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.schur import hessenberg, schur, sqrtm, sylvester
-from fungrad.compiler.sorting import argsort, sort
+from fungrad.compiler.sorting import argsort, sort, top_k
 from fungrad.compiler.spectral import eig, eigh, svd
 from fungrad.compiler.stacks import add_stacks, empty_stack, map_stack
 from fungrad.compiler.statements import Call
@@ -125,6 +125,7 @@ class RoutineBuilder:
     arg_extremum = arg_extremum
     sort = sort
     argsort = argsort
+    top_k = top_k
     cholesky = cholesky
     triangular_solve = triangular_solve
     lu = lu

@@ -75,6 +75,37 @@ def {name}(x, y, keys, spare, places, spots, before, n, after):
     return 0
 """
 
+#: Keeps the k best elements of a line in order; most elements are only compared with the worst.
+_BEST = """
+def {name}(x, y, keys, places, before, n, after, k):
+    for line in range(before * after):
+        start = line // after * n * after + line % after
+        target = line // after * k * after + line % after
+        count = 0
+        for i in range(n):
+            p = x[start + i * after]
+            j = count
+            if count == k:
+                q = keys[k - 1]
+                if P_BEFORE_Q:
+                    j = k - 1
+            else:
+                count += 1
+            if j < k:
+                while j > 0:
+                    q = keys[j - 1]
+                    if not (P_BEFORE_Q):
+                        break
+                    keys[j] = q
+                    places[j] = places[j - 1]
+                    j -= 1
+                keys[j] = p
+                places[j] = i
+        for j in range(k):
+            y[target + j * after] = places[j]
+    return 0
+"""
+
 
 def sort(build, primitive, inputs, outputs):
     """Write a sort of the elements along an axis."""
@@ -96,6 +127,15 @@ def argsort(build, primitive, inputs, outputs):
     p_before_q = _before("p", "q", dtype.kind, primitive.descending)
     source = _SOURCE.replace("P_BEFORE_Q", p_before_q)
     _write(build, source, view, target, scratch, (before, n, after))
+
+
+def top_k(build, primitive, inputs, outputs):
+    """Write a search for the positions of the largest elements."""
+    view, target = build.contiguous(inputs[0]), build.output(outputs[0])
+    dtype, k = view.buffer.dtype, primitive.k
+    scratch = [build.temporary(d, (k,)) for d in (dtype, "int64")]
+    source = _BEST.replace("P_BEFORE_Q", _before("p", "q", dtype.kind, True))
+    _write(build, source, view, target, scratch, (*as_lines(view, primitive.axis).shape, k))
 
 
 def _write(build, source, view, target, scratch, sizes):

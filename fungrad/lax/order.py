@@ -1,15 +1,14 @@
 """Sorting and the largest elements, under the names and arguments of `jax.lax`."""
 
-import numpy as np
-
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.numpy import joining, sorting
 from fungrad.numpy.creation import operand
 from fungrad.numpy.dispatch import normalize_axis
-from fungrad.numpy.promotion import convert
 from fungrad.numpy.taking import take_along_axis
+from fungrad.primitives.ordering import TopK
 
 _operand = operand
+_FEW = 64  # as many are kept in order while all elements are looked at; for more of them, all are sorted
 
 
 def sort(x, dimension=-1, is_stable=True, num_keys=1):
@@ -62,9 +61,11 @@ def top_k(operand, k, *, axis=-1):
             f"top_k: k must be between 0 and the size {x.shape[axis]} of axis {axis} of shape "
             f"{x.shape}, got {k}"
         )
-    order = sorting.argsort(x, axis, descending=True)
-    order = joining.part(order, axis, 0, k)
-    return take_along_axis(x, order, axis), convert(order, np.dtype(np.int64))
+    if 1 <= k <= _FEW and x.dtype.kind in "biuf":
+        places = TopK(axis, int(k))(x)
+    else:
+        places = joining.part(sorting.argsort(x, axis, descending=True), axis, 0, k)
+    return take_along_axis(x, places, axis), places
 
 
 def _approximate(name, sign, documented):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.core.errors import LinearityError, ShapeError
+from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
 from fungrad.primitives.indexing import Gather
@@ -92,3 +92,54 @@ class Argsort(Routine):
 
     def emit(self, build, inputs, outputs):
         build.argsort(self, inputs, outputs)
+
+
+class TopK(Routine):
+    """The positions (int64) of the k largest elements along an axis, the largest first.
+
+    nan counts as the largest; of equal elements the first one comes first.
+    """
+
+    axis: int
+    k: int
+
+    @property
+    def name(self):
+        return "top_k"
+
+    def infer(self, x):
+        require_axis(self.name, self.axis, x)
+        if x.dtype.kind not in "biuf":
+            raise DtypeError(f"{self.name} is not defined for dtype {x.dtype}")
+        if not 1 <= self.k <= x.shape[self.axis]:
+            raise ShapeError(
+                f"{self.name}: k={self.k} for the size {x.shape[self.axis]} of axis {self.axis}"
+            )
+        return ArrayType((*x.shape[: self.axis], self.k, *x.shape[self.axis + 1 :]), np.int64)
+
+    def evaluate(self, x):
+        """Those above the kth largest, and as many of the first equal to it as are missing."""
+        lines = np.moveaxis(x, self.axis, -1)
+        n = lines.shape[-1]
+        last = np.partition(lines, n - self.k, -1)[..., n - self.k, None]
+        is_above, is_last = lines > last, lines == last
+        if x.dtype.kind == "f":
+            is_above |= np.isnan(lines) & ~np.isnan(last)
+            is_last |= np.isnan(lines) & np.isnan(last)
+        missing = self.k - np.count_nonzero(is_above, -1)[..., None]
+        is_chosen = is_above | (is_last & (np.cumsum(is_last, -1) <= missing))
+        places = np.nonzero(is_chosen)[-1].reshape(*lines.shape[:-1], self.k)
+        order = Argsort(lines.ndim - 1, True).evaluate(np.take_along_axis(lines, places, -1))
+        return np.moveaxis(np.take_along_axis(places, order, -1), -1, self.axis)
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), None
+
+    def transpose(self, cotangents, inputs, linear):
+        raise LinearityError(f"{self.name} is not linear")
+
+    def batch(self, inputs, batched, axis):
+        return TopK(self.axis + 1, self.k)(*inputs), True
+
+    def emit(self, build, inputs, outputs):
+        build.top_k(self, inputs, outputs)

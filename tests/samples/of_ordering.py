@@ -1,7 +1,9 @@
 """Sorting."""
 
-from fungrad.core.errors import ShapeError
-from fungrad.primitives.ordering import Argsort, Sort
+import numpy as np
+
+from fungrad.core.errors import DtypeError, ShapeError
+from fungrad.primitives.ordering import Argsort, Sort, TopK
 from samples.table import CUBE, EMPTY, INTS, REALS, SINGLES, TRUTHS, bad, sample
 
 ORDERING = [
@@ -13,8 +15,15 @@ ORDERING = [
         for descending in (False, True)
         for axis, x in [(0, REALS), (1, SINGLES), (1, INTS % 3), (0, TRUTHS), (1, EMPTY)]
     ],
+    *[sample(TopK(1, 2), x) for x in (REALS, SINGLES, INTS % 3, TRUTHS, EMPTY, CUBE)],
+    sample(
+        TopK(0, 2), np.array([[np.nan, 1.0], [2.0, 1.0], [np.nan, 1.0]]), laws=("types", "batch")
+    ),
 ]
 ORDERING_BAD = [
     bad(Sort(2), [REALS], ShapeError, "axis 2 does not fit shape (2, 3)"),
+    bad(TopK(2, 1), [REALS], ShapeError, "axis 2 does not fit shape (2, 3)"),
+    bad(TopK(1, 4), [REALS], ShapeError, "k=4 for the size 3 of axis 1"),
+    bad(TopK(1, 1), [REALS + 1j], DtypeError, "top_k is not defined for dtype complex128"),
     bad(Argsort(2, False), [REALS], ShapeError, "axis 2 does not fit shape (2, 3)"),
 ]
