@@ -13,6 +13,8 @@ from fungrad.primitives.windows import Window, covered, windows_of
 #: Windows are gathered for as many bytes at a time as this, along an axis that does not slide.
 _BYTES_AT_A_TIME = 1 << 25
 
+_FEWEST_PLACES = 16  # of an image whose windows are multiplied by the kernel on their own
+
 
 class Convolve(Routine):
     """The sum of products of the elements that meet: a contraction over labelled axes.
@@ -114,7 +116,39 @@ class Convolve(Routine):
         windows = [self.windows[i] if s else None for i, s in zip(self.left, slides, strict=True)]
         sizes = [widths[i] if s else None for i, s in zip(self.left, slides, strict=True)]
         gathered = windows_of(x, windows, sizes, 0)
+        if self._has_images(gathered):
+            return self._evaluated_images(gathered, y)
         return np.asarray(self.contraction.evaluate(gathered, y))[()]
+
+    def _has_images(self, gathered):
+        """Whether places lie next to each other in memory, enough of them for a product each."""
+        if not self.windows or self.left[-1] >= len(self.windows):
+            return False
+        return prod([w.size for w in self.windows]) >= _FEWEST_PLACES
+
+    def _evaluated_images(self, gathered, y):
+        """One product per image, of the kernel with the windows: both are gathered in long runs."""
+        labels, right = self.contraction.left, self.contraction.right
+        groups, rank = self.contraction.groups, len(self.windows)
+        front = (*groups.batch, *[i for i in groups.left if i >= rank])
+        places = tuple([i for i in groups.left if i < rank])
+        sizes = dict(zip((*labels, *right), (*gathered.shape, *y.shape), strict=True))
+
+        def shape_of(*parts):
+            return [prod([sizes[i] for i in part]) for part in parts]
+
+        lead = [sizes[i] for i in front]
+        order = (*front, *groups.contracted, *places)
+        x = gathered.transpose([labels.index(i) for i in order])
+        x = x.reshape(*lead, *shape_of(groups.contracted, places))
+        order = (*groups.batch, *groups.right, *groups.contracted)
+        y = y.transpose([right.index(i) for i in order])
+        ones = [1] * (len(front) - len(groups.batch))
+        batch = lead[: len(groups.batch)]
+        y = y.reshape(*batch, *ones, *shape_of(groups.right, groups.contracted))
+        made = (*front, *groups.right, *places)
+        result = np.matmul(y, x).reshape([sizes[i] for i in made])
+        return result.transpose([made.index(i) for i in self.out])
 
     @property
     def _is_line(self):
