@@ -17,6 +17,10 @@ from fungrad.primitives.contraction import Contract
 #: As many bytes are held in scratch memory at a time, unless one image has more.
 _BYTES_AT_A_TIME = 1 << 17
 
+#: Windows of one image that are more than twice this are gathered in parts of this size: those of
+#: a large image would take nine times its memory. From 2**17 on the size makes no difference.
+_BYTES_OF_A_PART = 1 << 20
+
 
 def _looped(work, labels):
     """The labels in front, outside of those that slide, while one turn has much to do.
@@ -58,7 +62,7 @@ def write_gathered(work):
     """Write the loops, and in them the padding, the gathering and the products."""
     looped = _looped(work, work.primitive.contraction.left)
     step = _Gathering(work, looped)
-    is_added = any(i not in work.primitive.out for i in looped)
+    is_added = any(i not in work.primitive.out for i in (*looped, step.divided))
     target = step.target(is_added)
     y = _right(work, step.inner, step.columns)
     if is_added:
@@ -71,7 +75,8 @@ def write_gathered(work):
         sliding = work.sliding(x, work.windows)
         if scratch is not None:
             x = Labelled(sliding.surrounded(work.build, x.view, work.zero, scratch), x.labels)
-        step.multiply(work.windows_of(x, sliding, scratch is not None), right, out, is_added)
+        windows = work.windows_of(x, sliding, scratch is not None)
+        step.multiply_parts(windows, right, out, is_added)
     if target is not work.target:
         copy(work.entry, target.ordered(work.primitive.out).view, work.target.view)
 
@@ -86,6 +91,20 @@ class _Gathering:
         self.inner = [
             i for i in work.y.by_stride if i in work.groups.contracted and i not in looped
         ]
+        self.divided, self.part = self._division()
+
+    def _division(self):
+        """A label along which the windows are gathered in parts, and how much of it at a time."""
+        work = self.work
+        labels = [i for i in work.primitive.contraction.left if i not in self.looped]
+        n_bytes = work.dtype.itemsize * prod([work.sizes[i] for i in labels])
+        slides = [i for i in work.x.by_stride if work.slides(i)]
+        if not slides or n_bytes <= 2 * _BYTES_OF_A_PART:
+            return work.primitive.out[0], None
+        label = max(slides[0], -1 - slides[0], key=lambda i: work.sizes[i])
+        size = work.sizes[label]
+        part = max(1, size * _BYTES_OF_A_PART // n_bytes)
+        return label, -(-size // -(-size // part))
 
     def target(self, is_added):
         """The memory that products are written to: the output's, or memory of another order.
@@ -115,6 +134,23 @@ class _Gathering:
         memory = work.build.temporary(work.dtype, sliding.covered_shape)
         fill(work.entry, work.zero, memory)
         return memory
+
+    def multiply_parts(self, windows, right, out, is_added):
+        """Write the product of windows, or a loop over its parts."""
+        if self.part is None:
+            self.multiply(windows, right, out, is_added)
+            return
+        entry, label, part = self.work.entry, self.divided, self.part
+        views, size = (windows, right, out), self.work.sizes[label]
+
+        def write(start, count):
+            parts = [v.part(entry, label, start, count) for v in views]
+            self.multiply(*parts, is_added)
+
+        with entry.loop(entry.integer(size // part)) as i:
+            write(i * entry.integer(part), part)
+        if size % part:
+            write(entry.integer(size - size % part), size % part)
 
     def multiply(self, windows, right, out, is_added):
         """Write the product, with windows gathered where they must be."""

@@ -49,6 +49,18 @@ class Labelled:
         view = View(buffer, self.view.offset, part.view.shape, part.view.strides)
         return Labelled(view, part.labels)
 
+    def part(self, entry, label, start, size):
+        """`size` places of a label from a start on, a scalar of the entry; itself without it."""
+        if label not in self.labels:
+            return self
+        sizes = self.sizes | {label: size}
+        shape = tuple([sizes[i] for i in self.labels])
+        view = self.view
+        buffer = entry.part(
+            view.buffer, start * entry.integer(self.strides[label]), view.buffer.size
+        )
+        return Labelled(View(buffer, view.offset, shape, view.strides), self.labels)
+
     def is_matrix(self, rows, columns):
         """Whether BLAS sees a matrix with some labels along its rows and others along columns."""
         steps = []

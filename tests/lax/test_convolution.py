@@ -6,7 +6,7 @@ from samples.of_convolution import numbers
 from scipy.signal import correlate
 
 import fungrad.numpy as fnp
-from fungrad import grad, jit, lax, vmap
+from fungrad import clear_caches, grad, jit, lax, vmap
 from fungrad.compiler import convolution_products as compiled
 from fungrad.lax import conv_general_dilated
 from fungrad.testing import check_grads
@@ -94,8 +94,11 @@ def test_axes_by_name(names):
         np.testing.assert_allclose(y, wanted, atol=1e-12)
 
 
-def test_compiled_loops_over_images_give_what_one_turn_gives(monkeypatch):
+@pytest.mark.parametrize("part", [1, 600, 1 << 20])
+def test_compiled_loops_over_images_and_parts_give_what_one_turn_gives(part, monkeypatch):
     monkeypatch.setattr(compiled, "_BYTES_AT_A_TIME", 1)
+    monkeypatch.setattr(compiled, "_BYTES_OF_A_PART", part)
+    clear_caches()
     f = lambda x, w: (conv_general_dilated(x, w, (2, 1), "SAME", feature_group_count=2) ** 2).sum()
     check_grads(jit(f), (X, numbers(6, 2, 3, 2)), order=1)
     channels_last = jit(
@@ -106,6 +109,7 @@ def test_compiled_loops_over_images_give_what_one_turn_gives(monkeypatch):
     y = channels_last(X.transpose(0, 2, 3, 1), W.transpose(2, 3, 1, 0))
     plain = conv_general_dilated(X, W, (1, 1), "SAME")
     np.testing.assert_allclose(y, plain.transpose(0, 2, 3, 1), atol=1e-12)
+    clear_caches()
 
 
 def test_many_images_are_convolved_in_parts(monkeypatch):
