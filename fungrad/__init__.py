@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         ),
         "api.vectorize": ("vmap",),
         "api.jitting": ("clear_caches", "disable_jit", "jit"),
+        "api.threading": ("threads",),
         "api.custom_jvp": ("custom_jvp",),
         "api.custom_vjp": ("custom_gradient", "custom_vjp"),
         "api.closing": ("closure_convert",),

@@ -30,6 +30,7 @@ class KernelText:
     source: str
     shown: str
     arguments: tuple
+    in_parts: bool  # whether threads may share the turns of the outermost loop
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,4 +253,4 @@ def _kernel_texts(entry):
             Scalar(dtype) if kind == "scalar" else Pointer(dtype, aliased=kind == "aliased")
             for kind, dtype in parameter_dtypes(writer)
         ]
-        yield KernelText(name, writer.hint, source, shown, tuple(arguments))
+        yield KernelText(name, writer.hint, source, shown, tuple(arguments), writer.in_parts)

@@ -57,6 +57,7 @@ beta = 0 is not read.
 
 from functools import cache
 
+from fungrad.compiler import product_parts
 from fungrad.compiler.arguments import LLVM_TYPES, Pointer, Scalar, parameters
 from fungrad.compiler.scipy_library import functions
 
@@ -163,6 +164,10 @@ def routine(name):
     else:
         arguments = _CALLS[called][0].split()
         text = _text(name, called, dtype)
+        if product_parts.is_shared(called):
+            taken = [pair for a in arguments for pair in parameters(_argument(a, dtype), a)]
+            text = text.replace(f"define i64 @{name}(", f"define internal i64 @{name}.whole(")
+            text += product_parts.dispatcher(called, name, dtype, taken)
     return kernel(text, name, [_argument(a, dtype) for a in arguments], None, "llvm", effort)
 
 

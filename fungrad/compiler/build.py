@@ -18,7 +18,7 @@ from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 
-from fungrad.compiler import blas, numpy_sorting, python_call, scipy_library
+from fungrad.compiler import blas, numpy_sorting, parallel, python_call, scipy_library
 from fungrad.compiler import cache as disk
 from fungrad.compiler.arguments import Argument, Array, Pointer, Result, Scalar
 from fungrad.compiler.plan import Given, Kept, Made, Plan, Workspace, plain_plan
@@ -47,7 +47,8 @@ _MAXIMUM_IN_MEMORY = 4096
 
 # Files of this folder that determine what a given source compiles to.
 _CODE_FILES = """arguments.py build.py low_level.py machine.py plan.py pointers.py python_call.py
-    kernel_*.py pointer_code.py translate.py intrinsics.py llvm_*.py scalar.py words.py math/*.py"""
+    kernel_*.py parts.py parallel.py pointer_code.py translate.py intrinsics.py llvm_*.py scalar.py
+    words.py math/*.py"""
 
 #: Where the symbols `fungrad.PREFIX.NAME` of machine code are looked up.
 _LIBRARIES = (
@@ -55,6 +56,7 @@ _LIBRARIES = (
     ("order", numpy_sorting.address),
     ("scipy", blas.address),
     ("special", scipy_library.special_function),
+    ("parallel", parallel.address),
 )
 
 _lock = threading.RLock()
@@ -79,12 +81,13 @@ class Kernel:
         return f"{self.symbol}({', '.join(map(repr, self.arguments))})"
 
 
-def kernel(source, name, arguments, kernels=None, language="python", effort=3):
+def kernel(source, name, arguments, kernels=None, language="python", effort=3, in_parts=False):
     """The kernel `name` of a source, which may call other kernels: {name in source: kernel}.
 
     The language is "python", translated by `kernel_language` or else by Numba's front end, "numba",
     always by the latter, or "llvm". Effort 0 compiles faster, for code without
-    loops. Equal sources give the same kernel.
+    loops. `in_parts` says that the turns of the outermost loop do not depend on each other, so that
+    threads may share them. Equal sources give the same kernel.
 
     >>> scale = kernel('''
     ... def scale(n, factor, x):
@@ -95,7 +98,8 @@ def kernel(source, name, arguments, kernels=None, language="python", effort=3):
     >>> scale.arguments
     (Scalar(int64), Scalar(float64), Pointer(float64))
     """
-    return _built_from(_Request("kernel", source, name, arguments, kernels, language, effort))
+    request = _Request("kernel", source, name, arguments, kernels, language, effort, in_parts)
+    return _built_from(request)
 
 
 def entry(source, name, arguments, kernels=None, on_error=None, release_gil=True):
@@ -208,14 +212,15 @@ def clear(on_disk=False):
 class _Request:
     """What is to be built, and its key: the digest of all that the machine code depends on."""
 
-    def __init__(self, kind, source, name, arguments, kernels, language, effort):
+    def __init__(self, kind, source, name, arguments, kernels, language, effort, in_parts=False):
         self.kind = kind
         self.source, self.name, self.language, self.effort = source, name, language, effort
-        self.arguments = tuple(arguments)
+        self.arguments, self.in_parts = tuple(arguments), in_parts
         self.kernels = {**_routines(source, language), **(kernels or {})}
         self.needs = {k.symbol: k for k in self.kernels.values()}
         calls = sorted((called, k.symbol) for called, k in self.kernels.items())
-        text = repr((_environment(), kind, name, self.arguments, language, effort, calls, source))
+        form = kind, name, self.arguments, language, effort, in_parts
+        text = repr((_environment(), form, calls, source))
         self.key = blake2b(text.encode(), digest_size=16).hexdigest()
         self.symbol = f"{name}.{self.key}"
 
@@ -232,7 +237,7 @@ class _Request:
             return [self.source.replace(f"@{self.name}(", f"@{self.symbol}(")]
         functions = {called: (k.symbol, k.arguments) for called, k in self.kernels.items()}
         function = self.source, self.name, self.arguments, self.symbol, functions
-        texts = None if self.language == "numba" else _translated(*function)
+        texts = None if self.language == "numba" else _translated(*function, self.in_parts)
         if texts is None:
             from fungrad.compiler.translate import translate  # imports Numba: 400 ms
 

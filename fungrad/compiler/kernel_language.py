@@ -14,6 +14,7 @@ from contextlib import contextmanager
 import numpy as np
 from llvmlite import ir
 
+from fungrad.compiler import parts
 from fungrad.compiler.arguments import Scalar
 from fungrad.compiler.kernel_expressions import (
     I64,
@@ -30,13 +31,20 @@ from fungrad.compiler.pointer_code import memory_type
 __all__ = ["OutsideError", "translate"]
 
 
-def translate(source, name, arguments, symbol, functions):
+def translate(source, name, arguments, symbol, functions, in_parts=False):
     """The LLVM text of the function `name` of `source` as `i64 symbol(arguments)`.
 
-    `functions` are what it calls: {name in the source: (symbol, arguments)}. Raises OutsideError.
+    `functions` are what it calls: {name in the source: (symbol, arguments)}. With `in_parts`,
+    several threads may share the turns of its outermost loop. Raises OutsideError.
     """
     (tree,) = [f for f in ast.parse(source).body if getattr(f, "name", None) == name]
-    return _Function(tree, arguments, symbol, functions).text()
+    if not in_parts or parts.extent_of(tree) is None:
+        return _Function(tree, arguments, symbol, functions).text()
+    dispatcher = parts.dispatcher(tree, arguments, symbol)
+    parts.over_a_range(tree)
+    body = _Function(tree, (*arguments, *parts.BOUNDS), f"{symbol}.body", functions)
+    body.function.attributes.add("noinline")
+    return body.text() + dispatcher
 
 
 class _Function(Expressions):
@@ -49,9 +57,9 @@ class _Function(Expressions):
         self.known = {}  # names that are assigned once: their values, while these are in scope
         self.places = {}  # other names: a place on the stack, and the dtype
         self.ends = []  # where `break` goes, innermost last
-        parts = iter(self.function.args)
+        given = iter(self.function.args)
         for parameter, argument in zip(tree.args.args, arguments, strict=True):
-            self.assign(parameter.arg, self._received(argument, parts))
+            self.assign(parameter.arg, self._received(argument, given))
         self.block(tree.body)
         if not self.builder.block.is_terminated:
             self.builder.ret(I64(0))

@@ -18,6 +18,7 @@ class KernelWriter(Writer):
         self.scalars = {}  # scalar of the entry -> symbol
         self.integers = []  # (name, value)
         self.errors = []  # culprits, in the order of the status codes 1, 2, ...
+        self.in_parts = False  # whether threads may share the turns of the outermost loop
         self.text = None  # the source itself, where it is not made of statements
 
     def pointer(self, buffer, offset=0, is_written=False):

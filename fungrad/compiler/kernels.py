@@ -150,6 +150,16 @@ class _NestWriter:
         self._rows(0)
         if self.nest.checks:
             self.writer.write(Return(self.failed.symbol))
+        self.writer.in_parts = self._turns_are_independent()
+
+    def _turns_are_independent(self):
+        """Whether the kernel is one loop nest whose outermost turns write different elements."""
+        loops = [s for s in self.writer.body if isinstance(s, Loop)]
+        if len(loops) != 1 or self.nest.checks:
+            return False
+        if any(not isinstance(s, Let | Loop) for s in self.writer.body):
+            return False
+        return not any(r.reduces(self.axes[0].members[0]) for r in self.roots)
 
     def _rows(self, depth):
         """The loops over the rows; inside, one phase after another."""

@@ -7,7 +7,7 @@ are constants. These functions reach memory:
 
 `word(a)`, `int32(a)`: the value at an address; `set_word(a, x)`, `set_double(a, x)`,
 `set_float(a, x)` store one; `stack(n)`: n bytes that last until the function returns;
-`call_address(f, x)`: the int64 that the function at the address f returns for x.
+`call_address(f, x, ...)`: the int64 that the function at the address f returns for x, ...
 
 Numba would need 200 ms for the source that this translates in 5 ms.
 """
@@ -158,7 +158,8 @@ class _Function:
             )
         if name == "call_address":
             function = self.new(f"inttoptr i64 {operands[0]} to ptr")
-            return self.new(f"call i64 {function}(i64 {operands[1]})")
+            passed = ", ".join(f"i64 {x}" for x in operands[1:])
+            return self.new(f"call i64 {function}({passed})")
         return self.c_call(name, operands)
 
     def c_call(self, name, operands):

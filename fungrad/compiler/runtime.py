@@ -64,7 +64,8 @@ class Executable:
         self.is_checked = not assembly.stacks
         self._assembly = assembly
         kernels = {
-            k.name: build.kernel(k.source, k.function, k.arguments) for k in assembly.kernels
+            k.name: build.kernel(k.source, k.function, k.arguments, in_parts=k.in_parts)
+            for k in assembly.kernels
         }
         releases = bool(assembly.meters) or not assembly.is_tiny
         what = {"kernels": kernels, "on_error": self._fail, "release_gil": releases}

@@ -1,0 +1,98 @@
+"""Matrix products in parts: threads share the rows or columns of the result.
+
+The threads of OpenBLAS wait for each other inside every product, and by turning in circles, also
+for 25 ms after it: where another process takes one of their cores, a product of 1 ms takes 10.
+Parts are taken by whoever is free. So SciPy's OpenBLAS (not NumPy's) works on one thread from the
+first compiled product on, and products of fungrad go through the pool.
+"""
+
+import ctypes
+from functools import cache
+from pathlib import Path
+
+from fungrad.compiler.arguments import LLVM_TYPES
+from fungrad.compiler.parts import shared
+
+PARTS = 4
+
+#: Per routine: how many operations it takes (the factors), from how many on a second thread is
+#: worth being woken (about 30 us), and what differs in a part that begins at %first and has the
+#: length %size of %extent.
+_ROUTINES = {
+    "gemm": (
+        ("m", "n", "k"),
+        2_000_000,
+        """
+  %by_rows = icmp sgt i64 %m, %n
+  %extent = select i1 %by_rows, i64 %m, i64 %n""",
+        """
+  %m.part = select i1 %by_rows, i64 %size, i64 %m
+  %n.part = select i1 %by_rows, i64 %n, i64 %size
+  %a.as_is = icmp eq i64 %ta, 0
+  %a.step = select i1 %a.as_is, i64 %lda, i64 1
+  %a.along = select i1 %by_rows, i64 %a.step, i64 0
+  %a.moved = mul i64 %a.along, %first
+  %a.part = getelementptr ELEMENT, ptr %a, i64 %a.moved
+  %b.as_is = icmp eq i64 %tb, 0
+  %b.step = select i1 %b.as_is, i64 1, i64 %ldb
+  %b.along = select i1 %by_rows, i64 0, i64 %b.step
+  %b.moved = mul i64 %b.along, %first
+  %b.part = getelementptr ELEMENT, ptr %b, i64 %b.moved
+  %c.along = select i1 %by_rows, i64 %ldc, i64 1
+  %c.moved = mul i64 %c.along, %first
+  %c.part = getelementptr ELEMENT, ptr %c, i64 %c.moved""",
+    ),
+    "gemv": (
+        ("m", "n"),
+        200_000,
+        """
+  %as_is = icmp eq i64 %ta, 0
+  %extent = select i1 %as_is, i64 %m, i64 %n""",
+        """
+  %m.part = select i1 %as_is, i64 %size, i64 %m
+  %n.part = select i1 %as_is, i64 %n, i64 %size
+  %a.step = select i1 %as_is, i64 %lda, i64 1
+  %a.moved = mul i64 %a.step, %first
+  %a.part = getelementptr ELEMENT, ptr %a, i64 %a.moved
+  %y.moved = mul i64 %incy, %first
+  %y.part = getelementptr ELEMENT, ptr %y, i64 %y.moved""",
+    ),
+}
+
+
+@cache
+def has_one_thread():
+    """Whether SciPy's BLAS has been told to work on one thread; not where it is no OpenBLAS."""
+    import scipy
+
+    folder = Path(scipy.__file__).parent.parent / "scipy.libs"
+    for path in sorted(folder.glob("*openblas*")):
+        library = ctypes.CDLL(str(path))
+        for name in ("scipy_openblas_set_num_threads", "openblas_set_num_threads"):
+            if hasattr(library, name):
+                getattr(library, name)(1)
+                return True
+    return False
+
+
+def is_shared(routine):
+    """Whether threads share a routine."""
+    return routine in _ROUTINES and has_one_thread()
+
+
+def dispatcher(routine, name, dtype, parameters):
+    """The LLVM text of `name` and of a part of it; `name.whole` is the product by BLAS.
+
+    `parameters` are its (LLVM type, LLVM name) pairs.
+    """
+    factors, worth_waking, extent, moved = _ROUTINES[routine]
+    moved = moved.replace("ELEMENT", LLVM_TYPES[dtype])
+    declared = ", ".join(f"{kind} {given}" for kind, given in parameters)
+    of_part = ", ".join(
+        f"{kind} {given}.part" if f"{given}.part =" in moved else f"{kind} {given}"
+        for kind, given in parameters
+    )
+    part = f"""  %size = sub i64 %last, %first{moved}
+  %status = call i64 @{name}.whole({of_part})"""
+    work, whole = [f"%{factor}" for factor in factors], f"@{name}.whole({declared})"
+    return shared(name, parameters, work, worth_waking, whole, (extent, part), PARTS)
