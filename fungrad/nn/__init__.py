@@ -39,4 +39,8 @@ from fungrad.nn.softmax import (
 )
 
 # They draw random numbers, which activations do not need.
-__getattr__, _, _ = lazy_names(__name__, {}, modules=("initializers", "layers"))
+__getattr__, _on_demand, _ = lazy_names(__name__, {}, modules=("initializers", "layers"))
+
+
+def __dir__():
+    return sorted({*globals(), *_on_demand()})
