@@ -230,10 +230,31 @@ def _function(module, name, expansion, dtypes):
     return function
 
 
+def _emit_invariants(builder, body, values):
+    """Emit what the body of a loop computes from outside of it alone, before the loop."""
+    order = topological_order(body.following)
+    varying = _depending(order, {body.index, *body.states})
+    needed = {x for node in order if node in varying for x in node.operands} - varying
+    emit(builder, [node for node in order if node in needed and node.operands], values)
+
+
+def _depending(order, symbols):
+    """The symbols and the nodes that depend on them, through the bodies of inner loops too."""
+    found = set(symbols)
+    for node in order:
+        is_inner = node.op == "loop" and not found.isdisjoint(
+            topological_order(node.attribute.following)
+        )
+        if is_inner or not found.isdisjoint(node.operands):
+            found.add(node)
+    return found
+
+
 def _loop(builder, node, operands, values):
     """Blocks for a loop; what its step computes stays inside."""
     count, *initial = operands
     body = node.attribute
+    _emit_invariants(builder, body, values)
     before = builder.block
     loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
     builder.branch(loop)

@@ -218,16 +218,20 @@ class Builder:
         """The named function of x where the condition holds, which is to be rare, else x."""
         return call("call_where", x.dtype, condition, x, attribute=function)
 
-    def loop(self, name, count, step, *initial):
+    def loop(self, name, count, step, *initial, needed=None):
         """The first state after `count` > 0 steps: `states = step(index, *states)`.
 
-        Loops inside of each other need different names.
+        Loops inside of each other need different names. Where the condition `needed` does not
+        hold, the result does not matter, and there is one step.
         """
+        count = _lift(count, INDEX)
+        if needed is not None:
+            count = self.select(needed, count, 1)
         index = self.symbol(f"{name}_index", INDEX)
         states = [self.symbol(f"{name}{i}", x.dtype) for i, x in enumerate(initial)]
         following = step(index, *states)
         body = Loop(index, tuple(states), tuple(following))
-        return Scalar("loop", initial[0].dtype, (_lift(count, INDEX), *initial), body)
+        return Scalar("loop", initial[0].dtype, (count, *initial), body)
 
     def table(self, name, index, dtype=np.float64):
         """The entry of a constant table (see `fungrad.compiler.math.TABLES`) at an int64 index."""

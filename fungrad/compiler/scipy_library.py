@@ -43,7 +43,7 @@ def special_function(name):
     known = functions("special", "cython_special")
     wanted = f"double ({'double, ' * LIBRARY[name]}int __pyx_skip_dispatch)"
     for prefix in ("", "__pyx_fuse_0", "__pyx_fuse_1", "__pyx_fuse_2"):
-        found = known.get(prefix + name)
+        found = known.get(prefix + name.removeprefix("bessel_"))
         if found is not None and found[0] == wanted:
             return found[1]
     raise LookupError(f"SciPy has no function {wanted.replace('(', name + '(')}")

@@ -11,16 +11,18 @@ _BINARY = """add subtract multiply divide power maximum minimum remainder fmod f
     bitwise_and bitwise_or bitwise_xor left_shift right_shift fast_add rounded_multiply make_complex call_where"""
 _TERNARY = "select fma"
 
-#: Words that SciPy's compiled functions of the same name compute, by their number of operands.
+#: Words that SciPy's compiled functions of the same name (without `bessel_`) compute, by their
+#: number of operands.
 LIBRARY = {
     **dict.fromkeys(
-        """gamma gammasgn rgamma erfcx erfcinv expi exp1 dawsn spence log_ndtr ndtri i0 i0e i1 i1e
-        j0 j1 y0 y1 k0 k0e k1 k1e ellipk ellipe""".split(),
+        """gamma gammasgn erfcx erfcinv expi exp1 dawsn spence log_ndtr ndtri bessel_i0 bessel_i0e
+        bessel_i1 bessel_i1e bessel_j0 bessel_j1 bessel_y0 bessel_y1 bessel_k0 bessel_k0e bessel_k1
+        bessel_k1e""".split(),
         1,
     ),
     **dict.fromkeys(
-        """beta betaln binom gammainc gammaincc gammaincinv gammainccinv iv ive jv yv kv kve expn
-        owens_t poch stdtr stdtrit""".split(),
+        """beta betaln binom gammainc gammaincc gammaincinv gammainccinv expn owens_t poch stdtr stdtrit
+        bessel_iv bessel_ive bessel_jv bessel_yv bessel_kv bessel_kve""".split(),
         2,
     ),
     **dict.fromkeys("betainc betaincc betaincinv betainccinv hyp1f1".split(), 3),
@@ -37,13 +39,18 @@ LIBRARY = {
 #: `call_where(condition, x)`: the function of x that the attribute names, one of
 #: `math.FUNCTIONS`, where the condition holds, by a branch that is taken rarely, else x;
 #: `zeta(s, q)`: Hurwitz's zeta function, also of negative q, for whole s;
+#: `digamma_step(x, d)`: digamma(x + d) - digamma(x); `gamma_density`, `beta_density`: of a
+#: distribution, the argument last; `gammainc_a`, `betainc_ab`: derivatives in a, in a and b;
 #: `table`: the entry of the constant table named by the attribute, at an int64 index;
 #: `integer_power`: the power whose exponent, a Python int, is the attribute.
 VOCABULARY = {
     **dict.fromkeys(_UNARY.split(), 1),
     **dict.fromkeys(_BINARY.split(), 2),
     **dict.fromkeys(_TERNARY.split(), 3),
-    "zeta": 2,
+    **dict.fromkeys(
+        "zeta xlogy xlog1py digamma_step gamma_density gammainc_a gammainc_aa stdtr_df".split(), 2
+    ),
+    **dict.fromkeys("beta_density betainc_a betainc_b betainc_aa betainc_ab betainc_bb".split(), 3),
     **LIBRARY,
 }
 

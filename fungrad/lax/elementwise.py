@@ -6,7 +6,7 @@ import numpy as np
 from fungrad.core import tree
 from fungrad.core.tracing import Tracer
 from fungrad.core.types import is_python_number
-from fungrad.numpy import ufuncs
+from fungrad.numpy import bessel, gamma_functions, ufuncs
 from fungrad.numpy.creation import operand
 from fungrad.numpy.promotion import align, as_float, convert, promote, promote_to_float
 from fungrad.numpy.selection import where
@@ -81,6 +81,15 @@ erfc = _primitive(e.erfc, "1 - erf(x), exact where x is large.")
 erf_inv = _primitive(e.erfinv, "The inverse of erf.")
 lgamma = _primitive(special_functions.lgamma, "log(|gamma(x)|).")
 digamma = _primitive(special_functions.digamma, "The derivative of lgamma.")
+bessel_i0e = bessel.i0e
+bessel_i1e = bessel.i1e
+igamma = gamma_functions.gammainc
+igammac = gamma_functions.gammaincc
+betainc = regularized_incomplete_beta = gamma_functions.betainc
+polygamma = gamma_functions.polygamma
+zeta = gamma_functions.zeta
+random_gamma_grad = gamma_functions.random_gamma_grad
+igamma_grad_a = gamma_functions.gammainc_a
 
 
 def div(x, y):

@@ -32,9 +32,9 @@ def array_function(self, function, types, args, kwargs):
 def find(function):
     """The traced form of a function that is not in the table yet, or a TypeError that says so."""
     name = getattr(function, "__name__", str(function))
-    module = sys.modules.get("scipy.special")
-    if module is not None and getattr(module, name, None) is function and name in special.NAMES:
-        TRACED[function] = rule = getattr(special, special.NAMES[name])
+    module = sys.modules.get("scipy.special._ufuncs")
+    if module is not None and getattr(module, name, None) is function and name in special.FORMS:
+        TRACED[function] = rule = special.FORMS[name]
         return rule
     raise TypeError(no_rule(function, name))
 

@@ -1,66 +1,72 @@
-"""The functions of `scipy.special` for which there are primitives, on traced values."""
+"""The functions of `scipy.special` on traced values, by name (`FORMS`): the elementary ones."""
 
 import math
 
 import numpy as np
 
-from fungrad.numpy import ufuncs
-from fungrad.numpy.arrays import number_or_operand, operand
-from fungrad.numpy.promotion import align, as_float, convert, result_dtype
-from fungrad.numpy.selection import where
+from fungrad.numpy import bessel, gamma_functions, ufuncs
+from fungrad.numpy.arrays import operand
+from fungrad.numpy.promotion import as_float, convert
+from fungrad.numpy.special_operands import apply, special_operands, where
 from fungrad.primitives import elementwise as e
-from fungrad.primitives import special as special_functions
+from fungrad.primitives import special as s
 
-NAMES = {
-    name: name
-    for name in """expit logit log_expit erf erfc erfinv erfcinv xlogy xlog1py entr rel_entr kl_div
-        gammaln digamma ndtr log_ndtr boxcox boxcox1p inv_boxcox inv_boxcox1p exprel cbrt exp2
-        exp10 expm1 log1p""".split()
-} | {"psi": "digamma", "loggamma": "gammaln"}
-
-
-def _as_special(dtype):
-    """The dtype in which SciPy computes: float64 unless it is float32 or complex."""
-    return dtype if dtype.kind == "c" or dtype == np.float32 else np.dtype(np.float64)
-
-
-def _float(x):
-    x = operand(x)
-    return convert(x, _as_special(x.dtype))
-
-
-def _unary(primitive, dtype_of=_as_special):
-    def apply(x):
-        x = operand(x)
-        return primitive(convert(x, dtype_of(x.dtype)))
-
-    apply.__name__ = apply.__qualname__ = primitive.word
-    return apply
-
-
-def _floats(name, *operands):
-    dtype = _as_special(result_dtype(*[number_or_operand(x) for x in operands]))
-    return align(name, [convert(number_or_operand(x), dtype) for x in operands])
-
-
-expit = _unary(e.logistic, as_float)
-erf = _unary(e.erf)
-erfc = _unary(e.erfc)
-erfinv = _unary(e.erfinv)
-gammaln = _unary(special_functions.lgamma)
-digamma = _unary(special_functions.digamma)
+_NEAR = 0.5  # up to here the series of `exprel` and `_log1p_ratio` are used
 cbrt, exp2, expm1, log1p = ufuncs.cbrt, ufuncs.exp2, ufuncs.expm1, ufuncs.log1p
 
 
-def erfcinv(x):
+def _float(x):
+    return special_operands("", x)[0]
+
+
+def expit(x):
+    """The logistic function 1 / (1 + exp(-x))."""
+    x = operand(x)
+    return e.logistic(convert(x, as_float(x.dtype)))
+
+
+def erf(z):
+    """The error function."""
+    return apply(e.erf, z)
+
+
+def erfc(z):
+    """1 - erf(z) without cancellation."""
+    return apply(e.erfc, z)
+
+
+def erfcx(z):
+    """exp(z**2) erfc(z)."""
+    return apply(s.erfcx, z)
+
+
+def erfinv(y):
+    """The inverse of erf."""
+    return apply(e.erfinv, y)
+
+
+def erfcinv(y):
     """The inverse of erfc."""
-    return erfinv(1 - _float(x))
+    return apply(s.erfcinv, y)
+
+
+def dawsn(x):
+    """Dawson's integral, exp(-x**2) times the integral of exp(t**2) from 0 to x."""
+    return apply(s.dawsn, x)
+
+
+def owens_t(h, a):
+    """Owen's T function."""
+    return apply(s.owens_t, h, a)
 
 
 def logit(x):
-    """log(x / (1 - x))."""
+    """log(x / (1 - x)), accurate near 1/2 too."""
     x = _float(x)
-    return ufuncs.log(x) - ufuncs.log1p(-x)
+    is_central = ufuncs.absolute(x - 0.5) < 0.2
+    central = 2 * ufuncs.arctanh(2 * where(is_central, x, 0.5) - 1)
+    outer = where(is_central, 0.25, x)
+    return where(is_central, central, ufuncs.log(outer) - ufuncs.log1p(-outer))
 
 
 def log_expit(x):
@@ -75,101 +81,123 @@ def exp10(x):
 
 def xlogy(x, y):
     """x log(y), and 0 where x is 0 (nan where y is nan)."""
-    x, y = _floats("xlogy", x, y)
-    is_zero = ufuncs.logical_and(x == 0, ufuncs.logical_not(ufuncs.isnan(y)))
-    return where(is_zero, 0.0, x * ufuncs.log(where(is_zero, 1.0, y)))
+    return apply(s.xlogy, x, y)
 
 
 def xlog1py(x, y):
     """x log(1 + y), and 0 where x is 0 (nan where y is nan)."""
-    x, y = _floats("xlog1py", x, y)
-    is_zero = ufuncs.logical_and(x == 0, ufuncs.logical_not(ufuncs.isnan(y)))
-    return where(is_zero, 0.0, x * ufuncs.log1p(where(is_zero, 0.0, y)))
+    return apply(s.xlog1py, x, y)
 
 
 def entr(x):
     """-x log(x), 0 at 0 and -inf below."""
     x = _float(x)
-    positive = x > 0
-    inside = -x * ufuncs.log(where(positive, x, 1.0))
-    return where(positive, inside, where(x == 0, 0.0, where(ufuncs.isnan(x), x, -np.inf)))
+    return where(x < 0, -np.inf, -s.xlogy(x, x))
 
 
-def rel_entr(x, y):
-    """x log(x / y), 0 where x is 0 and y is not negative, inf outside."""
-    x, y = _floats("rel_entr", x, y)
-    both = ufuncs.logical_and(x > 0, y > 0)
-    inside = x * (ufuncs.log(where(both, x, 1.0)) - ufuncs.log(where(both, y, 1.0)))
-    is_zero = ufuncs.logical_and(x == 0, y >= 0)
-    is_nan = ufuncs.logical_or(ufuncs.isnan(x), ufuncs.isnan(y))
-    return where(both, inside, where(is_zero, 0.0, where(is_nan, x + y, np.inf)))
+def rel_entr(p, q):
+    """p log(p / q), 0 where p is 0 and q is not negative, inf outside."""
+    p, q = special_operands("rel_entr", p, q)
+    both = ufuncs.logical_and(p > 0, q > 0)
+    x, y = where(both, p, 1.0), where(both, q, 1.0)
+    is_near = ufuncs.logical_and(x < 2 * y, y < 2 * x)
+    near = ufuncs.log1p(where(is_near, x - y, 0.0) / y)
+    logarithm = where(is_near, near, ufuncs.log(x) - ufuncs.log(y))
+    is_zero = ufuncs.logical_and(p == 0, q >= 0)
+    is_nan = ufuncs.logical_or(ufuncs.isnan(p), ufuncs.isnan(q))
+    outside = where(is_zero, 0.0, where(is_nan, p + q, np.inf))
+    return where(both, x * logarithm, outside)
 
 
-def kl_div(x, y):
-    """x log(x / y) - x + y, inf outside the domain."""
-    return rel_entr(x, y) - x + y
+def kl_div(p, q):
+    """p log(p / q) - p + q, inf outside the domain."""
+    p, q = special_operands("kl_div", p, q)
+    is_outside = ufuncs.logical_or(p < 0, ufuncs.logical_or(q < 0, (p > 0) & (q == 0)))
+    value = rel_entr(where(is_outside, 1.0, p), where(is_outside, 1.0, q))
+    value = where(is_outside, np.inf, value - where(is_outside, 1.0, p) + q)
+    return where(ufuncs.logical_or(ufuncs.isnan(p), ufuncs.isnan(q)), np.nan, value)
 
 
 def ndtr(x):
     """The distribution function of the normal distribution."""
     x = _float(x)
-    return 0.5 * erfc(x * -math.sqrt(0.5))
+    return 0.5 * e.erfc(x * -math.sqrt(0.5))
 
 
 def log_ndtr(x):
-    """The logarithm of `ndtr`; below -10 by its asymptotic series."""
-    x = _float(x)
-    is_far = x < -10.0
-    near = ufuncs.log(ndtr(where(is_far, -10.0, x)))
-    far = where(is_far, x, -10.0)
-    w = 1.0 / (far * far)
-    series = 1 - w * (1 - 3 * w * (1 - 5 * w * (1 - 7 * w * (1 - 9 * w * (1 - 11 * w)))))
-    tail = -0.5 * far * far - ufuncs.log(-far) - 0.5 * math.log(2 * math.pi) + ufuncs.log(series)
-    return where(is_far, tail, near)
+    """The logarithm of `ndtr`, accurate in both tails, derivatives included."""
+    return apply(s.log_ndtr, x)
 
 
-def boxcox(x, lmbda):
-    """(x**lmbda - 1) / lmbda, and log(x) where lmbda is 0."""
-    x, lmbda = _floats("boxcox", x, lmbda)
-    is_zero = lmbda == 0
-    power = ufuncs.expm1(lmbda * ufuncs.log(x)) / where(is_zero, 1.0, lmbda)
-    return where(is_zero, ufuncs.log(x), power)
-
-
-def boxcox1p(x, lmbda):
-    """((1 + x)**lmbda - 1) / lmbda, and log(1 + x) where lmbda is 0."""
-    x, lmbda = _floats("boxcox1p", x, lmbda)
-    is_zero = lmbda == 0
-    power = ufuncs.expm1(lmbda * ufuncs.log1p(x)) / where(is_zero, 1.0, lmbda)
-    return where(is_zero, ufuncs.log1p(x), power)
-
-
-def inv_boxcox(y, lmbda):
-    """The inverse of `boxcox` in x."""
-    y, lmbda = _floats("inv_boxcox", y, lmbda)
-    is_zero = lmbda == 0
-    return where(
-        is_zero, ufuncs.exp(y), ufuncs.exp(ufuncs.log1p(lmbda * y) / where(is_zero, 1.0, lmbda))
-    )
-
-
-def inv_boxcox1p(y, lmbda):
-    """The inverse of `boxcox1p` in x."""
-    y, lmbda = _floats("inv_boxcox1p", y, lmbda)
-    is_zero = lmbda == 0
-    return where(
-        is_zero,
-        ufuncs.expm1(y),
-        ufuncs.expm1(ufuncs.log1p(lmbda * y) / where(is_zero, 1.0, lmbda)),
-    )
+def ndtri(p):
+    """The inverse of `ndtr`."""
+    return apply(s.ndtri, p)
 
 
 def exprel(x):
     """(exp(x) - 1) / x, and 1 at 0; the series where |x| is small keeps derivatives finite."""
     x = _float(x)
-    small = ufuncs.absolute(x) < 1e-2
-    near, far = where(small, x, 0.0), where(small, 1.0, x)
-    series = 1 + near / 2 * (1 + near / 3 * (1 + near / 4 * (1 + near / 5 * (1 + near / 6))))
-    return where(small, series, ufuncs.expm1(far) / far)
+    is_near = ufuncs.absolute(x) < _NEAR
+    near, far = where(is_near, x, 0.0), where(is_near, 1.0, x)
+    series = 1.0
+    for k in range(18, 1, -1):
+        series = 1 + near / k * series
+    ratio = ufuncs.expm1(far) / where(far == np.inf, 1.0, far)
+    return where(is_near, series, ratio)
 
 
+def _log1p_ratio(x):
+    """log(1 + x) / x, and 1 at 0."""
+    is_near = ufuncs.absolute(x) < 0.1
+    near, far = where(is_near, x, 0.0), where(is_near, 1.0, x)
+    series = 1 / 18
+    for k in range(17, 0, -1):
+        series = 1 / k - near * series
+    return where(is_near, series, ufuncs.log1p(far) / far)
+
+
+def boxcox(x, lmbda):
+    """(x**lmbda - 1) / lmbda, and log(x) where lmbda is 0."""
+    x, lmbda = special_operands("boxcox", x, lmbda)
+    return _boxcox_of_log(ufuncs.log(x), lmbda)
+
+
+def boxcox1p(x, lmbda):
+    """((1 + x)**lmbda - 1) / lmbda, and log(1 + x) where lmbda is 0."""
+    x, lmbda = special_operands("boxcox1p", x, lmbda)
+    return _boxcox_of_log(ufuncs.log1p(x), lmbda)
+
+
+def _boxcox_of_log(logarithm, lmbda):
+    """logarithm * exprel(lmbda * logarithm), and the limits where the logarithm is infinite."""
+    is_limit = ufuncs.isinf(logarithm)
+    finite, size = where(is_limit, 0.0, logarithm), where(is_limit, logarithm, 1.0)
+    exponent = where(lmbda == 0, 1.0, lmbda)
+    limit = where(lmbda == 0, size, ufuncs.expm1(exponent * size) / exponent)
+    return where(is_limit, limit, finite * exprel(lmbda * finite))
+
+
+def inv_boxcox(y, lmbda):
+    """The inverse of `boxcox` in x."""
+    y, lmbda = special_operands("inv_boxcox", y, lmbda)
+    return ufuncs.exp(y * _log1p_ratio(lmbda * y))
+
+
+def inv_boxcox1p(y, lmbda):
+    """The inverse of `boxcox1p` in x."""
+    y, lmbda = special_operands("inv_boxcox1p", y, lmbda)
+    return ufuncs.expm1(y * _log1p_ratio(lmbda * y))
+
+
+FORMS = {
+    **gamma_functions.FORMS,
+    **bessel.FORMS,
+    **{
+        name: value
+        for name, value in list(globals().items())
+        if getattr(value, "__module__", None) == __name__ and not name.startswith("_")
+    },
+    "_zeta": gamma_functions.zeta,  # the ufuncs behind SciPy's function zeta
+    "_riemann_zeta": gamma_functions.zeta,
+    **{name: globals()[name] for name in ("cbrt", "exp2", "expm1", "log1p")},
+}

@@ -1,9 +1,69 @@
-"""Special functions: rows of the table of elementwise primitives."""
+"""Special functions: rows of the table of elementwise primitives.
+
+In eager code they are SciPy's; compiled code calls the same functions of SciPy's library. The
+derivatives of incomplete integrals in their parameters are in `parameter_integrals`.
+"""
+
+import math
 
 import numpy as np
 
 from fungrad.core.errors import NotDifferentiableError
-from fungrad.primitives.elementwise import binary, of_scipy, strong_multiply, unary
+from fungrad.primitives import hurwitz_zeta, parameter_integrals
+from fungrad.primitives.elementwise import (
+    Elementwise,
+    equal,
+    erf,
+    exp,
+    log,
+    log1p,
+    of_scipy,
+    same_dtype,
+    select,
+    strong_divide,
+    strong_multiply,
+    unary,
+)
+from fungrad.primitives.formulas import Arrays
+
+
+def row(word, function, *passes):
+    """A row with any number of real inputs of one dtype."""
+    return Elementwise(word, function, passes, (), "f", same_dtype)
+
+
+def library(word, *passes):
+    """A row of a function of SciPy of that name, before which `bessel_` may stand.
+
+    It is silent about its domain, as in SciPy: what its iterations make of floating-point flags
+    means nothing.
+    """
+    function = of_scipy(word.removeprefix("bessel_"))
+
+    def evaluate(*operands):
+        with np.errstate(all="ignore"):
+            return function(*operands)
+
+    return row(word, evaluate, *passes)
+
+
+#: The words whose definition eager and compiled code share.
+FORMULAS = {"zeta": hurwitz_zeta.zeta, **parameter_integrals.FORMULAS}
+
+
+def of_formula(word):
+    """The function of arrays that a formula defines; it computes in double precision."""
+    formula = FORMULAS[word]
+
+    def evaluate(*operands):
+        wide = [np.asarray(x, np.float64) for x in operands]
+        with np.errstate(all="ignore"):
+            return np.asarray(formula(_ARRAYS, *wide)).astype(operands[0].dtype)[()]
+
+    return evaluate
+
+
+_ARRAYS = Arrays({"zeta": of_formula("zeta")}, parameter_integrals.TABLES)
 
 
 def not_differentiable(function, operand):
@@ -18,42 +78,304 @@ def not_differentiable(function, operand):
     return passes
 
 
-# ---- gamma functions
+# ---- gamma and beta functions
 
 
-def _zeta(s, q):
-    """Hurwitz's zeta function; for q < 0 and whole s by the sum over all integers.
-
-    With the fraction f of q it is zeta(s, f) + (-1)**s (zeta(s, 1 - f) - zeta(s, 1 - q)).
-    """
-    from scipy.special import zeta as of_positive
-
-    if not np.any(q < 0):
-        return of_positive(s, q)
-    with np.errstate(invalid="ignore"):
-        is_left, fraction, sign = q < 0, q - np.floor(q), np.where(s % 2 == 0, 1, -1)
-        left = of_positive(s, 1 - fraction) - of_positive(s, 1 - q)
-    value = of_positive(s, np.where(is_left, fraction, q)) + np.where(is_left, sign * left, 0)
-    value = np.where(is_left & ((s != np.rint(s)) | np.isinf(q)), np.nan, value)
-    value = np.where(is_left & (fraction == 0) & (s >= 1), np.inf, value)
-    return np.where(is_left & (s == 1), np.inf, value).astype(s.dtype)[()]
-
-
-zeta = binary(
+zeta = row(
     "zeta",
-    _zeta,
-    (
-        not_differentiable("zeta", "first"),
-        lambda t, s, q, y: strong_multiply(t, -s * zeta(s + 1, q)),
-    ),
-    kinds="f",
+    of_formula("zeta"),
+    not_differentiable("zeta", "first"),
+    lambda t, s, q, y: strong_multiply(t, -s * zeta(s + 1, q)),
 )
 digamma = unary(
     "digamma",
     of_scipy("digamma"),
-    lambda t, x, y: strong_multiply(t, zeta(x.dtype.type(2), x)),
+    lambda t, x, y: strong_multiply(t, trigamma(x)),
     kinds="f",
 )
 lgamma = unary(
     "lgamma", of_scipy("gammaln"), lambda t, x, y: strong_multiply(t, digamma(x)), kinds="f"
+)
+gamma = library("gamma", lambda t, x, y: strong_multiply(t, strong_multiply(y, digamma(x))))
+gammasgn = library("gammasgn", None)
+
+
+def trigamma(x):
+    """The derivative of digamma."""
+    return zeta(x.dtype.type(2), x)
+
+
+# digamma(x + d) - digamma(x)
+digamma_step = row(
+    "digamma_step",
+    of_formula("digamma_step"),
+    lambda t, x, d, y: strong_multiply(t, trigamma(x + d) - trigamma(x)),
+    lambda t, x, d, y: strong_multiply(t, trigamma(x + d)),
+)
+betaln = library(
+    "betaln",
+    lambda t, a, b, y: strong_multiply(t, -digamma_step(a, b)),
+    lambda t, a, b, y: strong_multiply(t, -digamma_step(b, a)),
+)
+beta = library(
+    "beta",
+    lambda t, a, b, y: strong_multiply(t, -strong_multiply(y, digamma_step(a, b))),
+    lambda t, a, b, y: strong_multiply(t, -strong_multiply(y, digamma_step(b, a))),
+)
+binom = library(
+    "binom",
+    lambda t, n, k, y: strong_multiply(t, strong_multiply(y, digamma_step(n - k + 1, k))),
+    lambda t, n, k, y: strong_multiply(t, strong_multiply(y, digamma_step(k + 1, n - 2 * k))),
+)
+poch = library(
+    "poch",
+    lambda t, a, m, y: strong_multiply(t, strong_multiply(y, digamma_step(a, m))),
+    lambda t, a, m, y: strong_multiply(t, strong_multiply(y, digamma(a + m))),
+)
+
+
+# ---- incomplete gamma functions
+
+
+def _gamma_score(a, x):
+    """The derivative of the logarithm of the gamma density in a."""
+    return log(x) - digamma(a)
+
+
+# x**(a-1) e**-x / gamma(a)
+gamma_density = row(
+    "gamma_density",
+    of_formula("gamma_density"),
+    lambda t, a, x, y: strong_multiply(t, strong_multiply(y, _gamma_score(a, x))),
+    lambda t, a, x, y: strong_multiply(t, strong_multiply(y, strong_divide(a - 1, x) - 1)),
+)
+gammainc_aa = row(
+    "gammainc_aa",
+    of_formula("gammainc_aa"),
+    not_differentiable("the second derivative of gammainc", "first"),
+    lambda t, a, x, y: strong_multiply(
+        t,
+        strong_multiply(gamma_density(a, x), _gamma_score(a, x) * _gamma_score(a, x) - trigamma(a)),
+    ),
+)
+gammainc_a = row(
+    "gammainc_a",
+    of_formula("gammainc_a"),
+    lambda t, a, x, y: strong_multiply(t, gammainc_aa(a, x)),
+    lambda t, a, x, y: strong_multiply(t, strong_multiply(gamma_density(a, x), _gamma_score(a, x))),
+)
+gammainc = library(
+    "gammainc",
+    lambda t, a, x, y: strong_multiply(t, gammainc_a(a, x)),
+    lambda t, a, x, y: strong_multiply(t, gamma_density(a, x)),
+)
+gammaincc = library(
+    "gammaincc",
+    lambda t, a, x, y: strong_multiply(t, -gammainc_a(a, x)),
+    lambda t, a, x, y: strong_multiply(t, -gamma_density(a, x)),
+)
+gammaincinv = library(
+    "gammaincinv",
+    lambda t, a, p, y: strong_multiply(t, -strong_divide(gammainc_a(a, y), gamma_density(a, y))),
+    lambda t, a, p, y: strong_divide(t, gamma_density(a, y)),
+)
+gammainccinv = library(
+    "gammainccinv",
+    lambda t, a, p, y: strong_multiply(t, -strong_divide(gammainc_a(a, y), gamma_density(a, y))),
+    lambda t, a, p, y: strong_divide(t, -gamma_density(a, y)),
+)
+
+
+# ---- incomplete beta functions
+
+
+def _beta_scores(a, b, x):
+    """The derivatives of the logarithm of the beta density in a and in b."""
+    return log(x) + digamma_step(a, b), log1p(-x) + digamma_step(b, a)
+
+
+def _beta_bend(a, b, in_a, in_b):
+    """The second derivatives of the logarithm of the beta density in a and b."""
+    both = trigamma(a + b)
+    return both if in_a and in_b else both - trigamma(a if in_a else b)
+
+
+def _through_density(in_a, in_b):
+    """How a tangent passes through x of the so often differentiated betainc."""
+
+    def passes(t, a, b, x, y):
+        of_a, of_b = _beta_scores(a, b, x)
+        if in_a + in_b == 1:
+            score = of_a if in_a else of_b
+        else:
+            score = (of_a if in_a else of_b) * (of_b if in_b else of_a)
+            score = score + _beta_bend(a, b, in_a, in_b)
+        return strong_multiply(t, strong_multiply(beta_density(a, b, x), score))
+
+    return passes
+
+
+def _second_derivative(word, in_a, in_b):
+    name = "the second derivative of betainc"
+    refused = not_differentiable(name, "first"), not_differentiable(name, "second")
+    return row(word, of_formula(word), *refused, _through_density(in_a, in_b))
+
+
+# x**(a-1) (1-x)**(b-1) / beta(a, b)
+beta_density = row(
+    "beta_density",
+    of_formula("beta_density"),
+    lambda t, a, b, x, y: strong_multiply(t, strong_multiply(y, _beta_scores(a, b, x)[0])),
+    lambda t, a, b, x, y: strong_multiply(t, strong_multiply(y, _beta_scores(a, b, x)[1])),
+    lambda t, a, b, x, y: strong_multiply(
+        t, strong_multiply(y, strong_divide(a - 1, x) - strong_divide(b - 1, 1 - x))
+    ),
+)
+betainc_aa = _second_derivative("betainc_aa", 2, 0)
+betainc_ab = _second_derivative("betainc_ab", 1, 1)
+betainc_bb = _second_derivative("betainc_bb", 0, 2)
+betainc_a = row(
+    "betainc_a",
+    of_formula("betainc_a"),
+    lambda t, a, b, x, y: strong_multiply(t, betainc_aa(a, b, x)),
+    lambda t, a, b, x, y: strong_multiply(t, betainc_ab(a, b, x)),
+    _through_density(1, 0),
+)
+betainc_b = row(
+    "betainc_b",
+    of_formula("betainc_b"),
+    lambda t, a, b, x, y: strong_multiply(t, betainc_ab(a, b, x)),
+    lambda t, a, b, x, y: strong_multiply(t, betainc_bb(a, b, x)),
+    _through_density(0, 1),
+)
+betainc = library(
+    "betainc",
+    lambda t, a, b, x, y: strong_multiply(t, betainc_a(a, b, x)),
+    lambda t, a, b, x, y: strong_multiply(t, betainc_b(a, b, x)),
+    lambda t, a, b, x, y: strong_multiply(t, beta_density(a, b, x)),
+)
+betaincc = library(
+    "betaincc",
+    lambda t, a, b, x, y: strong_multiply(t, -betainc_a(a, b, x)),
+    lambda t, a, b, x, y: strong_multiply(t, -betainc_b(a, b, x)),
+    lambda t, a, b, x, y: strong_multiply(t, -beta_density(a, b, x)),
+)
+
+
+def _beta_quantile(word, direction):
+    """The inverse of betainc (direction 1) or betaincc (-1) in x."""
+
+    def in_parameter(derivative):
+        def passes(t, a, b, p, y):
+            slope = strong_divide(derivative(a, b, y), beta_density(a, b, y))
+            return strong_multiply(t, -slope)
+
+        return passes
+
+    return library(
+        word,
+        in_parameter(betainc_a),
+        in_parameter(betainc_b),
+        lambda t, a, b, p, y: strong_divide(t, direction * beta_density(a, b, y)),
+    )
+
+
+betaincinv = _beta_quantile("betaincinv", 1)
+betainccinv = _beta_quantile("betainccinv", -1)
+
+
+# ---- the normal distribution and its relatives
+
+_ROOT_TWO_OVER_PI = math.sqrt(2 / math.pi)
+
+
+def _erfcx_slope(x, y):
+    """2 x y - 2 / sqrt(pi); for x > 10, where that cancels, its asymptotic series."""
+    is_large = x > 10
+    w = 0.5 / (select(is_large, x, x.dtype.type(10)) * select(is_large, x, x.dtype.type(10)))
+    series = x.dtype.type(1)
+    for n in range(12, 0, -1):
+        series = 1 - (2 * n + 1) * w * series
+    near = 2 * select(is_large, x.dtype.type(0), x) * y - 2 / math.sqrt(math.pi)
+    return select(is_large, (-2 / math.sqrt(math.pi)) * w * series, near)
+
+
+erfcx = library("erfcx", lambda t, x, y: strong_multiply(t, _erfcx_slope(x, y)))
+erfcinv = library(
+    "erfcinv",
+    lambda t, x, y: strong_multiply(t, exp(y * y) * (-math.sqrt(math.pi) / 2)),
+)
+log_ndtr = library(
+    "log_ndtr",
+    lambda t, x, y: strong_multiply(t, _ROOT_TWO_OVER_PI / erfcx(x * -math.sqrt(0.5))),
+)
+ndtri = library(
+    "ndtri",
+    lambda t, p, y: strong_multiply(t, exp(0.5 * y * y) * math.sqrt(2 * math.pi)),
+)
+owens_t = library(
+    "owens_t",
+    lambda t, h, a, y: (
+        t * (exp(-0.5 * h * h) * erf(a * h * math.sqrt(0.5)) * (-0.5 / math.sqrt(2 * math.pi)))
+    ),
+    lambda t, h, a, y: t * (exp(-0.5 * h * h * (1 + a * a)) / (1 + a * a) * (0.5 / math.pi)),
+)
+dawsn = library("dawsn", lambda t, x, y: t * (1 - 2 * x * y))
+
+
+# ---- exponential integrals, dilogarithm, hypergeometric functions
+
+
+def _expn_slope(n, x):
+    """The derivative of expn in x; of order 0 it is that of exp(-x) / x."""
+    one, zero = x.dtype.type(1), x.dtype.type(0)
+    is_first = equal(n, zero)
+    of_first = exp(-x) * (1 + 1 / x) / x
+    return -select(is_first, of_first, expn(select(is_first, zero, n - 1), x) * one)
+
+
+expi = library("expi", lambda t, x, y: strong_multiply(t, exp(x) / x))
+exp1 = library("exp1", lambda t, x, y: strong_multiply(t, -exp(-x) / x))
+expn = library(
+    "expn",
+    not_differentiable("expn", "first"),
+    lambda t, n, x, y: strong_multiply(t, _expn_slope(n, x)),
+)
+spence = library("spence", lambda t, x, y: strong_multiply(t, -_log_ratio(x - 1)))
+
+
+def _log_ratio(x):
+    """log(1 + x) / x, 1 at 0."""
+    one, zero = x.dtype.type(1), x.dtype.type(0)
+    is_zero = equal(x, zero)
+    safe = select(is_zero, one, x)
+    return select(is_zero, 1 - 0.5 * x, log1p(safe) / safe)
+
+
+hyp1f1 = library(
+    "hyp1f1",
+    not_differentiable("hyp1f1", "first"),
+    not_differentiable("hyp1f1", "second"),
+    lambda t, a, b, x, y: strong_multiply(t, a / b * hyp1f1(a + 1, b + 1, x)),
+)
+hyp2f1 = library(
+    "hyp2f1",
+    not_differentiable("hyp2f1", "first"),
+    not_differentiable("hyp2f1", "second"),
+    not_differentiable("hyp2f1", "third"),
+    lambda t, a, b, c, z, y: strong_multiply(t, a * b / c * hyp2f1(a + 1, b + 1, c + 1, z)),
+)
+
+
+# ---- products with logarithms, in which a zero wins
+
+xlogy = library(
+    "xlogy",
+    lambda t, x, y, z: strong_multiply(t, log(y)),
+    lambda t, x, y, z: strong_multiply(t, strong_divide(x, y)),
+)
+xlog1py = library(
+    "xlog1py",
+    lambda t, x, y, z: strong_multiply(t, log1p(y)),
+    lambda t, x, y, z: strong_multiply(t, strong_divide(x, 1 + y)),
 )

@@ -5,4 +5,6 @@ This file is the table of contents; a submodule is imported when it is first use
 
 from fungrad.lazy import lazy_names
 
-__getattr__, __dir__, __all__ = lazy_names(__name__, {}, modules=("linalg", "sparse"))
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__, {}, modules=("linalg", "sparse", "special", "stats")
+)

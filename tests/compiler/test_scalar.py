@@ -11,6 +11,7 @@ from scalar_kernels import compiled
 
 from fungrad.compiler.math import ULP_BOUNDS, expand
 from fungrad.compiler.numba_scalar import NumbaPrinter, literal
+from fungrad.compiler.math import OUTLINED
 from fungrad.compiler.scalar import (
     Builder,
     result_dtype,
@@ -186,7 +187,16 @@ KINDS = {
     "index_remainder": "iu",
     **dict.fromkeys(("logistic", "lgamma", "digamma", "erf", "erfc", "erfinv"), "f"),
 }
-ELSEWHERE = {"convert", "bitcast", "table", "call_where", "integer_power", "fma", *LIBRARY, "zeta"}
+ELSEWHERE = {
+    "convert",
+    "bitcast",
+    "table",
+    "call_where",
+    "integer_power",
+    "fma",
+    *LIBRARY,
+    *OUTLINED,
+}
 
 
 def _numpy(word):

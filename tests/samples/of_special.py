@@ -3,36 +3,65 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
-from fungrad.primitives import elementwise, special
+from fungrad.primitives import bessel, elementwise, special, student_t
 from fungrad.primitives.elementwise import Elementwise
 from samples.table import F32, I64, bad, sample
 
-POSITIVE = (0.4, 1.3, 2.6)
-#: Points of the domain by word, and the operands that have no derivative.
+POSITIVE, REAL = (0.4, 1.3, 2.6), (0.4, -1.3, 2.6)
+UNIT, SHAPES, OTHERS = (0.2, 0.5, 0.7), (0.6, 2.3, 4.1), (1.4, 0.7, 3.2)
+ORDERS = (0.0, 1.0, 2.0)
+#: Points of the domain by word.
 POINTS = {
-    "lgamma": ((0.4, 2.3, -1.6),),
-    "digamma": ((0.4, 2.3, -1.6),),
+    **dict.fromkeys("lgamma digamma gamma gammasgn".split(), ((0.4, 2.3, -1.6),)),
     "zeta": ((2.0, 3.5, 3.0), (0.4, 2.3, -1.6)),
+    **dict.fromkeys("digamma_step beta betaln poch".split(), (SHAPES, OTHERS)),
+    "binom": ((5.2, 6.3, 4.1), (1.4, 2.7, 3.2)),
+    **dict.fromkeys("gammainc gammaincc gamma_density gammainc_a".split(), (SHAPES, POSITIVE)),
+    "gammainc_aa": (SHAPES, POSITIVE),
+    **dict.fromkeys("gammaincinv gammainccinv".split(), (SHAPES, UNIT)),
+    **dict.fromkeys(
+        """betainc betaincc betaincinv betainccinv beta_density betainc_a betainc_b betainc_aa
+        betainc_ab betainc_bb""".split(),
+        (SHAPES, OTHERS, UNIT),
+    ),
+    **dict.fromkeys("erfcx log_ndtr dawsn".split(), (REAL,)),
+    **dict.fromkeys("erfcinv ndtri".split(), (UNIT,)),
+    "owens_t": (REAL, OTHERS),
+    **dict.fromkeys("expi exp1 spence".split(), (POSITIVE,)),
+    **dict.fromkeys("stdtr stdtr_df".split(), (SHAPES, REAL)),
+    "stdtrit": (SHAPES, UNIT),
+    "expn": (ORDERS, POSITIVE),
+    "hyp1f1": (SHAPES, OTHERS, REAL),
+    "hyp2f1": (SHAPES, OTHERS, POSITIVE, (0.2, -0.5, 0.4)),
+    **dict.fromkeys("xlogy xlog1py".split(), (REAL, POSITIVE)),
+    **dict.fromkeys([f"bessel_{x}" for x in "j0 j1 i0 i0e i1 i1e".split()], (REAL,)),
+    **dict.fromkeys([f"bessel_{x}" for x in "y0 y1 k0 k0e k1 k1e".split()], (POSITIVE,)),
+    **dict.fromkeys([f"bessel_{x}" for x in "jv iv ive yv kv kve".split()], (ORDERS, POSITIVE)),
 }
-CONSTANT = {"zeta": (0,)}
+#: Rows without a derivative in some operand; it is in the derivatives of other rows that they are
+#: differentiated.
+HELD = """zeta expn hyp1f1 hyp2f1 gammainc_aa betainc_aa betainc_ab betainc_bb bessel_jv bessel_yv
+    bessel_iv bessel_ive bessel_kv bessel_kve"""
+ONCE = "gammainc_a betainc_a betainc_b stdtr_df"
 
 
 def rows():
     """The rows of special functions."""
-    found = [v for v in vars(special).values() if isinstance(v, Elementwise)]
-    return [v for v in found if v not in vars(elementwise).values()]
+    found = {**vars(special), **vars(bessel), **vars(student_t)}.values()
+    rows = {v.word: v for v in found if isinstance(v, Elementwise)}
+    return [v for v in rows.values() if v not in vars(elementwise).values()]
 
 
 def samples_of(row):
     """A row on arrays of both dtypes, on scalars, and on nothing."""
     points = POINTS[row.word]
-    laws = {"laws": ("types", "batch")} if CONSTANT.get(row.word) else {}
+    laws = {"laws": ("types", "batch")} if row.word in HELD.split() else {}
     arrays = [np.array(p) for p in points]
     return [
-        sample(row, *arrays, order=2, **laws),
-        sample(row, *[x.astype(F32) for x in arrays], order=1, **laws),
+        sample(row, *arrays, order=1 if row.word in ONCE.split() else 2, **laws),
+        sample(row, *[x.astype(F32) for x in arrays], order=1, laws=("types",)),
         sample(row, *[x[0] for x in arrays], order=1, **laws),
-        sample(row, *[np.resize(x, (3, 7)) for x in arrays], order=1, **laws),
+        sample(row, arrays[0], *[x[0] for x in arrays[1:]], order=1, laws=("types",)),
         sample(row, *[np.zeros((0, 2))] * len(points), order=1, **laws),
     ]
 

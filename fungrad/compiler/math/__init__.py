@@ -1,9 +1,12 @@
-"""Elementary and special functions as branch-free scalar expressions. Imports `fungrad.compiler.scalar` only.
+"""Elementary and special functions as branch-free scalar expressions. Imports `fungrad.compiler.scalar`
+and, for those that eager code evaluates too, formulas of `fungrad.primitives`.
 
 A word that has an expansion here is computed by it, on every code generator; the others are
 machine instructions or calls of libm. No expansion needs fast-math flags, and each is right
 whether or not products and sums are contracted to fma.
 """
+
+import numpy as np
 
 from fungrad.compiler.math import (
     arithmetic,
@@ -15,9 +18,9 @@ from fungrad.compiler.math import (
     logarithm,
     power,
     trigonometric,
-    zeta,
 )
 from fungrad.compiler.math.tables import TABLES
+from fungrad.primitives.special import FORMULAS
 
 __all__ = ["FUNCTIONS", "OUTLINED", "TABLES", "ULP_BOUNDS", "expand"]
 
@@ -35,24 +38,38 @@ ULP_BOUNDS = {word: bound for bound, words in _BOUNDS.items() for word in words.
 
 _FAMILIES = {
     exponential: "exp exp2 expm1 logistic tanh sinh cosh",
-    logarithm: "log log2 log10 log1p arcsinh arccosh arctanh",
+    logarithm: "log log2 log10 log1p xlogy xlog1py arcsinh arccosh arctanh",
     trigonometric: "sin cos tan",
     inverse_trigonometric: "arcsin arccos arctan arctan2",
     error_function: "erf erfc erfinv",
     gamma: "digamma",
     power: "power cbrt hypot",
-    zeta: "zeta",
 }
 _OF_FLOAT = {
     name: getattr(family, name) for family, names in _FAMILIES.items() for name in names.split()
 }
 #: Functions that expansions branch to, by name; a code generator makes real functions of them.
 FUNCTIONS = {**trigonometric.OF_HUGE, **error_function.RARE}
+
+
+def _in_double(formula):
+    """The expansion that computes a formula in double precision."""
+
+    def expansion(build, *operands):
+        if operands[0].dtype == np.float64:
+            return formula(build, *operands)
+        value = formula(build, *[build.cast(x, np.float64) for x in operands])
+        return build.cast(value, operands[0].dtype)
+
+    return expansion
+
+
 #: Words whose expansion a code generator makes a function of, because it has loops.
-OUTLINED = frozenset({"zeta"})
+OUTLINED = frozenset(FORMULAS)
 _EXPANSIONS = {
     **arithmetic.EXPANSIONS,
     **{(word, "f"): function for word, function in _OF_FLOAT.items()},
+    **{(word, "f"): _in_double(function) for word, function in FORMULAS.items()},
     **{(word, "c"): function for word, function in complex_numbers.EXPANSIONS.items()},
 }
 

@@ -99,6 +99,18 @@ def log1p(build, x):
     return build.select(abs(x) < layout.epsilon / 2, x, value)
 
 
+def xlogy(build, x, y):
+    """x log(y), and 0 where x is 0 (NaN where y is NaN)."""
+    is_zero = build.equal(x, 0) & build.equal(y, y)
+    return build.select(is_zero, 0.0, x * log(build, y))
+
+
+def xlog1py(build, x, y):
+    """x log(1 + y), and 0 where x is 0 (NaN where y is NaN)."""
+    is_zero = build.equal(x, 0) & build.equal(y, y)
+    return build.select(is_zero, 0.0, x * log1p(build, y))
+
+
 def _log_in_base(base):
     """The logarithm in another base: log(1 + f) and 1 / ln(base) in two parts each.
 

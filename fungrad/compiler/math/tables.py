@@ -4,6 +4,8 @@ from math import isqrt
 
 import numpy as np
 
+from fungrad.primitives import parameter_integrals
+
 #: Rows of the table are numbered from that of the exponents 1032 to 1039 (2**9 to 2**16).
 FIRST_ROW = 1032 // 8
 TWO_OVER_PI_PARTS = 4
@@ -45,4 +47,4 @@ def _two_over_pi():
     return np.array(table)
 
 
-TABLES = {"two_over_pi": _two_over_pi()}
+TABLES = {"two_over_pi": _two_over_pi(), **parameter_integrals.TABLES}

@@ -1,4 +1,7 @@
-"""Hurwitz's zeta function: the sum of (q + k)**-s over k = 0, 1, 2, ..."""
+"""Hurwitz's zeta function: the sum of (q + k)**-s over k = 0, 1, 2, ...
+
+The formula is for a `build` that makes expressions, or evaluates it on arrays (see `formulas`).
+"""
 
 import numpy as np
 
@@ -28,44 +31,40 @@ def zeta(build, s, q):
     For q < 0 and whole s, the sum over all integers less that to the left of q: with the fraction
     f of q, zeta(s, f) + (-1)**s (zeta(s, 1 - f) - zeta(s, 1 - q)).
     """
-    if s.dtype == np.float32:
-        s, q = build.cast(s, np.float64), build.cast(q, np.float64)
-        return build.cast(zeta(build, s, q), np.float32)
-    is_left = q < 0
+    is_left = q < 0.0
     fraction = q - build("floor", q)
-    half = 0.5 * s
-    sign = build.select(build.equal(half, build("rint", half)), build.constant(1.0, s.dtype), -1.0)
+    is_even = build.equal(0.5 * s, build("rint", 0.5 * s))
+    sign = build.select(is_left, build.select(is_even, 1.0 + 0.0 * q, -1.0), 0.0)
 
     def part(number, total):
-        is_second = build.equal(number, 1)
+        is_first, is_second = build.equal(number, 0), build.equal(number, 1)
         mirrored = build.select(is_second, 1.0 - fraction, 1.0 - q)
-        place = build.select(build.equal(number, 0), build.select(is_left, fraction, q), mirrored)
-        weight = build.select(is_second, sign, -sign)
-        weight = build.select(build.equal(number, 0), 1.0, weight)
+        place = build.select(is_first, build.select(is_left, fraction, q), mirrored)
+        weight = build.select(is_first, 1.0 + 0.0 * q, build.select(is_second, sign, -sign))
+        place = build.select(is_first | is_left, place, 1.0)
         return (total + weight * _of_positive(build, s, place),)
 
-    count = build.select(is_left, build.constant(3, np.int64), 1)
-    value = build.loop("part", count, part, build.constant(0.0, s.dtype))
-    value = build.select(is_left & build.not_equal(s, build("rint", s)), np.nan, value)
-    is_pole = (q <= 0) & build.equal(fraction, 0)
-    value = build.select(is_pole, build.constant(np.inf, s.dtype), value)
+    value = build.loop("part", 3, part, 0.0 * q, needed=is_left)
+    is_broken = is_left & ((s < build("rint", s)) | (s > build("rint", s)))
+    value = build.select(is_broken, np.nan, value)
+    value = build.select((q <= 0.0) & build.equal(fraction, 0.0), np.inf, value)
     value = build.select(build.equal(q, np.inf), 0.0, value)
-    value = build.select(build.equal(s, 1), build.constant(np.inf, s.dtype), value)
-    is_nan = build.not_equal(q, q) | build.not_equal(s, s) | (s < 1) | build.equal(q, -np.inf)
+    value = build.select(build.equal(s, 1.0), np.inf, value)
+    is_nan = build("isnan", q) | build("isnan", s) | (s < 1.0) | build.equal(q, -np.inf)
     return build.select(is_nan, np.nan, value)
 
 
 def _of_positive(build, s, q):
     def term(k, total):
-        return (total + build("power", q + build.cast(k, q.dtype), -s),)
+        return (total + build("power", q + build.cast(k, np.float64), -s),)
 
-    total = build.loop("term", _TERMS, term, build.constant(0.0, s.dtype))
+    total = build.loop("term", _TERMS, term, 0.0 * q)
     s = build.select(s > _LARGEST_EXPONENT, _LARGEST_EXPONENT, s)
     w = q + float(_TERMS)
     inverse = 1.0 / w
     last = build("power", w, -s)
     square = inverse * inverse
-    factor, series = s * inverse, build.constant(0.5, s.dtype)
+    factor, series = s * inverse, 0.5
     for k, coefficient in enumerate(_COEFFICIENTS):
         series = series + coefficient * factor
         factor = factor * (s + float(2 * k + 1)) * (s + float(2 * k + 2)) * square

@@ -1,0 +1,169 @@
+"""`fungrad.scipy.special`: values against mpmath and SciPy, derivatives against differences."""
+
+import mpmath
+import numpy as np
+import pytest
+import scipy.special
+
+import fungrad
+from fungrad import grad, jit
+from fungrad.scipy import special
+from fungrad.testing import check_grads
+
+RNG = np.random.default_rng(4)
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, -2.0, 0.5, -0.5, np.inf, -np.inf, np.nan, 1e-300, 1e300])
+
+
+def spread(low, high, count=30):
+    """Positive numbers of all magnitudes between two powers of ten."""
+    return 10 ** RNG.uniform(low, high, count)
+
+
+POSITIVE, SHAPES, OTHERS = spread(-6, 3), spread(-3, 4), spread(-3, 4)
+SIGNED = np.concatenate([POSITIVE, -spread(-6, 1.4)])
+UNIT = np.concatenate([RNG.uniform(0, 1, 20), spread(-10, -0.1, 10)])
+NEAR = SHAPES * np.exp(RNG.normal(size=30) / np.sqrt(SHAPES + 1))
+BETAS = np.clip(RNG.beta(SHAPES, OTHERS), 1e-200, 1 - 1e-12)
+WHOLE = RNG.integers(1, 6, 30).astype(float)
+
+#: Per name: arguments, and the exact value, where None is SciPy's.
+TABLE = {
+    "erf": ((SIGNED,), mpmath.erf),
+    "erfc": ((SIGNED,), mpmath.erfc),
+    "erfinv": ((np.concatenate([UNIT, -UNIT]),), mpmath.erfinv),
+    "erfcinv": ((UNIT,), lambda x: mpmath.findroot(lambda y: mpmath.erfc(y) - x, _erfcinv(x))),
+    "gamma": ((spread(-6, 2.2),), mpmath.gamma),
+    "gammaln": ((POSITIVE,), lambda x: mpmath.re(mpmath.loggamma(x))),
+    "digamma": ((np.concatenate([POSITIVE, -POSITIVE[:9] - 0.31]),), mpmath.digamma),
+    "polygamma": ((WHOLE, POSITIVE), mpmath.polygamma),
+    "zeta": ((1 + POSITIVE[:30] / 99, spread(-2, 2)), mpmath.zeta),
+    "beta": ((SHAPES[:20], OTHERS[:20]), None),
+    "betaln": ((SHAPES, OTHERS), None),
+    "poch": ((spread(-2, 1), spread(-2, 1)), mpmath.rf),
+    "expit": ((SIGNED,), lambda x: 1 / (1 + mpmath.exp(-x))),
+    "logit": ((UNIT,), lambda x: mpmath.log(x / (1 - x))),
+    "log_ndtr": (
+        (SIGNED,),
+        lambda x: mpmath.log1p(-mpmath.ncdf(-x)) if x > 0 else mpmath.log(mpmath.ncdf(x)),
+    ),
+    "ndtr": ((-spread(-4, 1.4),), mpmath.ncdf),
+    "ndtri": ((UNIT,), None),
+    "xlogy": ((SIGNED[:30], SHAPES), lambda x, y: x * mpmath.log(y)),
+    "xlog1py": ((SIGNED[:30], SHAPES), lambda x, y: x * mpmath.log1p(y)),
+    "entr": ((POSITIVE,), lambda x: -x * mpmath.log(x)),
+    "rel_entr": ((SHAPES, SHAPES * (1 + 1e-7)), lambda x, y: x * mpmath.log(x / y)),
+    "kl_div": ((SHAPES, OTHERS), lambda x, y: x * mpmath.log(x / y) - x + y),
+    "gammainc": ((SHAPES, NEAR), lambda a, x: mpmath.gammainc(a, 0, x, regularized=True)),
+    "gammaincc": ((SHAPES, NEAR), lambda a, x: mpmath.gammainc(a, x, regularized=True)),
+    "betainc": ((SHAPES, OTHERS, BETAS), None),
+    "i0": ((spread(-6, 2),), lambda x: mpmath.besseli(0, x)),
+    "i0e": ((POSITIVE,), lambda x: mpmath.besseli(0, x) * mpmath.exp(-x)),
+    "i1": ((spread(-6, 2),), lambda x: mpmath.besseli(1, x)),
+    "i1e": ((POSITIVE,), lambda x: mpmath.besseli(1, x) * mpmath.exp(-x)),
+    "boxcox": ((OTHERS, RNG.normal(size=30) * 1e-3), lambda x, v: mpmath.powm1(x, v) / v),
+    "boxcox1p": ((OTHERS, RNG.normal(size=30)), lambda x, v: mpmath.powm1(1 + x, v) / v),
+    "expi": ((POSITIVE[POSITIVE < 600],), mpmath.ei),
+    "exp1": ((POSITIVE[POSITIVE < 600],), mpmath.e1),
+    "expn": ((WHOLE, UNIT), mpmath.expint),
+    "erfcx": ((POSITIVE,), None),
+    "dawsn": ((SIGNED,), None),
+    "spence": ((SHAPES,), lambda x: mpmath.re(mpmath.polylog(2, 1 - x))),
+    "owens_t": ((RNG.normal(size=30), RNG.normal(size=30)), None),
+    "hyp1f1": ((WHOLE, OTHERS, UNIT), mpmath.hyp1f1),
+    "hyp2f1": ((WHOLE, UNIT, OTHERS, UNIT * 0.8), mpmath.hyp2f1),
+    "exprel": ((SIGNED,), lambda x: mpmath.expm1(x) / x),
+}
+
+
+def _erfcinv(x):
+    return scipy.special.erfcinv(float(x))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _precision():
+    with mpmath.workdps(40):
+        yield
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """Every function of the table on its arguments, from one program."""
+    names = list(TABLE)
+    program = jit(lambda arguments: [getattr(special, n)(*arguments[n]) for n in names])
+    return dict(zip(names, program({n: TABLE[n][0] for n in names}), strict=True))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_values_are_exact(name, compiled):
+    arguments, exact = TABLE[name]
+    if exact is None:
+        expected = getattr(scipy.special, name)(*arguments)
+    else:
+        rows = zip(*[x.tolist() for x in arguments], strict=True)
+        expected = np.array([float(exact(*map(mpmath.mpf, row))) for row in rows])
+    for result in (getattr(special, name)(*arguments), compiled[name]):
+        np.testing.assert_allclose(result, expected, rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("name", [n for n in TABLE if not n.startswith("hyp")])
+def test_special_values_are_scipys(name):
+    count = len(TABLE[name][0])
+    if name in ("expn", "polygamma", "zeta"):
+        grid = [np.array([2.0, 3.0]), SPECIAL[:8]]
+    elif count > 2:
+        grid = [SPECIAL[[0, 2, 5, 7, 9]]] * count
+    else:
+        stop = 7 if "boxcox" in name else 10 if count > 1 else None
+        grid = [SPECIAL[:stop]] * count
+    values = [x.ravel() for x in np.meshgrid(*grid)]
+    if name == "polygamma":
+        values[0] = values[0].astype(int)
+    with np.errstate(all="ignore"):
+        expected = getattr(scipy.special, name)(*values)
+        result = getattr(special, name)(*values)
+    np.testing.assert_allclose(result, expected, rtol=1e-11, atol=1e-300)
+
+
+@pytest.mark.parametrize("name", [n for n in TABLE if n not in ("polygamma", "expn")])
+def test_scipys_own_ufunc_on_traced_values(name):
+    arguments = [x[:3] for x in TABLE[name][0]]
+    function, own = getattr(special, name), getattr(scipy.special, name)
+    last = len(arguments) - 1
+    slope = grad(lambda *xs: np.sum(own(*xs)), last)(*arguments)
+    expected = grad(lambda *xs: np.sum(function(*xs)), last)(*arguments)
+    np.testing.assert_array_equal(slope, expected)
+
+
+HELD = {"polygamma": 1, "zeta": 1, "expn": 1, "hyp1f1": 2, "hyp2f1": 3}
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_derivatives(name):
+    """By differences, in every argument that has a derivative, to second order."""
+    arguments = [np.copysign(np.clip(abs(x), 0.06, 6), x)[:3] for x in TABLE[name][0]]
+    if name in ("betainc", "logit", "ndtri", "erfinv", "erfcinv", "hyp2f1"):
+        arguments[-1] = np.array([0.2, 0.45, 0.7])
+    held = [x[:3] for x in TABLE[name][0]][: HELD.get(name, 0)]
+    function = getattr(special, name)
+    check_grads(lambda *xs: function(*held, *xs), arguments[len(held) :], order=2)
+
+
+@pytest.mark.parametrize("name", ["gammainc", "betainc", "betaln", "log_ndtr", "polygamma", "i1"])
+def test_compiled_second_derivatives(name):
+    arguments = [np.clip(abs(x), 0.1, 0.9)[:4] for x in TABLE[name][0]]
+    held = (2.0,) if name == "polygamma" else ()
+    f = lambda *xs: np.sum(getattr(special, name)(*held, *xs))  # noqa: E731
+    arguments = arguments[len(held) :]
+    second = fungrad.hessian(f, tuple(range(len(arguments))))
+    for a, b in zip(second(*arguments), jit(second)(*arguments), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-14)
+
+
+def test_single_precision():
+    for name in ("gammainc", "betainc", "digamma", "log_ndtr", "i0e", "xlogy"):
+        arguments = [x[:5].astype(np.float32) for x in TABLE[name][0]]
+        expected = getattr(scipy.special, name)(*[x.astype(float) for x in arguments])
+        for f in (getattr(special, name), jit(getattr(special, name))):
+            result = f(*arguments)
+            assert result.dtype == np.float32
+            np.testing.assert_allclose(result, expected, rtol=2e-5)
