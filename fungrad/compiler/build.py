@@ -18,7 +18,7 @@ from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 
-from fungrad.compiler import blas, numpy_sorting, parallel, python_call, scipy_library
+from fungrad.compiler import blas, fourier, numpy_sorting, parallel, python_call, scipy_library
 from fungrad.compiler import cache as disk
 from fungrad.compiler.arguments import Argument, Array, Pointer, Result, Scalar
 from fungrad.compiler.plan import Given, Kept, Made, Plan, Workspace, plain_plan
@@ -57,6 +57,7 @@ _LIBRARIES = (
     ("scipy", blas.address),
     ("special", scipy_library.special_function),
     ("parallel", parallel.address),
+    ("fourier", fourier.address),
 )
 
 _lock = threading.RLock()
@@ -205,6 +206,7 @@ def clear(on_disk=False):
         _built.clear()
         blas.routine.cache_clear()
         numpy_sorting.routine.cache_clear()
+        fourier.routine.cache_clear()
     if on_disk:
         disk.clear()
 
@@ -324,12 +326,12 @@ def _address(name, needs):
 
 
 def _routines(source, language):
-    """The kernels of BLAS, LAPACK and NumPy's sorts that a source names."""
+    """The kernels of BLAS, LAPACK, NumPy's sorts and Fourier transforms that a source names."""
     if language == "llvm":
         return {}
     return {
         name: library.routine(name)
-        for library in (blas, numpy_sorting)
+        for library in (blas, fourier, numpy_sorting)
         for name in set(re.findall(library.NAMES, source))
     }
 

@@ -10,6 +10,7 @@ from fungrad.compiler.convolution import convolve
 from fungrad.compiler.cumulative import arg_extremum, cumulative
 from fungrad.compiler.exponential import expm
 from fungrad.compiler.factors import inverse, lu, permutation, solve, tridiagonal_solve
+from fungrad.compiler.fourier import fourier
 from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.lapack import cholesky, triangular_solve
 from fungrad.compiler.orthogonal import qr, qr_pivots
@@ -123,6 +124,7 @@ class RoutineBuilder:
     dynamic_update = dynamic_update
     cumulative = cumulative
     arg_extremum = arg_extremum
+    fourier = fourier
     sort = sort
     argsort = argsort
     top_k = top_k

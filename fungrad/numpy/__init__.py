@@ -134,10 +134,10 @@ from numpy import (  # names that need no derivative
     void,
 )
 
-from fungrad.numpy import conversions, indexing, linalg, methods, operators, protocols
+from fungrad.numpy import conversions, fft, indexing, linalg, methods, operators, protocols
 from fungrad.numpy.arrays import array, asarray
 from fungrad.numpy.at import at
-from fungrad.numpy.bessel import i0
+from fungrad.numpy.bessel import numpy_i0 as i0
 from fungrad.numpy.calculus import (
     convolve,
     correlate,
