@@ -1,0 +1,26 @@
+"""`scipy.stats`'s distributions, differentiable in all real parameters, and summaries of samples.
+
+This file is the table of contents. Imports everything below.
+"""
+
+from fungrad.lazy import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(
+    __name__,
+    {
+        "location_scale": (
+            "cauchy",
+            "expon",
+            "gumbel_l",
+            "gumbel_r",
+            "laplace",
+            "logistic",
+            "norm",
+            "uniform",
+        ),
+        "shaped": ("beta", "chi2", "gamma", "gennorm", "pareto", "t", "truncnorm"),
+        "circular": ("vonmises", "wrapcauchy"),
+        "counts": ("bernoulli", "betabinom", "binom", "geom", "nbinom", "poisson"),
+        "multivariate": ("dirichlet", "multinomial", "multivariate_normal"),
+    },
+)
