@@ -173,6 +173,7 @@ from fungrad.lax.elementwise import (
     tanh,
     zeta,
 )
+from fungrad.lax.fourier import FftType, fft
 from fungrad.lax.order import (
     approx_max_k,
     approx_min_k,

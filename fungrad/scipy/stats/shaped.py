@@ -36,9 +36,10 @@ def _half_line(*shapes):
 
 def _t_logpdf(y, df):
     """With gamma(df/2 + 1/2) / gamma(df/2) in one piece, and the square where it is finite."""
-    is_far = u.absolute(y) > 1e100
-    near, far = where(is_far, 1.0, y), u.absolute(where(is_far, y, 1e100))
-    logarithm = where(is_far, 2 * u.log(far) - u.log(df), u.log1p(near * near / df))
+    ratio = y / u.sqrt(df)
+    is_far = u.absolute(ratio) > 1e15
+    near, far = where(is_far, 1.0, ratio), u.absolute(where(is_far, ratio, 1e15))
+    logarithm = where(is_far, 2 * u.log(far), u.log1p(near * near))
     peak = u.log(poch(0.5 * df, 0.5)) - 0.5 * u.log(math.pi * df)
     return peak - 0.5 * (df + 1) * logarithm
 
