@@ -69,9 +69,11 @@ _ARRAYS = Arrays({"zeta": of_formula("zeta")}, parameter_integrals.TABLES)
 def not_differentiable(function, operand):
     """How a tangent passes through an operand in which a function has no derivative yet."""
 
+    name = function.removeprefix("bessel_")
+
     def passes(*operands):
         raise NotDifferentiableError(
-            f"{function} has no derivative in its {operand} argument; "
+            f"{name} has no derivative in its {operand} argument; "
             "write it with custom_jvp, or apply stop_gradient to the argument"
         )
 

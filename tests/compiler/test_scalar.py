@@ -185,7 +185,7 @@ KINDS = {
     "rsqrt": "fc",
     "index_divide": "iu",
     "index_remainder": "iu",
-    **dict.fromkeys(("logistic", "lgamma", "digamma", "erf", "erfc", "erfinv"), "f"),
+    **dict.fromkeys("logistic lgamma digamma erf erfc erfinv xlogy xlog1py".split(), "f"),
 }
 ELSEWHERE = {
     "convert",

@@ -34,7 +34,10 @@ TABLE = {
     "erfcinv": ((UNIT,), lambda x: mpmath.findroot(lambda y: mpmath.erfc(y) - x, _erfcinv(x))),
     "gamma": ((spread(-6, 2.2),), mpmath.gamma),
     "gammaln": ((POSITIVE,), lambda x: mpmath.re(mpmath.loggamma(x))),
-    "digamma": ((np.concatenate([POSITIVE, -POSITIVE[:9] - 0.31]),), mpmath.digamma),
+    "digamma": (
+        (np.concatenate([1.4616 + POSITIVE[:8] * 1e-5, POSITIVE, -POSITIVE[:9] - 0.31]),),
+        mpmath.digamma,
+    ),
     "polygamma": ((WHOLE, POSITIVE), mpmath.polygamma),
     "zeta": ((1 + POSITIVE[:30] / 99, spread(-2, 2)), mpmath.zeta),
     "beta": ((SHAPES[:20], OTHERS[:20]), None),
@@ -157,6 +160,63 @@ def test_compiled_second_derivatives(name):
     second = fungrad.hessian(f, tuple(range(len(arguments))))
     for a, b in zip(second(*arguments), jit(second)(*arguments), strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-14)
+
+
+def _tail(low, scale, density, score):
+    """The integral of a density times a score from low on, in pieces that grow with the scale."""
+    places = [low, *[low + scale * 2.0**k for k in range(-3, 9)]]
+    return mpmath.quad(lambda t: density(t) * score(t), places)
+
+
+@pytest.mark.parametrize("a, x", [(0.02, 1.1), (0.7, 0.2), (2.5, 1.0), (40.0, 52.0), (3e3, 3.1e3)])
+def test_derivatives_of_gammainc_in_its_parameter(a, x):
+    """Against the integrals of the scores, by the other end for what is to the right."""
+    p, q = mpmath.mpf(a), mpmath.mpf(x)
+    norm, mean, bend = mpmath.loggamma(p), mpmath.digamma(p), mpmath.polygamma(1, p)
+    density = lambda t: mpmath.exp((p - 1) * mpmath.log(t) - t - norm)  # noqa: E731
+    score = lambda t: mpmath.log(t) - mean  # noqa: E731
+    scale = mpmath.sqrt(p) if p > 1 else mpmath.mpf(1)
+    first = -_tail(q, scale, density, score)
+    second = -_tail(q, scale, density, lambda t: score(t) ** 2 - bend)
+    slope = grad(special.gammainc)
+    np.testing.assert_allclose(slope(a, x), float(first), rtol=2e-12)
+    np.testing.assert_allclose(grad(slope)(a, x), float(second), rtol=2e-11)
+    assert grad(special.gammaincc)(a, x) == -slope(a, x)
+
+
+@pytest.mark.parametrize("a, b, x", [(0.06, 1.1, 0.5), (30.0, 50.0, 0.4)])
+def test_derivatives_of_betainc_in_its_parameters(a, b, x):
+    p, q, u = map(mpmath.mpf, (a, b, x))
+    norm = mpmath.loggamma(p) + mpmath.loggamma(q) - mpmath.loggamma(p + q)
+    both, bend = mpmath.digamma(p + q), mpmath.polygamma(1, p + q)
+    mean_a, mean_b = mpmath.digamma(p) - both, mpmath.digamma(q) - both
+
+    def integral(score):  # over v = -log((1 - t) / (1 - x))
+        def logarithms(v):
+            return mpmath.log1p(-(1 - u) * mpmath.exp(-v)), mpmath.log1p(-u) - v
+
+        def density(v):
+            log_t, log_rest = logarithms(v)
+            return mpmath.exp((p - 1) * log_t + q * log_rest - norm)
+
+        def centred(v):
+            log_t, log_rest = logarithms(v)
+            return score(log_t - mean_a, log_rest - mean_b)
+
+        with mpmath.workdps(22):
+            return -float(_tail(mpmath.mpf(0), 1 / q, density, centred))
+
+    slopes = grad(special.betainc, (0, 1))(a, b, x)
+    exact = [integral(lambda of_a, of_b: of_a), integral(lambda of_a, of_b: of_b)]
+    np.testing.assert_allclose(slopes, exact, rtol=2e-12)
+    (aa, ab), (ba, bb) = fungrad.hessian(special.betainc, (0, 1))(a, b, x)
+    exact = [
+        integral(lambda of_a, of_b: of_a**2 - mpmath.polygamma(1, p) + bend),
+        integral(lambda of_a, of_b: of_a * of_b + bend),
+        integral(lambda of_a, of_b: of_b**2 - mpmath.polygamma(1, q) + bend),
+    ]
+    np.testing.assert_allclose([aa, ab, bb], exact, rtol=2e-11)
+    assert ab == ba
 
 
 def test_single_precision():

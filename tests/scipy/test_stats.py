@@ -206,6 +206,37 @@ def test_dirichlet_and_multinomial():
     np.testing.assert_allclose(slope, counts[0] / p)
 
 
+def test_summaries_of_samples():
+    x = np.array([[3.0, 1.0, 3.0, 0.5], [1.0, 2.0, 2.0, 0.5], [3.0, 2.0, 7.0, 0.1]])
+    for axis in (None, 0, 1):
+        for compiled in (lambda f: f, jit)[: 2 if axis == 1 else 1]:
+            expected = scipy.stats.mode(x, axis=axis)
+            found = compiled(lambda x: stats.mode(x, axis))(x)  # noqa: B023
+            np.testing.assert_array_equal(found.mode, expected.mode)
+            np.testing.assert_array_equal(found.count, expected.count)
+            for method in ("average", "min", "max", "dense", "ordinal"):
+                expected = scipy.stats.rankdata(x, method, axis=axis)
+                found = compiled(lambda x: stats.rankdata(x, method, axis=axis))(x)  # noqa: B023
+                np.testing.assert_array_equal(found, expected.reshape(x.shape))
+        np.testing.assert_allclose(stats.sem(x, axis), scipy.stats.sem(x, axis))
+    kept = stats.mode(x, 1, keepdims=True)
+    np.testing.assert_array_equal(kept.mode, scipy.stats.mode(x, 1, keepdims=True).mode)
+    check_grads(lambda x: stats.sem(x, 1), (x,), order=1)
+
+
+def test_kernel_density():
+    rng = np.random.default_rng(1)
+    for data, at in ((rng.normal(size=9), rng.normal(size=4)), (rng.normal(size=(2, 9)),) * 2):
+        weights = rng.uniform(0.5, 2, 9)
+        for options in ({}, {"bw_method": "silverman"}, {"bw_method": 0.4}, {"weights": weights}):
+            own, ours = (m.gaussian_kde(data, **options) for m in (scipy.stats, stats))
+            np.testing.assert_allclose(ours(at), own(at))
+            np.testing.assert_allclose(ours.logpdf(at), own.logpdf(at))
+        density = lambda data, at: stats.gaussian_kde(data, None, weights).logpdf(at)  # noqa: E731
+        check_grads(density, (data, at), order=1)
+        np.testing.assert_allclose(jit(density)(data, at), density(data, at))
+
+
 def test_a_regression_in_single_precision():
     x = np.linspace(-1, 1, 20, dtype=np.float32)
     y = 2 * x + np.float32(0.5)

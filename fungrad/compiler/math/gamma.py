@@ -22,12 +22,35 @@ _ASYMPTOTIC = (
     77683 / 276,
 )
 _SHIFT = 7
+#: The zero of digamma in two parts; between 1.2 and 1.76, digamma(x) / (x - zero) as a polynomial
+#: in x - 1.48, to 2**-60.
+_ZERO = 1.4616321449683622, 9.549995429965697e-17
+_NEAR_ZERO = (
+    0.9596258440895332,
+    -0.4334302965305251,
+    0.24967980600479267,
+    -0.156258385615367,
+    0.101433261478502,
+    -0.0670482991069934,
+    0.04474628332954644,
+    -0.030020332769657074,
+    0.020200674155418263,
+    -0.013616251538671846,
+    0.009187038494523684,
+    -0.006202255935546594,
+    0.004190559294988292,
+    -0.0028306238762472783,
+    0.0018879286228830738,
+    -0.001275492721971654,
+    0.0010272045883099221,
+    -0.0006940339920006419,
+)
 
 
 def digamma(build, x):
-    """The derivative of log(gamma(x)); the error is relative to the larger of it and 1.
+    """The derivative of log(gamma(x)); for x < 0 the error is relative to the larger of it and 1.
 
-    Below 0 by reflection at 1/2; below 7 by digamma(x) = digamma(x + 1) - 1 / x, seven times.
+    Near its zero by a polynomial; below 0 by reflection at 1/2; below 7 by digamma(x) = digamma(x + 1) - 1 / x, seven times.
     """
     if x.dtype == np.float32:
         return build.cast(digamma(build, build.cast(x, np.float64)), np.float32)
@@ -47,9 +70,12 @@ def _digamma_of_positive(build, x):
     for step in reversed(range(_SHIFT)):  # numerator / denominator is the sum of 1 / (x + step)
         term = x + float(step)
         numerator, denominator = numerator * term + denominator, denominator * term
+    is_near = abs(x - 1.48) < 0.28
+    near = ((x - _ZERO[0]) - _ZERO[1]) * polynomial(x - 1.48, _NEAR_ZERO)
     correction = build.select(is_small, numerator / denominator, 0.0)
     shifted = build.select(is_small, x + _SHIFT, x)
     inverse = 1.0 / shifted
     square = inverse * inverse
     series = square * polynomial(square, _ASYMPTOTIC)
-    return build("log", shifted) - (correction + (0.5 * inverse + series))
+    value = build("log", shifted) - (correction + (0.5 * inverse + series))
+    return build.select(is_near, near, value)

@@ -21,6 +21,8 @@ __getattr__, __dir__, __all__ = lazy_names(
         "shaped": ("beta", "chi2", "gamma", "gennorm", "pareto", "t", "truncnorm"),
         "circular": ("vonmises", "wrapcauchy"),
         "counts": ("bernoulli", "betabinom", "binom", "geom", "nbinom", "poisson"),
+        "samples": ("mode", "rankdata", "sem"),
+        "density": ("gaussian_kde",),
         "multivariate": ("dirichlet", "multinomial", "multivariate_normal"),
     },
 )
