@@ -136,6 +136,8 @@ def test_discrete_derivatives(name):
 def test_second_derivatives_of_distribution_functions():
     check_grads(lambda x, a: stats.gamma.logcdf(x, a), (1.3, 2.4), order=2)
     check_grads(lambda x, a, b: stats.beta.logsf(x, a, b), (0.3, 2.4, 1.1), order=2)
+    for x in (0.0, -1.3, 4.0):
+        check_grads(lambda x, df: stats.t.cdf(x, df), (x, 2.4), order=2)
 
 
 def test_derivatives_outside_of_the_support_are_zero():
