@@ -2,7 +2,7 @@
 
 _UNARY = """negative absolute sign floor ceil rint trunc sqrt rsqrt cbrt reciprocal
     exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan
-    sinh cosh tanh arcsinh arccosh arctanh logistic erf erfc erfinv lgamma digamma
+    sinh cosh tanh arcsinh arccosh arctanh logistic erf erfc erfinv lgamma digamma trigamma
     logical_not bitwise_not population_count isnan isinf isfinite signbit
     convert bitcast real imag conjugate integer_power table"""
 _BINARY = """add subtract multiply divide power maximum minimum remainder fmod floor_divide

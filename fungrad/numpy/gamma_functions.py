@@ -51,8 +51,8 @@ def polygamma(n, x):
     >>> np.round(polygamma(1, 1.0), 12)  # pi**2 / 6
     np.float64(1.644934066848)
     """
-    if is_python_number(n) and n == 0:
-        return digamma(x)
+    if is_python_number(n) and n in (0, 1):
+        return apply(s.trigamma if n else s.digamma, x)
     if isinstance(n, np.ndarray) and n.dtype.kind in "biu" or is_python_number(n):
         n = np.asarray(n, float)[()]
     n, x = special_operands("polygamma", n, x)

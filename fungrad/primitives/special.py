@@ -102,9 +102,13 @@ gamma = library("gamma", lambda t, x, y: strong_multiply(t, strong_multiply(y, d
 gammasgn = library("gammasgn", None)
 
 
-def trigamma(x):
-    """The derivative of digamma."""
-    return zeta(x.dtype.type(2), x)
+_of_two = of_formula("zeta")
+trigamma = unary(
+    "trigamma",
+    lambda x: _of_two(x.dtype.type(2), x),
+    lambda t, x, y: strong_multiply(t, -2 * zeta(x.dtype.type(3), x)),
+    kinds="f",
+)
 
 
 # digamma(x + d) - digamma(x)

@@ -194,6 +194,7 @@ ELSEWHERE = {
     "call_where",
     "integer_power",
     "fma",
+    "trigamma",
     *LIBRARY,
     *OUTLINED,
 }

@@ -12,7 +12,7 @@ UNIT, SHAPES, OTHERS = (0.2, 0.5, 0.7), (0.6, 2.3, 4.1), (1.4, 0.7, 3.2)
 ORDERS = (0.0, 1.0, 2.0)
 #: Points of the domain by word.
 POINTS = {
-    **dict.fromkeys("lgamma digamma gamma gammasgn".split(), ((0.4, 2.3, -1.6),)),
+    **dict.fromkeys("lgamma digamma trigamma gamma gammasgn".split(), ((0.4, 2.3, -1.6),)),
     "zeta": ((2.0, 3.5, 3.0), (0.4, 2.3, -1.6)),
     **dict.fromkeys("digamma_step beta betaln poch".split(), (SHAPES, OTHERS)),
     "binom": ((5.2, 6.3, 4.1), (1.4, 2.7, 3.2)),

@@ -162,6 +162,15 @@ def test_compiled_second_derivatives(name):
         np.testing.assert_allclose(b, a, rtol=1e-12, atol=1e-14)
 
 
+def test_trigamma():
+    x = np.concatenate([POSITIVE, -POSITIVE[POSITIVE < 100] - 0.013])
+    exact = np.array([float(mpmath.polygamma(1, mpmath.mpf(v))) for v in x.tolist()])
+    poles = np.array([0.0, -3.0, np.inf, np.nan])
+    for f in (lambda x: special.polygamma(1, x), jit(lambda x: special.polygamma(1, x))):
+        np.testing.assert_allclose(f(x), exact, rtol=1e-12)
+        np.testing.assert_array_equal(f(poles), [np.inf, np.inf, 0, np.nan])
+
+
 def _tail(low, scale, density, score):
     """The integral of a density times a score from low on, in pieces that grow with the scale."""
     places = [low, *[low + scale * 2.0**k for k in range(-3, 9)]]

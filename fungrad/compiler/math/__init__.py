@@ -42,7 +42,7 @@ _FAMILIES = {
     trigonometric: "sin cos tan",
     inverse_trigonometric: "arcsin arccos arctan arctan2",
     error_function: "erf erfc erfinv",
-    gamma: "digamma",
+    gamma: "digamma trigamma",
     power: "power cbrt hypot",
 }
 _OF_FLOAT = {

@@ -1,4 +1,4 @@
-"""digamma. (lgamma is libm's.)"""
+"""digamma and trigamma. (lgamma is libm's.)"""
 
 import math
 
@@ -22,6 +22,9 @@ _ASYMPTOTIC = (
     77683 / 276,
 )
 _SHIFT = 7
+#: trigamma(x) ~ 1 / x + 1 / (2 x**2) + their series in 1 / x**2, times 1 / x**3.
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
+_TRIGAMMA_SHIFT = 9
 #: The zero of digamma in two parts; between 1.2 and 1.76, digamma(x) / (x - zero) as a polynomial
 #: in x - 1.48, to 2**-60.
 _ZERO = 1.4616321449683622, 9.549995429965697e-17
@@ -79,3 +82,27 @@ def _digamma_of_positive(build, x):
     series = square * polynomial(square, _ASYMPTOTIC)
     value = build("log", shifted) - (correction + (0.5 * inverse + series))
     return build.select(is_near, near, value)
+
+
+def trigamma(build, x):
+    """The derivative of digamma, the sum of 1 / (x + k)**2 over k >= 0; inf at its poles.
+
+    Nine terms and the asymptotic series for the others; below 0 by reflection at 1/2.
+    """
+    if x.dtype == np.float32:
+        return build.cast(trigamma(build, build.cast(x, np.float64)), np.float32)
+    is_left = x < 0
+    place = build.select(is_left, 1.0 - x, x)
+    total = build.constant(0.0, x.dtype)
+    for k in reversed(range(_TRIGAMMA_SHIFT)):
+        inverse = 1.0 / (place + float(k))
+        total = total + inverse * inverse
+    inverse = 1.0 / (place + float(_TRIGAMMA_SHIFT))
+    square = inverse * inverse
+    value = total + inverse * (1.0 + 0.5 * inverse + square * polynomial(square, _BERNOULLI))
+    whole = build("rint", x)
+    slope = math.pi / build("sin", (x - whole) * math.pi)
+    value = build.select(is_left, slope * slope - value, value)
+    is_pole = (x <= 0) & build.equal(x, whole)
+    value = build.select(is_pole, build.constant(np.inf, x.dtype), value)
+    return build.select(build.equal(x, -np.inf), np.nan, value)
