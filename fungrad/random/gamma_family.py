@@ -57,9 +57,11 @@ def gamma(key, a, shape=None, dtype=None):
     Raises:
         ValueError for a known negative or nan parameter; DtypeError, ShapeError.
 
-    >>> from fungrad import random
+    >>> from fungrad import grad, random
     >>> random.gamma(random.key(0), 2.5, (3,))
     array([1.53272282, 5.03231644, 4.39186001])
+    >>> round(grad(random.gamma, 1)(random.key(0), 2.5), 6)
+    np.float64(0.827471)
     """
     return _gamma("gamma", key, a, shape, dtype, False)
 
