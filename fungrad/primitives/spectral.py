@@ -8,6 +8,8 @@ function is nan.
 
 from math import prod
 
+import warnings
+
 import numpy as np
 
 from fungrad.core.errors import DtypeError, LinearityError, ShapeError
@@ -73,6 +75,17 @@ class GapQuotient(Composed, Routine):
         if real_type(w.dtype) != real_type(x.dtype) or (w.dtype.kind, x.dtype.kind) == ("c", "f"):
             raise DtypeError(f"{self.name}: dtypes {w.dtype} and {x.dtype} differ")
         return x
+
+    def evaluate(self, w, x):
+        y = super().evaluate(w, x)
+        if self.strict and np.isnan(y).any() and not np.isnan(x).any():
+            warnings.warn(
+                "eigh or svd: values coincide, and the function depends on the choice of their "
+                "vectors; it has no derivative, which is nan",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return y
 
     def formula(self, w, x):
         n = w.shape[-1]
