@@ -66,8 +66,11 @@ class LogDet(Composed, Routine):
         return ArrayType(shape, a.dtype), ArrayType(shape, real_type(a.dtype))
 
     def evaluate(self, a, factors, pivots):
+        d = factors.diagonal(0, -2, -1)
+        odd = np.not_equal(pivots, np.arange(pivots.shape[-1])).sum(-1) % 2
+        total = np.sign(d).prod(-1) * (1 - 2 * odd).astype(d.dtype)
         with np.errstate(divide="ignore"):
-            return super().evaluate(a, factors, pivots)
+            return total[()], np.log(np.abs(d)).sum(-1)[()]
 
     def formula(self, a, factors, pivots):
         d = diagonal(factors)
@@ -92,6 +95,10 @@ class LogDet(Composed, Routine):
 
     def batch(self, inputs, batched, axis):
         return self(*with_batch(inputs, batched, axis)), (True, True)
+
+
+#: Up to this condition number the inverse is as accurate as the singular values, and faster.
+_WELL_CONDITIONED = 100.0
 
 
 class Det(Composed, Routine):
@@ -129,6 +136,17 @@ class Cofactors(Composed, Routine):
     def infer(self, a):
         require_square("det", a)
         return a
+
+    def evaluate(self, a):
+        if a.size:
+            try:
+                inverse = np.linalg.inv(a)
+            except np.linalg.LinAlgError:
+                return super().evaluate(a)
+            sizes = [np.abs(x).sum(-2).max(-1) for x in (a, inverse)]
+            if (sizes[0] * sizes[1] < _WELL_CONDITIONED).all():
+                return np.linalg.det(a)[..., None, None] * inverse.swapaxes(-1, -2)
+        return super().evaluate(a)
 
     def formula(self, a):
         if not a.shape[-1]:
