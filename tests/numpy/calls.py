@@ -20,6 +20,15 @@ class Traced:
     value: object
 
 
+def _shown(argument):
+    """An argument in the name of a test: the shape of an array, the name of a function."""
+    if isinstance(argument, Traced) and hasattr(argument.value, "shape"):
+        return repr(argument.value.shape)
+    if hasattr(argument, "__name__"):
+        return argument.__name__
+    return repr(argument).replace("\n", "")
+
+
 @dataclass(frozen=True)
 class Call:
     """`function(*args, **kwargs)`; `smooth` says that finite differences are to be tried."""
@@ -30,8 +39,7 @@ class Call:
     smooth: bool = True
 
     def __str__(self):
-        shown = [repr(a.value.shape) if isinstance(a, Traced) and hasattr(a.value, "shape")
-                 else repr(a).replace("\n", "") for a in self.args]
+        shown = [_shown(a) for a in self.args]
         shown += [f"{k}={v!r}".replace("\n", "") for k, v in self.kwargs.items()]
         return f"{getattr(self.function, '__name__', 'vectorised')}({', '.join(shown)})"[:90]
 
