@@ -1,14 +1,15 @@
 """Eigenvalues and singular values, with their vectors.
 
 Where values coincide, vectors are determined up to a rotation among themselves. Their tangents
-have no part along each other there; functions of the vectors that such rotations do not change
-(traces, projectors) have the right derivative. In reverse mode, the derivative of any other
-function is nan.
+have no part along each other there. So the derivative is right of functions of the values alone,
+of traces, of projectors on all vectors of a value, and of the polar factor. What changes under such
+rotations has none: in reverse mode it is nan. A function of the matrix that is put together as
+V f(w) V^H loses the term f'(w) within coinciding values, which no rule of `eigh` can know; eager
+reverse mode warns of it. `scipy.linalg.funm`, `sqrtm`, `expm` have that term.
 """
 
-from math import prod
-
 import warnings
+from math import prod
 
 import numpy as np
 
@@ -78,14 +79,33 @@ class GapQuotient(Composed, Routine):
 
     def evaluate(self, w, x):
         y = super().evaluate(w, x)
-        if self.strict and np.isnan(y).any() and not np.isnan(x).any():
+        if not self.strict or np.isnan(x).any():
+            return y
+        message = None
+        if np.isnan(y).any():
+            message = "the function depends on the choice of their vectors; it has no derivative"
+        elif self._has_inner_part(w, x):
+            message = (
+                "the derivative is right for projectors on all of their vectors, but lacks a term "
+                "for V f(w) V^H; use scipy.linalg.funm, sqrtm or expm for functions of a matrix"
+            )
+        if message is not None:
             warnings.warn(
-                "eigh or svd: values coincide, and the function depends on the choice of their "
-                "vectors; it has no derivative, which is nan",
-                RuntimeWarning,
-                stacklevel=2,
+                f"eigh or svd: values coincide, and {message}", RuntimeWarning, stacklevel=2
             )
         return y
+
+    @staticmethod
+    def _has_inner_part(w, x):
+        """Whether vectors of coinciding values take part in each other's cotangents."""
+        n = w.shape[-1]
+        if not x.size:
+            return False
+        gap = np.abs(w[..., None, :] - w[..., :, None])
+        unit = 10 * n * np.finfo(x.dtype).eps
+        inner = (gap <= unit * np.abs(w).max(-1)[..., None, None]) & ~np.eye(n, dtype=bool)
+        scale = np.abs(x).max((-2, -1), keepdims=True)
+        return bool((np.abs(np.where(inner, x, 0)) > 100 * unit * scale).any())
 
     def formula(self, w, x):
         n = w.shape[-1]

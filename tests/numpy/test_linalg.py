@@ -1,6 +1,7 @@
 """`numpy.linalg` on traced values: NumPy's results, derivatives to second order, batches, errors."""
 
 import inspect
+import warnings
 
 import numpy as np
 import pytest
@@ -224,6 +225,20 @@ def test_single_vectors_of_equal_eigenvalues_have_no_derivative():
     with pytest.warns(RuntimeWarning, match="values coincide"):
         assert np.isnan(first(EQUAL["two equal"])).any()
     assert np.isnan(jit(first)(EQUAL["two equal"])).any()
+
+
+def test_a_matrix_function_put_together_from_equal_eigenvalues_warns():
+    def root(a):
+        w, v = la.eigh((a + a.T) / 2)
+        return (np.outer(WEIGHTS, WEIGHTS) * ((v * np.sqrt(w)) @ v.T)).sum()
+
+    with pytest.warns(RuntimeWarning, match="lacks a term"):
+        grad(root)(EQUAL["two equal"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        grad(root)(np.diag([1.0, 2.0, 3.0]))
+        grad(trace_of_function)(EQUAL["two equal"])
+        grad(spectral_sum)(EQUAL["identity"])
 
 
 @pytest.mark.parametrize("name", ["identity", "two equal", "all equal"])
