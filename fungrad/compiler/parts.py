@@ -50,12 +50,13 @@ def _work(statements, names):
     return [*own, *_work(inner.body, names)]
 
 
-def shared(symbol, parameters, work, worth_waking, whole, part, count):
+def shared(symbol, parameters, work, least, whole, part, count):
     """The LLVM text of a function that runs the `whole` at once or its parts by the pool.
 
     `parameters` are its (LLVM type, LLVM name) pairs. `whole` is the call that does everything;
     `part` are the instructions of a part between %first and %last, which end in %status, after
     those (its first element) that compute the %extent; `work` are the factors of the operations.
+    Parts are made from the `least` operations and the least extent on.
     """
     extent, instructions = part
     declared = ", ".join(f"{kind} {name}" for kind, name in parameters)
@@ -74,7 +75,10 @@ declare i64 @fungrad.parallel.run(i64, i64, i64)
 define i64 @{symbol}({declared}) {{
   %pack = alloca {pack}
 {newline.join(products)}
-  %is_long = icmp sgt i64 %work{len(work)}, {worth_waking}
+{extent}
+  %is_much = icmp sgt i64 %work{len(work)}, {least[0]}
+  %is_wide = icmp sge i64 %extent, {least[1]}
+  %is_long = and i1 %is_much, %is_wide
   br i1 %is_long, label %long, label %short
 short:
   %whole = call i64 {whole}
@@ -113,7 +117,8 @@ def dispatcher(tree, arguments, symbol):
         f"  %extent = add i64 {extent}, 0",
         f"  %status = call i64 {call.format('%first', '%last')}",
     )
-    return shared(symbol, taken, work, WORTH_WAKING, call.format(0, extent), part, PARTS)
+    least = WORTH_WAKING, PARTS
+    return shared(symbol, taken, work, least, call.format(0, extent), part, PARTS)
 
 
 BOUNDS = (Scalar("int64"), Scalar("int64"))

@@ -14,6 +14,8 @@ from fungrad.compiler.arguments import LLVM_TYPES
 from fungrad.compiler.parts import shared
 
 PARTS = 4
+#: What BLAS packs of the other operand is packed for every part, so a part is not thin.
+_LEAST_EXTENT = 128
 
 #: Per routine: how many operations it takes (the factors), from how many on a second thread is
 #: worth being woken (about 30 us), and what differs in a part that begins at %first and has the
@@ -76,8 +78,8 @@ def has_one_thread():
 
 
 def is_shared(routine):
-    """Whether threads share a routine."""
-    return routine in _ROUTINES and has_one_thread()
+    """Whether threads share a routine. BLAS is on one thread for all the others too."""
+    return has_one_thread() and routine in _ROUTINES
 
 
 def dispatcher(routine, name, dtype, parameters):
@@ -95,4 +97,5 @@ def dispatcher(routine, name, dtype, parameters):
     part = f"""  %size = sub i64 %last, %first{moved}
   %status = call i64 @{name}.whole({of_part})"""
     work, whole = [f"%{factor}" for factor in factors], f"@{name}.whole({declared})"
-    return shared(name, parameters, work, worth_waking, whole, (extent, part), PARTS)
+    least = worth_waking, _LEAST_EXTENT
+    return shared(name, parameters, work, least, whole, (extent, part), PARTS)
