@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import scipy.special
 from calls import CALLS
 from harness import flat, operands, with_operands
 from test_calls import VALUE_DEPENDENT
@@ -84,8 +83,6 @@ def test_batched(call):
 @pytest.mark.parametrize("call", SMOOTH, ids=str)
 def test_second_order(call):
     """Forward over reverse equals the difference of two gradients."""
-    if call.function is scipy.special.gammaln:
-        pytest.skip("needs polygamma")
     values = tuple(operands(call))
     function = numeric(call)
     weights = random_like(function(*values), 3)
