@@ -109,6 +109,12 @@ class Loaded:
         self.addresses = {name: self._tracker[name] for name in exports}
 
 
+def keep_for_ever(loaded):
+    """Let machine code stay where it is, also while the interpreter ends: threads may run it."""
+    for each in (loaded, _linker()):
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
+
+
 def address_in_process(name):
     """The address of a symbol of this process or registered with LLVM, or None."""
     if name.startswith(("Py", "_Py")) and hasattr(ctypes.pythonapi, name):

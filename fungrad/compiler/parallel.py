@@ -128,8 +128,10 @@ def _text():
 @cache
 def _run():
     from fungrad.compiler.build import kernel
+    from fungrad.compiler.machine import keep_for_ever
 
     built = kernel(_text(), "run", (Scalar("int64"),) * 3, language="llvm", effort=1)
+    keep_for_ever(built)
     number = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 3)
     pool = number(built.address)(0, 0, 0)
     words = (ctypes.c_int64 * _SIZE).from_address(pool)
