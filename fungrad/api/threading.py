@@ -9,6 +9,7 @@ class threads:
     As a context manager it does so within the block only. None, the default, is one thread per core
     that the process may run on. Results do not depend on the number of threads. Two calls from
     different threads of Python do not share the pool: the second one runs on its own thread.
+    SciPy's own BLAS and LAPACK (not NumPy's) work on one thread once compiled code calls them.
 
     Args:
         n: the number of threads, at least 1, or None.
