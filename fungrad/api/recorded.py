@@ -5,8 +5,9 @@ from operator import itemgetter
 
 import numpy as np
 
+from fungrad.core.evaluation import evaluate, evaluator, slots
 from fungrad.core.program import Literal, derived
-from fungrad.core.tracing import DEFERRED, Recording, Tracer, evaluate, evaluator, run, slots, state
+from fungrad.core.tracing import DEFERRED, Recording, Tracer, run, state
 from fungrad.core.tree import flatten
 from fungrad.numpy.masked import MaskedRead, mask_error
 from fungrad.primitives.elementwise import Convert

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from fungrad.control.programs import marks, present, spread
+from fungrad.core.evaluation import evaluate
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
-from fungrad.core.tracing import evaluate
 from fungrad.transforms.batch import batch
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import Split, split

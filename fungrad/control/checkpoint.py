@@ -1,9 +1,9 @@
 """Functions whose intermediate values are computed again in the backward pass."""
 
 from fungrad.control.programs import marks, present, spread
+from fungrad.core.evaluation import evaluate
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
-from fungrad.core.tracing import evaluate
 from fungrad.transforms.batch import batch
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import Split, live, partition, recompute

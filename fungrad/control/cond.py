@@ -7,8 +7,8 @@ from fungrad.control.scan import type_of_value
 from fungrad.control.while_loop import borrowed, where_rows
 from fungrad.core.cost import flops_of
 from fungrad.core.errors import ShapeError
+from fungrad.core.evaluation import evaluate
 from fungrad.core.primitive import Routine
-from fungrad.core.tracing import evaluate
 from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import Convert, equal
 from fungrad.primitives.reductions import Any

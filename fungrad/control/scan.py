@@ -14,9 +14,10 @@ from fungrad.control.programs import (
 )
 from fungrad.control.stack import Stack, StackType, element_type, stacked_type
 from fungrad.core.errors import ShapeError
+from fungrad.core.evaluation import evaluator
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
-from fungrad.core.tracing import Tracer, evaluator, run
+from fungrad.core.tracing import Tracer, run
 from fungrad.core.types import ArrayType, type_of
 from fungrad.primitives.elementwise import add
 from fungrad.primitives.movement import front

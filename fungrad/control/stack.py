@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fungrad.core.evaluation import evaluator
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Equation, Program, Variable
-from fungrad.core.tracing import evaluator
 from fungrad.core.types import ArrayType
 from fungrad.primitives.movement import Broadcast
 from fungrad.transforms.batch import batch

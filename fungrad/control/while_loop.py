@@ -17,9 +17,10 @@ from fungrad.control.progress import counting
 from fungrad.control.scan import COUNT, Scan, type_of_value, widened
 from fungrad.control.stack import Stack, StackType
 from fungrad.core.errors import ShapeError
+from fungrad.core.evaluation import evaluator
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
-from fungrad.core.tracing import evaluator, run
+from fungrad.core.tracing import run
 from fungrad.primitives.elementwise import add, less, select
 from fungrad.primitives.indexing import Gather
 from fungrad.primitives.movement import Broadcast, Fill

@@ -9,14 +9,15 @@ equations finds the program of the first, and with it all that was derived from 
 """
 
 import sys
-import threading
 from bisect import bisect_right
 from collections import OrderedDict
 
 import numpy as np
 
 from fungrad.core.errors import LeakedTracerError, UnknownValueError
+from fungrad.core.evaluation import evaluate, evaluator, is_deferred, slot_types, slots
 from fungrad.core.program import Equation, Literal, Program, Variable, check, infer_outputs
+from fungrad.core.thread_state import state
 from fungrad.core.types import type_of
 
 INPUT = "input"  # the entry of a captured value in a structural key
@@ -32,16 +33,6 @@ class _Absent:
 
 UNKNOWN = _Absent("UNKNOWN")  # the value does not exist while tracing
 DEFERRED = _Absent("DEFERRED")  # the value is computed when somebody asks for it
-
-
-class _ThreadState(threading.local):
-    recording = None
-    checks_programs = False
-    examine = None  # function of (program, inputs, outputs): looks at what was computed
-    wrap_evaluator = None  # function of (program, evaluator): what evaluates inner programs
-
-
-state = _ThreadState()
 
 
 class Tracer:
@@ -451,37 +442,6 @@ def clear_programs():
     _programs.clear()
 
 
-def slot_types(program):
-    """The types of all slots of a program: its inputs, then the outputs of each equation."""
-    try:
-        return program.derived["slot_types"]
-    except KeyError:
-        types = [v.type for v in program.inputs]
-        types += [v.type for e in program.equations for v in e.outputs]
-        program.derived["slot_types"] = types
-        return types
-
-
-def slots(program):
-    """Where each variable of the program stands: its slot number."""
-    try:
-        return program.derived["slots"]
-    except KeyError:
-        order = [*program.inputs, *(v for e in program.equations for v in e.outputs)]
-        program.derived["slots"] = {v: i for i, v in enumerate(order)}
-        return program.derived["slots"]
-
-
-def is_deferred(program):
-    """Whether some equation of the program is evaluated on demand only."""
-    try:
-        return program.derived["is_deferred"]
-    except KeyError:
-        found = any(e.primitive.is_deferred for e in program.equations)
-        program.derived["is_deferred"] = found
-        return found
-
-
 # ---- running programs
 
 
@@ -496,64 +456,6 @@ def run(program, inputs):
     if state.examine is not None:
         state.examine(program, inputs, outputs)
     return outputs
-
-
-def evaluate(program, inputs):
-    """The outputs of a program on NumPy values, one equation at a time."""
-    return evaluator(program, False)(*inputs)
-
-
-def evaluator(program, all_slots):
-    """A Python function that evaluates the program: its outputs, or all slots after the inputs."""
-    key = ("evaluator", all_slots)
-    try:
-        function = program.derived[key]
-    except KeyError:
-        function = program.derived[key] = _build_evaluator(program, all_slots)
-    if state.wrap_evaluator is not None:
-        return state.wrap_evaluator(program, function)
-    return function
-
-
-def _build_evaluator(program, all_slots):
-    """One line of Python per equation; each variable is dropped after its last use."""
-    names, namespace = {}, {}
-    for i, v in enumerate(program.inputs):
-        names[v] = f"a{i}"
-
-    def named(v):
-        if type(v) is Literal:
-            name = f"c{len(namespace)}"
-            namespace[name] = v.value
-            return name
-        return names[v]
-
-    last_use = {}
-    for i, e in enumerate(program.equations):
-        last_use.update({v: i for v in e.inputs if type(v) is Variable})
-    kept = set(program.outputs)
-    lines = []
-    for i, e in enumerate(program.equations):
-        operands = ", ".join([named(v) for v in e.inputs])
-        for v in e.outputs:
-            names[v] = f"v{len(names)}"
-        outputs = ", ".join([names[v] for v in e.outputs])
-        comma = "," if e.primitive.has_many_outputs and len(e.outputs) == 1 else ""
-        namespace[f"p{i}"] = e.primitive.evaluate
-        target = f"{outputs}{comma} = " if e.outputs else ""
-        lines.append(f"{target}p{i}({operands})")
-        if not all_slots:
-            dead = {v for v in e.inputs if last_use.get(v) == i and v not in kept}
-            if dead:
-                lines.append("del " + ", ".join(sorted(names[v] for v in dead)))
-    returned = (
-        [v for e in program.equations for v in e.outputs] if all_slots else program.outputs
-    )
-    lines.append(f"return [{', '.join([named(v) for v in returned])}]")
-    arguments = ", ".join([names[v] for v in program.inputs])
-    source = f"def evaluate({arguments}):\n    " + "\n    ".join(lines)
-    exec(source, namespace)
-    return namespace["evaluate"]
 
 
 def trace(function, types, title, hides_values=True, weak=None):
@@ -585,7 +487,7 @@ def user_line():
 
 
 def definition_line(function):
-    """" (defined at file:line)" for a Python function, else ""."""
+    """ " (defined at file:line)" for a Python function, else ""."""
     code = getattr(function, "__code__", None)
     return f" (defined at {code.co_filename}:{code.co_firstlineno})" if code else ""
 

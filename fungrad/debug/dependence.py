@@ -7,8 +7,8 @@ from fungrad.api.jitting import jit
 from fungrad.api.recorded import Recorded, operand_of
 from fungrad.control.call import Call
 from fungrad.core.errors import UnknownValueError
+from fungrad.core.evaluation import evaluator
 from fungrad.core.program import Literal
-from fungrad.core.tracing import evaluator
 from fungrad.core.tree import flatten
 from fungrad.inspection.lines import place_of
 from fungrad.optimize.inline import inline_calls

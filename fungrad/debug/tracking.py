@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fungrad.api.jitting import disable_jit
+from fungrad.core.evaluation import evaluator
 from fungrad.core.program import Literal, Program
-from fungrad.core.tracing import evaluator, state
+from fungrad.core.tracing import state
 
 
 @dataclass(frozen=True)

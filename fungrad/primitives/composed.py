@@ -2,7 +2,8 @@
 
 from functools import lru_cache
 
-from fungrad.core.tracing import evaluate, trace
+from fungrad.core.evaluation import evaluate
+from fungrad.core.tracing import trace
 from fungrad.core.types import type_of
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fungrad.core.errors import LinearityError, NotDifferentiableError
-from fungrad.core.tracing import evaluator
+from fungrad.core.evaluation import evaluator
 from fungrad.testing.comparison import require_close, rounding
 from fungrad.testing.numerical import directions_like, is_differentiable, pairing
 from fungrad.testing.subject import by_output, dtypes_of, marks_of, subsets

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from fungrad.core.evaluation import slots
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Equation, Literal, Program, Variable, acts, derived
-from fungrad.core.tracing import slots
 from fungrad.transforms.jvp import record_jvp
 
 

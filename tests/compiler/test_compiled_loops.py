@@ -7,7 +7,8 @@ import fungrad as fg
 import fungrad.numpy as fnp
 from fungrad import lax
 from fungrad.compiler.runtime import compile_program
-from fungrad.core.tracing import evaluate, trace
+from fungrad.core.evaluation import evaluate
+from fungrad.core.tracing import trace
 from fungrad.core.types import type_of
 
 

@@ -9,7 +9,8 @@ import fungrad.numpy  # noqa: F401  the operators of tracers
 from fungrad.compiler import build
 from fungrad.compiler.runtime import compile_program
 from fungrad.core.errors import OutOfBoundsError
-from fungrad.core.tracing import evaluate, trace
+from fungrad.core.evaluation import evaluate
+from fungrad.core.tracing import trace
 from fungrad.core.types import type_of
 from fungrad.primitives import cumulative as c
 from fungrad.primitives import elementwise as e

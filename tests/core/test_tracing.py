@@ -7,20 +7,10 @@ import numpy as np
 import pytest
 
 from fungrad.core.errors import LeakedTracerError, UnknownValueError
+from fungrad.core.evaluation import evaluate, evaluator, slot_types, slots
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Literal, check
-from fungrad.core.tracing import (
-    Recording,
-    Tracer,
-    clear_programs,
-    evaluate,
-    evaluator,
-    run,
-    slot_types,
-    slots,
-    state,
-    trace,
-)
+from fungrad.core.tracing import Recording, Tracer, clear_programs, run, state, trace
 from fungrad.core.types import ArrayType, type_of
 from fungrad.primitives.elementwise import add, cos, multiply, sin
 from fungrad.primitives.movement import Fill, Iota

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 import fungrad.numpy as fnp
 from fungrad import checkpoint, jit, lax, vmap
+from fungrad.core.evaluation import evaluator
 from fungrad.core.program import check
-from fungrad.core.tracing import clear_programs, evaluator, trace
+from fungrad.core.tracing import clear_programs, trace
 from fungrad.core.types import type_of
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.contraction import Contract

@@ -3,7 +3,8 @@
 import numpy as np
 from calls import Traced
 
-from fungrad.core.tracing import Recording, Tracer, evaluate, trace
+from fungrad.core.evaluation import evaluate
+from fungrad.core.tracing import Recording, Tracer, trace
 from fungrad.core.types import type_of
 
 

@@ -7,8 +7,9 @@ import pytest
 
 import fungrad.numpy  # noqa: F401  the operators of tracers
 from fungrad.control.call import Call
+from fungrad.core.evaluation import evaluate
 from fungrad.core.program import check
-from fungrad.core.tracing import evaluate, trace
+from fungrad.core.tracing import trace
 from fungrad.core.types import ArrayType
 from fungrad.optimize.algebra import simplify
 from fungrad.optimize.common_subexpressions import share_common_subexpressions
