@@ -377,7 +377,6 @@ def test_bitcast_and_fma_and_table():
         "back": build.bitcast(build.bitcast(x, np.uint64) ^ (1 << 63), float),
         "lost": build.fma(x, x, -build("rounded_multiply", x, x)),
         "entry": build.table("two_over_pi", build.cast(x, np.int64)),
-        "rare": build.call_where(x > 2.0, "sin_of_huge", x),
     }
     values = np.array([0.1, 1.5, -0.3, 3.0])
     got = compiled(roots, {"x": float})(x=abs(values) * np.sign(values))
@@ -385,7 +384,14 @@ def test_bitcast_and_fma_and_table():
     np.testing.assert_array_equal(got["back"], -values)
     lost = [float(Fraction(v) ** 2 - Fraction(v * v)) for v in values.tolist()]
     np.testing.assert_array_equal(got["lost"], lost)
+
+
+def test_a_function_is_called_where_a_condition_holds():
+    x = build.symbol("x", float)
+    values = np.array([0.1, 1.5, -0.3, 1e15])  # `sin_of_huge` is for huge arguments only
+    got = compiled({"rare": build.call_where(x > 1e10, "sin_of_huge", x)}, {"x": float})(x=values)
     np.testing.assert_array_equal(got["rare"][:3], values[:3])
+    np.testing.assert_allclose(got["rare"][3], np.sin(1e15), rtol=1e-15)
 
 
 def test_words_work_in_functions_from_the_disk_cache(tmp_path):
