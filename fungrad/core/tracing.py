@@ -14,7 +14,7 @@ from collections import OrderedDict
 
 import numpy as np
 
-from fungrad.core.errors import LeakedTracerError, UnknownValueError
+from fungrad.core.errors import FungradError, LeakedTracerError, UnknownValueError
 from fungrad.core.evaluation import evaluate, evaluator, is_deferred, slot_types, slots
 from fungrad.core.program import Equation, Literal, Program, Variable, check, infer_outputs
 from fungrad.core.thread_state import state
@@ -134,9 +134,11 @@ class Recording:
         self.is_open = True
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, kind, error, traceback):
         state.recording = self.parent
         self.is_open = False
+        if kind is ValueError and isinstance(error.__cause__, FungradError):
+            raise error.__cause__.with_traceback(traceback) from None  # NumPy hid what we said
 
     # ---- slots
 

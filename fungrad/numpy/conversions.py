@@ -12,6 +12,7 @@ from fungrad.core.errors import LostDerivativeError, UnknownValueError, ViewWrit
 from fungrad.core.tracing import INPUT, Tracer, describe_slot
 from fungrad.numpy.dispatch import TRACED
 from fungrad.numpy.indexing import getitem
+from fungrad.numpy.plain_requests import Request, request_of_caller
 from fungrad.primitives.elementwise import stop_gradient
 
 
@@ -21,6 +22,7 @@ def known(x, what, instead):
         return x.value
     recording = x.recording
     recording.require_open(x)
+    what, instead = request_of_caller(Request(what, instead))
     raise UnknownValueError(
         f"{what} needs a value that does not exist while {recording.title} is traced: "
         f"{describe_slot(recording, x.id)} is known only when the program runs; {instead}"
@@ -64,6 +66,7 @@ def converted(x, what, instead):
     recording = x.recording
     recording.require_open(x)
     if x.dtype.kind in "fc" and x.is_known and carries_derivative(x):
+        what, instead = request_of_caller(Request(what, instead))
         raise LostDerivativeError(
             f"{what} would drop the derivative of {describe_slot(recording, x.id)} inside "
             f"{recording.title}; {instead}, or convert stop_gradient(x) where no derivative is "
@@ -77,15 +80,12 @@ _FUNCTIONS = (
     "math.sin(x))"
 )
 _ARRAYS = (
-    "use fungrad.numpy.asarray, and numpy functions on the traced value itself; an array that is "
-    "to be written to is made with fungrad.numpy.zeros, array or zeros_like"
+    "use fungrad.numpy.asarray or array (numpy.stack and concatenate work as they are), and numpy "
+    "functions on the traced value itself"
 )
-_BRANCHES = (
-    "use fungrad.numpy.where(condition, x, y), lax.cond or lax.while_loop"
-)
+_BRANCHES = "use fungrad.numpy.where(condition, x, y), lax.cond or lax.while_loop"
 _SIZES = (
-    "use lax.fori_loop or an index array (a plain array is indexed as "
-    "fungrad.numpy.asarray(a)[i])"
+    "use lax.fori_loop or an index array (a plain array is indexed as fungrad.numpy.asarray(a)[i])"
 )
 
 

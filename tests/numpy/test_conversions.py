@@ -5,6 +5,10 @@ import math
 
 import numpy as np
 import pytest
+import scipy.interpolate
+import scipy.linalg
+import scipy.special
+import scipy.stats
 
 import fungrad.numpy as fnp
 from fungrad import grad, jit, vmap
@@ -164,3 +168,44 @@ def test_printed_by_numpy():
         return x.sum()
 
     grad(f)(np.array([1.0, 2.0]))
+
+
+def sets_an_item(x):
+    y = np.zeros(3)
+    y[0] = x
+    return y.sum()
+
+
+def sets_a_slice(x):
+    y = np.zeros(3)
+    y[1:] = x
+    return y.sum()
+
+
+@pytest.mark.parametrize("transform", [grad, jit])
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (sets_an_item, "setting an item of a plain array .*fungrad.numpy.zeros"),
+        (sets_a_slice, "setting an item of a plain array .*fungrad.numpy.zeros"),
+        (lambda x: np.array([x, x]).sum(), "conversion to a plain NumPy array .*asarray or array"),
+        (lambda x: scipy.special.logsumexp(x), "use fungrad.scipy.special.logsumexp"),
+        (lambda x: scipy.stats.norm.logpdf(x), "use fungrad.scipy.stats.norm.logpdf"),
+        (
+            lambda x: scipy.linalg.solve_triangular(np.eye(1), x[None])[0],
+            "use fungrad.scipy.linalg.solve_triangular",
+        ),
+        (
+            lambda x: scipy.interpolate.CubicSpline(np.arange(3.0), x * np.ones(3))(1.0),
+            r"scipy.interpolate\.CubicSpline, which works on plain arrays, .*pure_callback",
+        ),
+    ],
+)
+def test_the_error_tells_what_the_line_does(transform, function, words):
+    with pytest.raises((LostDerivativeError, UnknownValueError), match=words):
+        transform(function)(2.0)
+
+
+def test_an_unknown_index_into_a_plain_array():
+    with pytest.raises(UnknownValueError, match=r"indexing a plain array .*asarray\(a\)\[i\]"):
+        jit(lambda i: np.arange(3.0)[i])(np.array([0, 2]))
