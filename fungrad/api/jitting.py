@@ -14,7 +14,8 @@ from fungrad.api.recorded import function_name, is_numeric, operand_of
 from fungrad.api.stages import Stage, Traced
 from fungrad.control.call import Call, settings
 from fungrad.core.errors import StaticArgumentError
-from fungrad.core.tracing import Recording, Tracer, clear_programs, state
+from fungrad.core.program_table import clear_programs
+from fungrad.core.tracing import Recording, Tracer, state
 from fungrad.core.tree import flatten
 from fungrad.core.types import WEAK_DTYPES
 

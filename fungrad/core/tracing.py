@@ -8,95 +8,18 @@ What is recorded is also the structural key of the program: the second recording
 equations finds the program of the first, and with it all that was derived from it.
 """
 
-import sys
 from bisect import bisect_right
-from collections import OrderedDict
 
 import numpy as np
 
-from fungrad.core.errors import FungradError, LeakedTracerError, UnknownValueError
+from fungrad.core.errors import FungradError, LeakedTracerError
 from fungrad.core.evaluation import evaluate, evaluator, is_deferred, slot_types, slots
-from fungrad.core.program import Equation, Literal, Program, Variable, check, infer_outputs
+from fungrad.core.origins import definition_line, describe_slot, user_line
+from fungrad.core.program import Literal, Program, infer_outputs
+from fungrad.core.program_table import INPUT, recorded_program
 from fungrad.core.thread_state import state
+from fungrad.core.tracer import DEFERRED, UNKNOWN, Tracer
 from fungrad.core.types import type_of
-
-INPUT = "input"  # the entry of a captured value in a structural key
-
-
-class _Absent:
-    def __init__(self, name):
-        self.name = name
-
-    def __repr__(self):
-        return self.name
-
-
-UNKNOWN = _Absent("UNKNOWN")  # the value does not exist while tracing
-DEFERRED = _Absent("DEFERRED")  # the value is computed when somebody asks for it
-
-
-class Tracer:
-    """A value inside a trace: a slot of a recording. Array behaviour comes from `fungrad.numpy`."""
-
-    __slots__ = ("__weakref__", "id", "origin", "recording", "views", "weak")
-
-    def __init__(self, recording, id, weak=False):
-        self.recording = recording
-        self.id = id
-        self.weak = weak
-        self.origin = None
-        self.views = None
-
-    @property
-    def type(self):
-        """The array type of the traced value."""
-        return self.recording.type_of(self.id)
-
-    @property
-    def shape(self):
-        """The shape, a tuple of ints."""
-        recording = self.recording
-        value = recording.values[self.id]
-        if value is UNKNOWN or value is DEFERRED:
-            return recording.types[self.id].shape
-        return value.shape
-
-    @property
-    def dtype(self):
-        """The NumPy dtype."""
-        recording = self.recording
-        value = recording.values[self.id]
-        if value is UNKNOWN or value is DEFERRED:
-            return recording.types[self.id].dtype
-        return value.dtype
-
-    @property
-    def ndim(self):
-        """The number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self):
-        """The number of elements."""
-        return self.type.size
-
-    @property
-    def is_known(self):
-        """Whether the value exists while tracing (eager transforms) or not (jit, vmap)."""
-        return self.recording.values[self.id] is not UNKNOWN
-
-    @property
-    def value(self):
-        """The NumPy value; raises UnknownValueError where it does not exist."""
-        recording = self.recording
-        value = recording.values[self.id]
-        if value is DEFERRED:
-            return recording.force(self.id)
-        if value is UNKNOWN:
-            raise UnknownValueError(
-                f"the value of {self!r} does not exist while {recording.title} is traced"
-            )
-        return value
 
 
 class Recording:
@@ -362,39 +285,7 @@ class Recording:
         types = tuple(self.input_types)
         keeps_lines = self.hides_values or state.examine is not None
         lines = (name, *self.sources.values()) if keeps_lines else None
-        key = (types, tuple(self.entries), ids, lines)
-        program = _programs.get(key)
-        if program is None:
-            program = _remember(key, self._build(types, ids, name))
-        return program
-
-    def _build(self, types, ids, name):
-        variables = [Variable(t) for t in types]
-        inputs = list(variables)
-        equations = []
-        for (what, operands), first in zip(self.entries, self.firsts, strict=True):
-            if what is INPUT:
-                variables.append(Variable(operands))
-                inputs.append(variables[-1])
-                continue
-            arguments = [i if type(i) is Literal else variables[i] for i in operands]
-            source = self.sources.get(first)
-            if isinstance(what, Program):
-                environment = dict(zip(what.inputs, arguments, strict=True))
-                block = what.equations
-            else:
-                outputs = infer_outputs(what, [v.type for v in arguments])
-                environment = {}
-                block = [Equation(what, tuple(arguments), [Variable(t) for t in outputs], source)]
-            for e in block:
-                new = tuple([Variable(v.type) for v in e.outputs])
-                operands = tuple([environment.get(v, v) for v in e.inputs])
-                equations.append(Equation(e.primitive, operands, new, e.source or source))
-                environment.update(zip(e.outputs, new, strict=True))
-                variables.extend(new)
-        outputs = tuple([i if type(i) is Literal else variables[i] for i in ids])
-        program = Program(tuple(inputs), tuple(equations), outputs, name)
-        return check(program) if state.checks_programs else program
+        return recorded_program(types, self.entries, ids, name, self.firsts, self.sources, lines)
 
 
 def frozen(tracer):
@@ -426,24 +317,6 @@ def is_simple(x):
     return x.dtype.kind == "b" or (x in _SIMPLE and not (x == 0 and np.signbit(x.real)))
 
 
-# ---- the table of programs
-
-_programs: OrderedDict = OrderedDict()
-_MOST_PROGRAMS = 4096
-
-
-def _remember(key, program):
-    _programs[key] = program
-    if len(_programs) > _MOST_PROGRAMS:
-        _programs.popitem(last=False)
-    return program
-
-
-def clear_programs():
-    """Forget every recorded program and what was derived from it."""
-    _programs.clear()
-
-
 # ---- running programs
 
 
@@ -472,36 +345,3 @@ def trace(function, types, title, hides_values=True, weak=None):
         outputs = function(*tracers)
         program = recording.finish(outputs, title.rpartition(" ")[2])
     return program, recording.captures
-
-
-# ---- where a value was made
-
-
-def user_line():
-    """`file:line in function` of the innermost frame outside fungrad."""
-    frame = sys._getframe(2)
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(("fungrad.", "numpy")) and module != "fungrad":
-            return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
-        frame = frame.f_back
-    return None
-
-
-def definition_line(function):
-    """ " (defined at file:line)" for a Python function, else ""."""
-    code = getattr(function, "__code__", None)
-    return f" (defined at {code.co_filename}:{code.co_firstlineno})" if code else ""
-
-
-def describe_slot(recording, id):
-    """What made a slot, for error texts: "f64[3] made by exp at file:line in f"."""
-    made = "an argument"
-    k = bisect_right(recording.firsts, id) - 1
-    if k >= 0:
-        what = recording.entries[k][0]
-        made = "a captured value" if what is INPUT else f"made by {what.name}"
-        line = recording.sources.get(recording.firsts[k])
-    if id < recording.input_count:
-        made, line = f"argument {id}", None
-    return f"the traced value {recording.type_of(id)}, {made}{f' at {line}' if line else ''},"

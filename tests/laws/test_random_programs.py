@@ -8,7 +8,8 @@ import fungrad.numpy as fnp
 from fungrad import checkpoint, jit, lax, vmap
 from fungrad.core.evaluation import evaluator
 from fungrad.core.program import check
-from fungrad.core.tracing import clear_programs, trace
+from fungrad.core.program_table import clear_programs
+from fungrad.core.tracing import trace
 from fungrad.core.types import type_of
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.contraction import Contract

@@ -1,0 +1,73 @@
+"""The table of recorded programs: equations that were recorded before give the same program.
+
+A structural key says what was recorded: the types of the inputs, and per entry a primitive (or a
+whole program, or a captured value) with the numbers of its operands' slots. So the second recording
+of the same equations finds the program of the first, and with it all that was derived from it.
+"""
+
+from collections import OrderedDict
+
+from fungrad.core.program import Equation, Literal, Program, Variable, check, infer_outputs
+from fungrad.core.thread_state import state
+
+INPUT = "input"  # the entry of a captured value in a structural key
+
+_programs: OrderedDict = OrderedDict()
+_MOST_PROGRAMS = 4096
+
+
+def recorded_program(types, entries, ids, name, firsts, sources, lines):
+    """The program with inputs of these types, these entries and the slots `ids` as outputs.
+
+    `firsts` are the first output slots of the entries, `sources` the user's lines by first slot;
+    `lines`, where they are kept, tell apart programs that were written elsewhere.
+    """
+    key = (types, tuple(entries), ids, lines)
+    program = _programs.get(key)
+    if program is None:
+        program = _build(types, entries, ids, name, firsts, sources)
+        _programs[key] = program
+        if len(_programs) > _MOST_PROGRAMS:
+            _programs.popitem(last=False)
+    return program
+
+
+def clear_programs():
+    """Forget every recorded program and what was derived from it."""
+    _programs.clear()
+
+
+def _build(types, entries, ids, name, firsts, sources):
+    variables = [Variable(t) for t in types]
+    inputs = list(variables)
+    equations = []
+    for (what, operands), first in zip(entries, firsts, strict=True):
+        if what is INPUT:
+            variables.append(Variable(operands))
+            inputs.append(variables[-1])
+            continue
+        arguments = tuple([i if type(i) is Literal else variables[i] for i in operands])
+        source = sources.get(first)
+        if isinstance(what, Program):
+            block = _inlined(what, arguments, source)
+        else:
+            outputs = infer_outputs(what, [v.type for v in arguments])
+            block = [Equation(what, arguments, tuple([Variable(t) for t in outputs]), source)]
+        equations += block
+        for e in block:
+            variables.extend(e.outputs)
+    outputs = tuple([i if type(i) is Literal else variables[i] for i in ids])
+    program = Program(tuple(inputs), tuple(equations), outputs, name)
+    return check(program) if state.checks_programs else program
+
+
+def _inlined(program, arguments, source):
+    """The equations of a program on other variables."""
+    environment = dict(zip(program.inputs, arguments, strict=True))
+    block = []
+    for e in program.equations:
+        new = tuple([Variable(v.type) for v in e.outputs])
+        operands = tuple([environment.get(v, v) for v in e.inputs])
+        block.append(Equation(e.primitive, operands, new, e.source or source))
+        environment.update(zip(e.outputs, new, strict=True))
+    return block

@@ -1,0 +1,79 @@
+"""Tracers: the values that a function sees while it is traced."""
+
+from fungrad.core.errors import UnknownValueError
+
+
+class _Absent:
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return self.name
+
+
+UNKNOWN = _Absent("UNKNOWN")  # the value does not exist while tracing
+DEFERRED = _Absent("DEFERRED")  # the value is computed when somebody asks for it
+
+
+class Tracer:
+    """A value inside a trace: a slot of a recording. Array behaviour comes from `fungrad.numpy`."""
+
+    __slots__ = ("__weakref__", "id", "origin", "recording", "views", "weak")
+
+    def __init__(self, recording, id, weak=False):
+        self.recording = recording
+        self.id = id
+        self.weak = weak
+        self.origin = None
+        self.views = None
+
+    @property
+    def type(self):
+        """The array type of the traced value."""
+        return self.recording.type_of(self.id)
+
+    @property
+    def shape(self):
+        """The shape, a tuple of ints."""
+        recording = self.recording
+        value = recording.values[self.id]
+        if value is UNKNOWN or value is DEFERRED:
+            return recording.types[self.id].shape
+        return value.shape
+
+    @property
+    def dtype(self):
+        """The NumPy dtype."""
+        recording = self.recording
+        value = recording.values[self.id]
+        if value is UNKNOWN or value is DEFERRED:
+            return recording.types[self.id].dtype
+        return value.dtype
+
+    @property
+    def ndim(self):
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self):
+        """The number of elements."""
+        return self.type.size
+
+    @property
+    def is_known(self):
+        """Whether the value exists while tracing (eager transforms) or not (jit, vmap)."""
+        return self.recording.values[self.id] is not UNKNOWN
+
+    @property
+    def value(self):
+        """The NumPy value; raises UnknownValueError where it does not exist."""
+        recording = self.recording
+        value = recording.values[self.id]
+        if value is DEFERRED:
+            return recording.force(self.id)
+        if value is UNKNOWN:
+            raise UnknownValueError(
+                f"the value of {self!r} does not exist while {recording.title} is traced"
+            )
+        return value
