@@ -1,18 +1,11 @@
 """`jax.lax`'s names: strict array functions, control flow, collectives. Imports everything below.
 
-This file is the table of contents. Control flow is defined in `fungrad.api.control_flow`.
+This file is the table of contents. Control flow is defined in `fungrad.api`.
 """
 
-from fungrad.api.control_flow import (
-    associative_scan,
-    cond,
-    fori_loop,
-    map,
-    scan,
-    switch,
-    while_loop,
-)
+from fungrad.api.conditionals import cond, switch
 from fungrad.api.implicit import custom_linear_solve, custom_root
+from fungrad.api.loops import associative_scan, fori_loop, map, scan, while_loop
 from fungrad.lax import linalg
 from fungrad.lax.arrays import (
     argmax,

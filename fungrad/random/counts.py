@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.api.control_flow import scan
+from fungrad.api.loops import scan
 from fungrad.core.errors import DtypeError
 from fungrad.core.types import is_python_number
 from fungrad.numpy.arrays import stacked

@@ -4,8 +4,8 @@ The derivative is that of the solution, by one more system with the same method,
 iterations are not differentiated.
 """
 
-from fungrad.api.control_flow import fori_loop, while_loop
 from fungrad.api.implicit import custom_linear_solve
+from fungrad.api.loops import fori_loop, while_loop
 from fungrad.core.errors import ShapeError
 from fungrad.flatten_util import ravel_pytree
 from fungrad.numpy import creation, products, ufuncs

@@ -1,4 +1,4 @@
-"""cond, switch, while_loop, fori_loop, scan, map, associative_scan."""
+"""while_loop, fori_loop, scan, map, associative_scan: loops with a carry."""
 
 import operator
 
@@ -13,113 +13,21 @@ from fungrad.api.closing import (
     operands_of,
     promoted,
     type_of_operand,
-    with_captures_of,
 )
 from fungrad.api.recorded import operand_of, title_of
 from fungrad.api.segments import scan_in_segments, segment_size
 from fungrad.api.uncompiled import fori_in_python, is_known, scan_in_python, while_in_python
 from fungrad.control.call import settings
-from fungrad.control.cond import Cond
 from fungrad.control.progress import Progress
 from fungrad.control.scan import Scan
 from fungrad.control.while_loop import While
-from fungrad.core.errors import BranchTypeError, CarryTypeError, TreeMismatchError
+from fungrad.core.errors import CarryTypeError, TreeMismatchError
 from fungrad.core.tracing import UNKNOWN, Tracer, state
 from fungrad.core.tree import flatten
 from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import Convert, less
 
 INT64 = np.dtype(np.int64)
-
-
-# ---- cond
-
-
-_NO_OPERAND = object()
-
-
-def cond(pred, true_fun, false_fun, *operands, operand=_NO_OPERAND):
-    """`true_fun(*operands)` where `pred` is true, else `false_fun(*operands)`.
-
-    Args:
-        pred: a boolean scalar (a number counts as true unless it is 0).
-        true_fun, false_fun: functions that return the same pytree of the same types.
-        operands: pytrees of arrays; `operand` is another spelling for one.
-
-    Only the chosen branch is computed, also under `vmap` with one predicate per row.
-
-    Raises:
-        BranchTypeError: the branches return different types.
-
-    >>> cond(True, lambda x: x + 1, lambda x: x - 1, 3.0)
-    np.float64(4.0)
-    """
-    if operand is not _NO_OPERAND:
-        operands = (*operands, operand)
-    p, _ = operand_of(pred)
-    if np.shape(p):
-        raise TypeError(f"cond: pred must be a scalar, it has shape {np.shape(p)}; use where")
-    if p.dtype.kind != "b":
-        p = p != 0
-    if not settings.is_compiled and is_known(p):
-        return (true_fun if p else false_fun)(*operands)
-    return _choose(Convert(INT64)(p), (false_fun, true_fun), operands, "cond")
-
-
-def switch(index, branches, *operands, operand=_NO_OPERAND):
-    """`branches[index](*operands)`; an index outside is moved to the nearest branch.
-
-    >>> switch(1, [lambda x: x, lambda x: x * x], 3.0)
-    np.float64(9.0)
-    """
-    branches = tuple(branches)
-    if not branches:
-        raise ValueError("switch: there are no branches")
-    if operand is not _NO_OPERAND:
-        operands = (*operands, operand)
-    i, _ = operand_of(index)
-    if np.shape(i) or i.dtype.kind not in "iu":
-        raise TypeError(f"switch: index must be an integer scalar, it is {type_of_operand(i)}")
-    if not settings.is_compiled and is_known(i):
-        return branches[min(max(int(i), 0), len(branches) - 1)](*operands)
-    return _choose(i if i.dtype == INT64 else Convert(INT64)(i), branches, operands, "switch")
-
-
-def _choose(index, branches, operands, name):
-    titles = [f"a branch of {title_of(name, b)}" for b in branches]
-    leaves, tree = flatten(operands)
-    values, types, weak = operands_of(leaves, f"{name}: the operand", tree)
-
-    def body(branch):
-        return lambda *v: branch(*tree.unflatten(v))
-
-    closed = [close(body(b), types, weak, title) for b, title in zip(branches, titles, strict=True)]
-    first = closed[0]
-    dtypes = [t.dtype for t in first.types]
-    loose = list(first.weak)
-    for k, other in enumerate(closed[1:], 1):
-        if other.tree != first.tree:
-            raise BranchTypeError(
-                f"{name}: branch {k} returns the structure {other.tree}, branch 0 {first.tree}; "
-                "return the same pytree from every branch"
-            )
-        paths = leaf_paths(first.tree)
-        for i, (a, b) in enumerate(zip(first.types, other.types, strict=True)):
-            common = promoted(a.with_dtype(dtypes[i]), loose[i], b, other.weak[i])
-            if common is None:
-                raise BranchTypeError(
-                    f"{name}: the output{paths[i]} of branch {k} is {b}, of branch 0 {a}; return "
-                    "the same shapes and dtypes from every branch (.astype converts)"
-                )
-            loose[i] = loose[i] and other.weak[i]
-            dtypes[i] = common.dtype
-    programs, captures = with_captures_of(first, closed[1:])
-    programs = tuple([converting(p, dtypes) for p in programs])
-    inputs = [*captures, *values]
-    return first.tree.unflatten(finished(Cond(programs)(index, *inputs), inputs))
-
-
-# ---- loops with a carry
 
 
 def _closed_body(call, init, extra, title, paths=None):
@@ -167,7 +75,9 @@ def _closed_body(call, init, extra, title, paths=None):
     return program, closed, values, types, tree
 
 
-def scan(f, init, xs=None, length=None, reverse=False, unroll=1, *, checkpoint=None, progress=False):
+def scan(
+    f, init, xs=None, length=None, reverse=False, unroll=1, *, checkpoint=None, progress=False
+):
     """Loop over the leading axis of `xs`: `carry, y = f(carry, x)`; the last carry and all ys.
 
     Args:
@@ -401,12 +311,4 @@ def associative_scan(fn, elems, reverse=False, axis=0):
     return trees.map(lambda x: moveaxis(x, 0, axis), whole)
 
 
-__all__ = [
-    "associative_scan",
-    "cond",
-    "fori_loop",
-    "map",
-    "scan",
-    "switch",
-    "while_loop",
-]
+__all__ = ["associative_scan", "fori_loop", "map", "scan", "while_loop"]
