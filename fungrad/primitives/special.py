@@ -1,7 +1,8 @@
 """Special functions: rows of the table of elementwise primitives.
 
 In eager code they are SciPy's; compiled code calls the same functions of SciPy's library. The
-derivatives of incomplete integrals in their parameters are in `parameter_integrals`.
+derivatives of incomplete integrals in their parameters are in
+`incomplete_gamma` and `incomplete_beta`.
 """
 
 import math
@@ -9,7 +10,7 @@ import math
 import numpy as np
 
 from fungrad.core.errors import NotDifferentiableError
-from fungrad.primitives import hurwitz_zeta, parameter_integrals
+from fungrad.primitives import hurwitz_zeta, incomplete_beta, incomplete_gamma, tail_integrals
 from fungrad.primitives.elementwise import (
     Elementwise,
     equal,
@@ -48,7 +49,11 @@ def library(word, *passes):
 
 
 #: The words whose definition eager and compiled code share.
-FORMULAS = {"zeta": hurwitz_zeta.zeta, **parameter_integrals.FORMULAS}
+FORMULAS = {
+    "zeta": hurwitz_zeta.zeta,
+    **incomplete_gamma.FORMULAS,
+    **incomplete_beta.FORMULAS,
+}
 
 
 def of_formula(word):
@@ -63,7 +68,7 @@ def of_formula(word):
     return evaluate
 
 
-_ARRAYS = Arrays({"zeta": of_formula("zeta")}, parameter_integrals.TABLES)
+_ARRAYS = Arrays({"zeta": of_formula("zeta")}, tail_integrals.TABLES)
 
 
 def not_differentiable(function, operand):
