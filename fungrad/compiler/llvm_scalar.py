@@ -1,8 +1,7 @@
 """Scalar expressions as LLVM instructions, appended to a basic block through llvmlite.
 
-Machine words become instructions or LLVM intrinsics here; words with an expansion
-(`fungrad.compiler.math.expand`) are emitted as their expansion; lgamma calls libm,
-and some words call SciPy's functions (`words.LIBRARY`).
+Words with an expansion (`fungrad.compiler.math.expand`) are emitted as their expansion; the others
+are machine words (`llvm_words`): instructions, LLVM intrinsics, or functions of a library.
 Booleans are i1, complex numbers are structs of two floats, as in Numba.
 """
 
@@ -11,17 +10,11 @@ from functools import lru_cache
 import numpy as np
 from llvmlite import ir
 
-from fungrad.compiler.llvm_functions import (
-    call_by_lane,
-    declare,
-    lgamma,
-    library_call,
-    llvm_type,
-    power_of_integers,
-)
+from fungrad.compiler.llvm_conversion import bitcast, convert, make_complex
+from fungrad.compiler.llvm_functions import call_by_lane, llvm_type
+from fungrad.compiler.llvm_words import emit_machine_word
 from fungrad.compiler.math import FUNCTIONS, OUTLINED, TABLES, expand
-from fungrad.compiler.scalar import Builder, Scalar, real_dtype, topological_order
-from fungrad.compiler.words import LIBRARY
+from fungrad.compiler.scalar import Builder, Scalar, topological_order
 
 _build = Builder()
 
@@ -52,10 +45,12 @@ def _emit_node(builder, node, values):
         function = _function(builder.module, node.op, expand(node.op, dtypes[0]), dtypes)
         return builder.call(function, operands)
     expansion = _expansion(node.op, node.attribute, dtypes)
-    if expansion is None:
-        return _emit_machine_word(builder, node, operands)
-    symbols, root = expansion
-    return emit(builder, [root], dict(zip(symbols, operands, strict=True)))[0]
+    if expansion is not None:
+        symbols, root = expansion
+        return emit(builder, [root], dict(zip(symbols, operands, strict=True)))[0]
+    if node.op in _STRUCTURAL:
+        return _STRUCTURAL[node.op](builder, node, *operands)
+    return emit_machine_word(builder, node.op, dtypes[0].kind, operands)
 
 
 @lru_cache(maxsize=500)
@@ -74,109 +69,6 @@ def _constant(dtype, value):
         parts = [_constant(part, value.real), _constant(part, value.imag)]
         return ir.Constant.literal_struct(parts)
     return ir.Constant(llvm_type(dtype), int(value) if dtype.kind in "biu" else value)
-
-
-def _emit_machine_word(builder, node, operands):
-    word, kind = node.op, node.operands[0].dtype.kind
-    if word in _STRUCTURAL:
-        return _STRUCTURAL[word](builder, node, *operands)
-    table = _FLOAT if kind == "f" else _INTEGER
-    if word in table:
-        return table[word](builder, *operands)
-    if word in LIBRARY:
-        return library_call(builder, word, operands)
-    if word in _COMPARISONS:
-        return _compare(builder, _COMPARISONS[word], kind, *operands)
-    return _SIGNED_OR_NOT[word](builder, kind == "i", *operands)
-
-
-_COMPARISONS = {
-    "equal": "==",
-    "not_equal": "!=",
-    "less": "<",
-    "less_equal": "<=",
-    "greater": ">",
-    "greater_equal": ">=",
-}
-
-
-def _compare(builder, symbol, kind, x, y):
-    if kind == "f":
-        unordered = symbol == "!="
-        compare = builder.fcmp_unordered if unordered else builder.fcmp_ordered
-        return compare(symbol, x, y)
-    return (builder.icmp_signed if kind == "i" else builder.icmp_unsigned)(symbol, x, y)
-
-
-def _convert(builder, node, x):
-    return _convert_between(builder, x, node.operands[0].dtype, node.dtype)
-
-
-def _convert_between(builder, x, source, target):
-    if source.kind == "c":
-        return _convert_complex(builder, x, source, target)
-    if target.kind == "c":
-        part = _convert_between(builder, x, source, real_dtype(target))
-        return _complex_value(builder, target, part, part.type(0))
-    if source.kind == "f":
-        return _convert_float(builder, x, source, target)
-    to = llvm_type(target)
-    if target.kind == "b":
-        return builder.icmp_unsigned("!=", x, x.type(0))
-    if target.kind == "f":
-        return builder.sitofp(x, to) if source.kind == "i" else builder.uitofp(x, to)
-    if to.width <= x.type.width:
-        return builder.trunc(x, to) if to.width < x.type.width else x
-    return builder.sext(x, to) if source.kind == "i" else builder.zext(x, to)
-
-
-def _convert_float(builder, x, source, target):
-    to = llvm_type(target)
-    if target.kind == "b":
-        return builder.fcmp_unordered("!=", x, x.type(0))
-    if target.kind == "f":
-        if source.itemsize == target.itemsize:
-            return x
-        return builder.fptrunc(x, to) if source.itemsize > target.itemsize else builder.fpext(x, to)
-    if target.itemsize < 4:  # C's conversion goes through int, and wraps around
-        return builder.trunc(builder.fptosi(x, ir.IntType(32)), to)
-    if target == np.uint32:
-        return builder.trunc(builder.fptosi(x, ir.IntType(64)), to)
-    if target == np.uint64:
-        return _convert_float_to_uint64(builder, x, to)
-    return builder.fptosi(x, to)
-
-
-def _convert_complex(builder, x, source, target):
-    parts = [builder.extract_value(x, 0), builder.extract_value(x, 1)]
-    to = target if target.kind == "b" else real_dtype(target)
-    real, imag = (_convert_between(builder, part, real_dtype(source), to) for part in parts)
-    if target.kind == "b":
-        return builder.or_(real, imag)
-    return _complex_value(builder, target, real, imag) if target.kind == "c" else real
-
-
-def _convert_float_to_uint64(builder, x, to):
-    """Wraps negative numbers around, as C on x86 does; LLVM's fptoui leaves them undefined."""
-    half = x.type(2.0**63)
-    is_small = builder.fcmp_unordered("<", x, half)
-    low = builder.fptosi(builder.select(is_small, x, builder.fsub(x, half)), to)
-    return builder.select(is_small, low, builder.xor(low, to(1 << 63)))
-
-
-def _bitcast(builder, node, x):
-    if node.operands[0].dtype.kind == "b" or node.dtype.kind == "b":
-        return _convert(builder, node, x)
-    return builder.bitcast(x, llvm_type(node.dtype))
-
-
-def _make_complex(builder, node, real, imag):
-    return _complex_value(builder, node.dtype, real, imag)
-
-
-def _complex_value(builder, dtype, real, imag):
-    empty = ir.Constant(llvm_type(dtype), ir.Undefined)
-    return builder.insert_value(builder.insert_value(empty, real, 0), imag, 1)
 
 
 def _lookup(builder, node, index):
@@ -274,159 +166,12 @@ def _loop(builder, node, operands, values):
 
 
 _STRUCTURAL = {
-    "convert": _convert,
-    "bitcast": _bitcast,
+    "convert": convert,
+    "bitcast": bitcast,
     "select": lambda builder, node, condition, x, y: builder.select(condition, x, y),
-    "make_complex": _make_complex,
+    "make_complex": make_complex,
     "real": lambda builder, node, x: builder.extract_value(x, 0),
     "imag": lambda builder, node, x: builder.extract_value(x, 1),
     "table": _lookup,
     "call_where": _call_where,
-}
-
-
-def _intrinsic(name):
-    """Emits a call of LLVM's intrinsic of that name, for one floating-point type."""
-
-    def call(builder, *operands):
-        return builder.call(_intrinsic_function(builder, name, operands), operands)
-
-    return call
-
-
-def _intrinsic_function(builder, name, operands):
-    kind = operands[0].type
-    suffix = f"i{kind.width}" if isinstance(kind, ir.IntType) else _float_suffix(kind)
-    function_type = ir.FunctionType(kind, [kind] * len(operands))
-    return declare(builder.module, f"llvm.{name}.{suffix}", function_type)
-
-
-def _float_suffix(kind):
-    return "f32" if isinstance(kind, ir.FloatType) else "f64"
-
-
-def _extremum(name):
-    """NumPy's maximum or minimum: NaN wins, the sign of zero is either."""
-
-    def call(builder, x, y):
-        function = _intrinsic_function(builder, name, [x, y])
-        return builder.call(function, [x, y], fastmath=("nsz",))
-
-    return call
-
-
-_FLOAT = {
-    "add": lambda builder, x, y: builder.fadd(x, y),
-    "subtract": lambda builder, x, y: builder.fsub(x, y),
-    "multiply": lambda builder, x, y: builder.fmul(x, y),
-    "divide": lambda builder, x, y: builder.fdiv(x, y),
-    "fmod": lambda builder, x, y: builder.frem(x, y),
-    "fast_add": lambda builder, x, y: builder.fadd(x, y, flags=("reassoc", "contract", "nsz")),
-    "negative": lambda builder, x: builder.fneg(x),
-    "maximum": _extremum("maximum"),
-    "minimum": _extremum("minimum"),
-    # a flag that means nothing here, because Numba adds `contract` where there is none
-    "rounded_multiply": lambda builder, x, y: builder.fmul(x, y, flags=("arcp",)),
-    "lgamma": lgamma,
-    "fma": _intrinsic("fma"),
-    "absolute": _intrinsic("fabs"),
-    "copysign": _intrinsic("copysign"),
-    "sqrt": _intrinsic("sqrt"),
-    "floor": _intrinsic("floor"),
-    "ceil": _intrinsic("ceil"),
-    "rint": _intrinsic("rint"),
-    "trunc": _intrinsic("trunc"),
-}
-
-
-def _left_shift(builder, x, count):
-    width = x.type.width
-    shifted = builder.shl(x, builder.and_(count, x.type(width - 1)))
-    return builder.select(builder.icmp_unsigned("<", count, x.type(width)), shifted, x.type(0))
-
-
-def _right_shift(builder, is_signed, x, count):
-    last = x.type(x.type.width - 1)
-    is_inside = builder.icmp_unsigned("<=", count, last)
-    if is_signed:
-        return builder.ashr(x, builder.select(is_inside, count, last))
-    shifted = builder.lshr(x, builder.and_(count, last))
-    return builder.select(is_inside, shifted, x.type(0))
-
-
-def _quotient_and_rest(builder, is_signed, x, y):
-    """Truncated quotient and rest where a divisor 0 or -1, which may trap, is replaced by 1."""
-    one = y.type(1)
-    is_unsafe = builder.icmp_unsigned("==", y, y.type(0))
-    if not is_signed:
-        safe = builder.select(is_unsafe, one, y)
-        return builder.udiv(x, safe), builder.urem(x, safe)
-    is_unsafe = builder.or_(is_unsafe, builder.icmp_signed("==", y, y.type(-1)))
-    safe = builder.select(is_unsafe, one, y)
-    return builder.sdiv(x, safe), builder.srem(x, safe)
-
-
-def _signs_differ(builder, rest, y):
-    """Whether a rest that is not zero has another sign than the divisor."""
-    differ = builder.icmp_signed("<", builder.xor(rest, y), y.type(0))
-    return builder.and_(differ, builder.icmp_signed("!=", rest, rest.type(0)))
-
-
-def _floor_divide(builder, is_signed, x, y):
-    quotient, rest = _quotient_and_rest(builder, is_signed, x, y)
-    if is_signed:
-        less_one = builder.sub(quotient, quotient.type(1))
-        quotient = builder.select(_signs_differ(builder, rest, y), less_one, quotient)
-        is_minus_one = builder.icmp_signed("==", y, y.type(-1))
-        quotient = builder.select(is_minus_one, builder.neg(x), quotient)
-    is_zero = builder.icmp_unsigned("==", y, y.type(0))
-    return builder.select(is_zero, x.type(0), quotient)
-
-
-def _remainder(builder, is_signed, x, y):
-    rest = _fmod(builder, is_signed, x, y)
-    if not is_signed:
-        return rest
-    return builder.select(_signs_differ(builder, rest, y), builder.add(rest, y), rest)
-
-
-def _fmod(builder, is_signed, x, y):
-    rest = _quotient_and_rest(builder, is_signed, x, y)[1]
-    is_zero = builder.icmp_unsigned("==", y, y.type(0))
-    return builder.select(is_zero, x.type(0), rest)
-
-
-def _extremum_of_integers(symbol):
-    def extremum(builder, is_signed, x, y):
-        compare = builder.icmp_signed if is_signed else builder.icmp_unsigned
-        return builder.select(compare(symbol, x, y), x, y)
-
-    return extremum
-
-
-_INTEGER = {
-    "add": lambda builder, x, y: builder.add(x, y),
-    "fast_add": lambda builder, x, y: builder.add(x, y),
-    "subtract": lambda builder, x, y: builder.sub(x, y),
-    "multiply": lambda builder, x, y: builder.mul(x, y),
-    "negative": lambda builder, x: builder.neg(x),
-    "index_divide": lambda builder, x, y: builder.udiv(x, y),
-    "index_remainder": lambda builder, x, y: builder.urem(x, y),
-    "bitwise_and": lambda builder, x, y: builder.and_(x, y),
-    "bitwise_or": lambda builder, x, y: builder.or_(x, y),
-    "bitwise_xor": lambda builder, x, y: builder.xor(x, y),
-    "bitwise_not": lambda builder, x: builder.not_(x),
-    "population_count": _intrinsic("ctpop"),
-    "left_shift": _left_shift,
-}
-
-#: Words on integers that depend on whether they are signed, given as the second argument.
-_SIGNED_OR_NOT = {
-    "maximum": _extremum_of_integers(">"),
-    "minimum": _extremum_of_integers("<"),
-    "right_shift": _right_shift,
-    "floor_divide": _floor_divide,
-    "remainder": _remainder,
-    "fmod": _fmod,
-    "power": power_of_integers,
 }
