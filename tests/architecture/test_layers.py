@@ -35,11 +35,6 @@ LATE_IMPORTS_UP = {
 HEAVY = ("numba", "llvmlite", "scipy", "sklearn")
 
 LONGEST = 450
-LONG_FILES = {
-    "primitives/elementwise.py": "one table, a row per elementwise function",
-    "core/tracing.py": "the hot path of recording, and what it shares state with",
-    "numpy/__init__.py": "the list of public names",
-}
 
 
 def parsed(path):
@@ -161,13 +156,7 @@ def test_every_folder_says_what_it_is(folder):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_files_are_short(path):
     lines = len(path.read_text().splitlines())
-    if str(path.relative_to(PACKAGE)) not in LONG_FILES:
-        assert lines <= LONGEST, f"{path} has {lines} lines; find the second concept in it"
-
-
-def test_no_long_file_is_excused_in_vain():
-    for name in LONG_FILES:
-        assert len((PACKAGE / name).read_text().splitlines()) > 400, name
+    assert lines <= LONGEST, f"{path} has {lines} lines; find the second concept in it"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
