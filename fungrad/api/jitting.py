@@ -336,7 +336,7 @@ def _example(x):
 
 
 def clear_caches():
-    """Forget recorded programs and, in memory, compiled code; jitted functions trace anew."""
+    """Forget recorded programs, compiled code and memory for results; jitted functions trace anew."""
     for jitted in list(_jitted):
         jitted.clear_cache()
     clear_programs()

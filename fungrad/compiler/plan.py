@@ -5,10 +5,12 @@ from call to call), what is checked, and what is returned. A new shape is a new 
 """
 
 import ctypes
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from fungrad.compiler import heap
 from fungrad.compiler.arguments import Result, Scalar
 
 # PyObject begins with its head, whose last word is the type. PyArrayObject goes on with the data,
@@ -17,7 +19,7 @@ _HEAD = object.__basicsize__
 
 #: Where the pieces of a plan lie in its table, in words of 8 bytes.
 _WORDS = """ENTRY INPUTS INPUTS_AT MADE MADE_AT KEPT KEPT_AT RETURNED RETURNED_AT SLOTS
-    CONTAINER RELEASES RAISES HAS_SCALARS WORKSPACE WORKSPACE_SLOT SPARE
+    CONTAINER RELEASES RAISES HAS_SCALARS WORKSPACE WORKSPACE_SLOT SPARE GET GIVE_BACK
     NOT_IMPLEMENTED NONE NDARRAY COMPLEX""".split()
 
 _KINDS = {"ARRAY": 0, "BOOL": 1, "SIGNED": 2, "UNSIGNED": 3}
@@ -161,8 +163,11 @@ class Plan:
     def _put_made(self):
         records = []
         for i, made in self._of(Made):
-            number = self._arguments[i].dtype.num
-            records.append((SLOT_SIZE * i, len(made.shape), self._dimensions(made.shape), number))
+            dtype, shape = self._arguments[i].dtype, made.shape
+            is_large = heap.is_used_for(dtype.itemsize * math.prod(shape))
+            handler = id(heap.handler()) if is_large else 0
+            dimensions = self._dimensions(shape)
+            records.append((SLOT_SIZE * i, len(shape), dimensions, dtype.num, handler))
         self._put("MADE", records)
 
     def _put_kept(self):
@@ -172,6 +177,9 @@ class Plan:
         for i, workspace in self._of(Workspace):
             self._set("WORKSPACE", max(1, workspace.nbytes))
             self._set("WORKSPACE_SLOT", SLOT_SIZE * i)
+            if heap.is_used_for(workspace.nbytes):
+                self._set("GET", heap.address("get"))
+                self._set("GIVE_BACK", heap.address("give_back"))
 
     def _put_returned(self, returned):
         inputs = [i for i, _ in self._of(Given)]

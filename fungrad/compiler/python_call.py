@@ -39,6 +39,7 @@ _C_FUNCTIONS = {
     "new_list": ("PyList_New", "ptr", ("i64",)),
     "new_scalar": ("fungrad.numpy.PyArray_Scalar", "ptr", ("ptr", "ptr", "ptr")),
     "new_tuple": ("PyTuple_New", "ptr", ("i64",)),
+    "set_handler": ("fungrad.numpy.PyDataMem_SetHandler", "ptr", ("ptr",)),
     "no_memory": ("PyErr_NoMemory", "ptr", ()),
     "release_lock": ("PyEval_SaveThread", "ptr", ()),
     "set_list": ("PyList_SetItem", "i32", ("ptr", "i64", "ptr")),
@@ -79,7 +80,7 @@ def call(this, arguments, n):
         workspace = word(table + SPARE)  # the lock of the interpreter makes this exchange atomic
         set_word(table + SPARE, 0)
         if workspace == 0:
-            workspace = get_memory(word(table + WORKSPACE) + ALIGNMENT)
+            workspace = new_workspace(table)
             if workspace == 0:
                 no_memory()
                 fine = 0
@@ -95,13 +96,20 @@ def call(this, arguments, n):
         else:
             result = returned(table, arguments, slots, made)
     if workspace:
-        if word(table + SPARE):
+        if word(table + GIVE_BACK):
+            call_address(word(table + GIVE_BACK), 0, workspace, 0)
+        elif word(table + SPARE):
             free_memory(workspace)
         else:
             set_word(table + SPARE, workspace)
     for i in range(n_made):
         drop(word(made + 8 * i))
     return result
+
+def new_workspace(table):
+    if word(table + GET):
+        return call_address(word(table + GET), 0, word(table + WORKSPACE))
+    return get_memory(word(table + WORKSPACE) + ALIGNMENT)
 
 def misfit(table, answer):
     if word(table + RAISES):
@@ -162,15 +170,21 @@ def fits_array(table, record, given):
 def make(table, slots, made):
     record = table + word(table + MADE_AT)
     for i in range(word(table + MADE)):
+        before = 0
+        if word(record + 32):
+            before = set_handler(word(record + 32))
         shape = table + word(record + 16)
         array = new_array(
             word(table + NDARRAY), word(record + 8), shape, word(record + 24), 0, 0, 0, 0, 0
         )
+        if before:
+            drop(set_handler(before))
+            drop(before)
         if array == 0:
             return i
         set_word(made + 8 * i, array)
         set_word(slots + word(record), word(array + DATA))
-        record = record + 32
+        record = record + 40
     return word(table + MADE)
 
 def run(table, slots):
@@ -300,6 +314,15 @@ define i64 @{slots_symbol(symbol)}(ptr %slots) {{
 """
 
 
+#: Their numbers in the table of NumPy's C interface.
+_NUMPY_FUNCTIONS = {
+    "PyArray_Scalar": 60,
+    "PyArray_NewCopy": 85,
+    "PyArray_New": 93,
+    "PyDataMem_SetHandler": 304,
+}
+
+
 @cache
 def numpy_address(name):
     """The address of a function of NumPy's C interface."""
@@ -307,4 +330,4 @@ def numpy_address(name):
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
     table = ctypes.cast(get(capsule, None), ctypes.POINTER(ctypes.c_void_p))
-    return table[{"PyArray_Scalar": 60, "PyArray_NewCopy": 85, "PyArray_New": 93}[name]]
+    return table[_NUMPY_FUNCTIONS[name]]

@@ -42,10 +42,11 @@ _DTYPES = {*LLVM_TYPES, "float16"}
 
 
 def clear():
-    """Forget compiled code that is not in use; what is on disk stays."""
-    from fungrad.compiler import build
+    """Forget compiled code that is not in use, and memory; what is on disk stays."""
+    from fungrad.compiler import build, heap
 
     build.clear()
+    heap.release()
 
 
 class Executable:
