@@ -6,5 +6,16 @@ This file is the table of contents; a submodule is imported when it is first use
 from fungrad.lazy import lazy_names
 
 __getattr__, __dir__, __all__ = lazy_names(
-    __name__, {}, modules=("linalg", "sparse", "special", "stats")
+    __name__,
+    {},
+    modules=(
+        "fft",
+        "interpolate",
+        "linalg",
+        "ndimage",
+        "signal",
+        "sparse",
+        "special",
+        "stats",
+    ),
 )
