@@ -48,6 +48,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "core.primitive": ("Pointwise", "Primitive", "Reduction", "Routine"),
     },
     modules=(
+        "custom_batching",
         "custom_derivatives",
         "debug",
         "errors",
