@@ -9,6 +9,7 @@ from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.tracing import Tracer
 from fungrad.core.tree import PyTreeDef, flatten, keystr, leaves_with_path, register_static
 from fungrad.core.types import type_of
+from fungrad.lazy import no_other_names
 
 __all__ = ["ravel_pytree"]
 
@@ -104,3 +105,6 @@ def _namespace(leaves):
     import fungrad.numpy as fnp
 
     return fnp
+
+
+__getattr__ = no_other_names(__name__)

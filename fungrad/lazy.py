@@ -1,7 +1,32 @@
-"""Names that are imported when they are first used."""
+"""Names that are imported when they are first used, and what is said of names that do not exist."""
 
+import difflib
 import importlib
 import sys
+
+#: Namespaces in which a name that is missing elsewhere is looked for, and what NumPy or SciPy has.
+_SPACES = """numpy numpy.linalg numpy.fft lax lax.linalg nn nn.initializers random scipy.special
+    scipy.linalg scipy.stats tree tree_util ops debug optim""".split()
+
+_ONE_CPU = "there is one CPU: use vmap, and fungrad.threads for its cores"
+_MUTABLE = "carry the value through scan, or assign to an array made inside the function: y[i] = v"
+
+#: Names of JAX without a counterpart, and what serves instead.
+_INSTEAD = {
+    **dict.fromkeys(
+        """pmap shard_map smap make_mesh set_mesh reshard NamedSharding P Shard sharding
+        process_count process_index host_count host_id distributed""".split(),
+        _ONE_CPU,
+    ),
+    **dict.fromkeys("Ref new_ref empty_ref free_ref freeze ref".split(), _MUTABLE),
+    **dict.fromkeys("jet experimental".split(), "nest jvp or grad for derivatives of any order"),
+    **dict.fromkeys("export extend ffi".split(), "use make_program, Primitive and pure_callback"),
+    "profiler": "use fungrad.cost and fungrad.compare_modes",
+    "scaled_matmul": "use lax.dot_general",
+    "scaled_dot_general": "use lax.dot_general",
+    "wofz": "use dawsn and erfcx, its parts on the axes",
+    "image": "use lax.dot_general with a matrix of weights",
+}
 
 
 def lazy_names(package, names, modules=()):
@@ -19,8 +44,53 @@ def lazy_names(package, names, modules=()):
         elif name in modules:
             value = importlib.import_module(f"{package}.{name}")
         else:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise AbsentNameError(package, name)
         setattr(sys.modules[package], name, value)
         return value
 
     return load, lambda: public, public
+
+
+def no_other_names(package):
+    """The `__getattr__` of a module that has all of its names: it says what is near another one."""
+
+    def refuse(name):
+        raise AbsentNameError(package, name)
+
+    return refuse
+
+
+class AbsentNameError(AttributeError):
+    """A module has no such name; the text says what serves instead, and is made when it is read."""
+
+    def __init__(self, package, name):
+        super().__init__(package, name)
+        self.package, self.name = package, name
+
+    def __str__(self):
+        package, name = self.package, self.name
+        ways = [_INSTEAD[name]] if name in _INSTEAD else []
+        names = {*dir(sys.modules[package])} - {"no_other_names"}
+        near = [n for n in sorted(names) if name in n and n[0] != "_"]
+        near = near or difflib.get_close_matches(name, names, 3, cutoff=0.65)
+        if near:
+            ways.append(f"nearest: {', '.join(near[:3])}")
+        elsewhere = next((space for space in _SPACES if _has(space, name)), None)
+        if elsewhere:
+            ways.append(f"there is fungrad.{elsewhere}.{name}")
+        peer = package.removeprefix("fungrad.")
+        if peer.startswith(("numpy", "scipy")) and hasattr(_module(peer), name):
+            ways.append(f"{peer}.{name} works on plain arrays and on stop_gradient values")
+        return "; ".join([f"{package} has no {name!r}", *ways])
+
+
+def _has(space, name):
+    module = _module(f"fungrad.{space}")
+    return module is not None and name in dir(module)
+
+
+def _module(path):
+    try:
+        return importlib.import_module(path)
+    except ImportError:
+        return None

@@ -21,6 +21,7 @@ from fungrad.core.tree import (
     transpose,
     unflatten,
 )
+from fungrad.lazy import no_other_names
 
 __all__ = [
     "all",
@@ -38,3 +39,5 @@ __all__ = [
     "transpose",
     "unflatten",
 ]
+
+__getattr__ = no_other_names(__name__)

@@ -34,6 +34,7 @@ from fungrad.core.tree import (
     treedef_is_leaf,
     treedef_tuple,
 )
+from fungrad.lazy import no_other_names
 
 __all__ = [
     "DictKey",
@@ -115,3 +116,5 @@ class PyTreeRegistry:
 
 
 default_registry = PyTreeRegistry()
+
+__getattr__ = no_other_names(__name__)

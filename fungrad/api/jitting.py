@@ -12,6 +12,7 @@ from fungrad.api.arguments import parameter_positions
 from fungrad.api.closing import type_of_operand
 from fungrad.api.recorded import function_name, is_numeric, operand_of
 from fungrad.api.stages import Stage, Traced
+from fungrad.api.telling import explain_miss, told
 from fungrad.control.call import Call, settings
 from fungrad.core.errors import StaticArgumentError
 from fungrad.core.program_table import clear_programs
@@ -182,8 +183,10 @@ class Jitted:
     def _trace(self, args, kwargs, static, key):
         leaves, tree = flatten((args, kwargs) if kwargs else args)
         pairs = [self._operand(x, i, args, kwargs) for i, x in enumerate(leaves)]
+        explain_miss(self._title, self._traced, key)
         recording = Recording(self._title, hides_values=True)
-        with recording:
+        types = [type_of_operand(x) for x, _ in pairs]
+        with told("traced", self._title, types), recording:
             tracers = [recording.add_input(type_of_operand(x), weak=w) for x, w in pairs]
             called = tree.unflatten(tracers)
             positional, named = called if kwargs else (called, {})

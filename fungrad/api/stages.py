@@ -3,6 +3,7 @@
 import numpy as np
 
 from fungrad.api.recorded import operand_of
+from fungrad.api.telling import told
 from fungrad.core.tree import flatten
 from fungrad.core.types import ArrayType
 
@@ -22,7 +23,8 @@ class Traced:
         if self.executable is None:
             from fungrad.compiler.runtime import compile_program
 
-            self.executable = compile_program(self.program, self.donated)
+            with told("compiled", self.program.name):
+                self.executable = compile_program(self.program, self.donated)
         return self.executable
 
     def direct(self, tree, leaves):

@@ -214,4 +214,7 @@ from fungrad.lax.slicing import (
     slice_in_dim,
 )
 from fungrad.lax.windows import reduce_window, reduce_window_shape_tuple
+from fungrad.lazy import no_other_names
 from fungrad.numpy.elementary import imag, real
+
+__getattr__ = no_other_names(__name__)

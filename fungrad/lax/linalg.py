@@ -3,6 +3,7 @@
 import enum
 
 from fungrad.core.errors import ShapeError
+from fungrad.lazy import no_other_names
 from fungrad.numpy import products
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.matrix_arguments import matrices, promoted, square_matrices
@@ -262,3 +263,6 @@ def tridiagonal_solve(dl, d, du, b, *, perturb_singular=False):
     """
     dl, d, du, b = promoted(dl, d, du, b)
     return TridiagonalSolve()(dl, d, du, b)
+
+
+__getattr__ = no_other_names(__name__)

@@ -13,6 +13,7 @@ import numpy as np
 import fungrad.numpy as fnp
 from fungrad import random
 from fungrad.core.errors import DtypeError, ShapeError
+from fungrad.lazy import no_other_names
 from fungrad.nn.checking import require
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis
 
@@ -282,3 +283,6 @@ def delta_orthogonal(scale=1.0, column_axis=-1, dtype=None):
         return fnp.at(fnp.zeros(shape, dtype))[centre].set(matrix)
 
     return init
+
+
+__getattr__ = no_other_names(__name__)

@@ -4,8 +4,7 @@ Outside a trace every function is NumPy's own. On traced values it is recorded, 
 functions themselves: `fungrad.numpy.sin(x)` and `numpy.sin(x)` are the same there.
 """
 
-import numpy as _numpy
-
+from fungrad.lazy import no_other_names
 from fungrad.numpy import conversions, fft, indexing, linalg, methods, operators, protocols
 from fungrad.numpy.arrays import array, asarray
 from fungrad.numpy.at import at
@@ -42,7 +41,6 @@ from fungrad.numpy.creation import (
     zeros,
     zeros_like,
 )
-from fungrad.numpy.dispatch import nearest_names
 from fungrad.numpy.einsum import einsum, einsum_path
 from fungrad.numpy.elementary import (
     allclose,
@@ -348,15 +346,12 @@ for _layer in (operators, conversions, indexing, methods, protocols):
     _layer.install()
 
 
-def __getattr__(name):
-    if name.startswith("__"):
-        raise AttributeError(name)
-    if name == "vectorize":
-        from fungrad.api.gufunc import vectorize
+_refuse = no_other_names(__name__)
 
-        return vectorize
-    near = nearest_names(name, [n for n in globals() if not n.startswith("_")])
-    hint = f"; nearest: {', '.join(near)}" if near else ""
-    if hasattr(_numpy, name):
-        hint += f". numpy.{name} works on plain arrays and on stop_gradient values"
-    raise AttributeError(f"fungrad.numpy has no {name!r}{hint}")
+
+def __getattr__(name):
+    if name != "vectorize":
+        return _refuse(name)
+    from fungrad.api.gufunc import vectorize
+
+    return vectorize

@@ -10,6 +10,7 @@ import operator
 import numpy as np
 
 from fungrad.core.tracing import Tracer
+from fungrad.lazy import no_other_names
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, refuse_out, traced
 from fungrad.numpy.joining import roll
@@ -220,3 +221,6 @@ def rfftfreq(n, d=1.0, device=None):
     if type(d) is Tracer:
         return np.fft.rfftfreq(n) / d
     return np.fft.rfftfreq(n, d)
+
+
+__getattr__ = no_other_names(__name__)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fungrad.core.errors import ShapeError
+from fungrad.lazy import no_other_names
 from fungrad.numpy import products
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import traced
@@ -108,5 +109,4 @@ def matrix_transpose(x, /):
     return _matrix_transpose(x)
 
 
-def __getattr__(name):
-    raise AttributeError(f"numpy.linalg has no {name!r}, and so fungrad.numpy.linalg has not")
+__getattr__ = no_other_names(__name__)

@@ -5,6 +5,7 @@ A gradient transformation is a pair of functions: `init(params)` makes its state
 `chain` composes them, `apply_updates` adds the updates to the parameters.
 """
 
+from fungrad.lazy import no_other_names
 from fungrad.optim.accumulation import (
     MultiSteps,
     MultiStepsState,
@@ -97,3 +98,5 @@ from fungrad.optim.transformation import (
     stateless,
     with_extra_args_support,
 )
+
+__getattr__ = no_other_names(__name__)

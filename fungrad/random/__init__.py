@@ -10,6 +10,7 @@ Draws are differentiable in their parameters: gamma draws, and beta, Dirichlet, 
 draws with them, by the derivative of the quantile function.
 """
 
+from fungrad.lazy import no_other_names
 from fungrad.random.counts import binomial, geometric, multinomial, poisson
 from fungrad.random.gamma_family import (
     ball,
@@ -54,3 +55,5 @@ from fungrad.random.transformed import (
 )
 from fungrad.random.uniform_numbers import bernoulli, bits, rademacher, randint, uniform
 from fungrad.random.vectors import multivariate_normal, orthogonal
+
+__getattr__ = no_other_names(__name__)

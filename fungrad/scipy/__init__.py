@@ -10,9 +10,11 @@ __getattr__, __dir__, __all__ = lazy_names(
     {},
     modules=(
         "fft",
+        "integrate",
         "interpolate",
         "linalg",
         "ndimage",
+        "optimize",
         "signal",
         "sparse",
         "special",

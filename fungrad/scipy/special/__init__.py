@@ -4,6 +4,7 @@ This file is the table of contents; the functions of numbers are in `fungrad.num
 own take part on traced values too.
 """
 
+from fungrad.lazy import no_other_names
 from fungrad.numpy.bessel import (
     bessel_jn,
     i0,
@@ -88,3 +89,5 @@ from fungrad.numpy.special import (
 from fungrad.numpy.ufuncs import cbrt, exp2, expm1, log1p
 from fungrad.scipy.special.counting import bernoulli, comb, factorial
 from fungrad.scipy.special.sums import log_softmax, logsumexp, softmax
+
+__getattr__ = no_other_names(__name__)
