@@ -57,9 +57,8 @@ beta = 0 is not read.
 
 from functools import cache
 
-from fungrad.compiler import product_parts
+from fungrad.compiler import product_parts, scipy_library
 from fungrad.compiler.arguments import LLVM_TYPES, Pointer, Scalar, parameters
-from fungrad.compiler.scipy_library import functions
 
 TOO_LARGE = -2  # the status when a size does not fit into the 32 bits that BLAS has for it
 
@@ -359,12 +358,6 @@ full:"""
 
 @cache
 def address(name):
-    """The address of SciPy's routine of that Fortran name."""
-    for module in ("cython_blas", "cython_lapack"):
-        found = functions("linalg", module).get(name)
-        if found is not None:
-            break
-    signature, address = found
-    if "int *" not in signature:
-        raise LookupError(f"SciPy's {name} has the unknown signature {signature}")
-    return address
+    """The address of SciPy's routine of that Fortran name; its BLAS is on one thread from then on."""
+    product_parts.has_one_thread()
+    return scipy_library.fortran(name)

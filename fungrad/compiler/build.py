@@ -15,10 +15,17 @@ import threading
 from collections import Counter, OrderedDict
 from functools import cache
 from hashlib import blake2b
-from importlib.metadata import version
-from pathlib import Path
 
-from fungrad.compiler import blas, fourier, numpy_sorting, parallel, python_call, scipy_library
+from fungrad.compiler import (
+    blas,
+    environment,
+    fourier,
+    image,
+    numpy_sorting,
+    parallel,
+    python_call,
+    scipy_library,
+)
 from fungrad.compiler import cache as disk
 from fungrad.compiler.arguments import Argument, Array, Pointer, Result, Scalar
 from fungrad.compiler.plan import Given, Kept, Made, Plan, Workspace, plain_plan
@@ -44,11 +51,6 @@ __all__ = [
 ]
 
 _MAXIMUM_IN_MEMORY = 4096
-
-# Files of this folder that determine what a given source compiles to.
-_CODE_FILES = """arguments.py build.py low_level.py machine.py plan.py pointers.py python_call.py
-    kernel_*.py parts.py parallel.py pointer_code.py translate.py intrinsics.py llvm_*.py scalar.py
-    words.py math/*.py"""
 
 #: Where the symbols `fungrad.PREFIX.NAME` of machine code are looked up.
 _LIBRARIES = (
@@ -174,8 +176,8 @@ def _builtin(source, name, arguments, kernels, plan, on_error):
 @cache
 def _call():
     """The machine code behind every builtin."""
-    text = python_call.call_text()
-    return _built_from(_Request("call", text, "call", (Scalar("int64"),) * 3, None, "llvm", 0))
+    arguments = (Scalar("int64"),) * 3
+    return _built_from(_Request("call", python_call.CALL, "call", arguments, None, "llvm", 0))
 
 
 def assembly(source, name, arguments, kernels=None, language="python", effort=3):
@@ -222,7 +224,7 @@ class _Request:
         self.needs = {k.symbol: k for k in self.kernels.values()}
         calls = sorted((called, k.symbol) for called, k in self.kernels.items())
         form = kind, name, self.arguments, language, effort, in_parts
-        text = repr((_environment(), form, calls, source))
+        text = repr((environment.description(), form, calls, source))
         self.key = blake2b(text.encode(), digest_size=16).hexdigest()
         self.symbol = f"{name}.{self.key}"
 
@@ -236,7 +238,7 @@ class _Request:
     def texts(self):
         """The LLVM texts, in which the function has the name `symbol`."""
         if self.language == "llvm":
-            return [self.source.replace(f"@{self.name}(", f"@{self.symbol}(")]
+            return [str(self.source).replace(f"@{self.name}(", f"@{self.symbol}(")]
         functions = {called: (k.symbol, k.arguments) for called, k in self.kernels.items()}
         function = self.source, self.name, self.arguments, self.symbol, functions
         texts = None if self.language == "numba" else _translated(*function, self.in_parts)
@@ -279,9 +281,8 @@ def _from_disk(request):
     found = disk.load(request.key)
     if found is None:
         return None
-    code, details = found
     try:
-        built = _load(request, code, details["imports"])
+        built = _load(request, *found)
     except (KeyError, LookupError, RuntimeError):
         return None  # it was linked with something that this process does not have
     request.count("loaded")
@@ -289,37 +290,52 @@ def _from_disk(request):
 
 
 def _compile(request):
-    from fungrad.compiler import machine
+    from fungrad.compiler import machine  # imports LLVM: 40 to 80 ms
 
     try:
         code, imports = machine.object_code(request.texts(), request.exports, request.effort)
-        built = _load(request, code, imports)
+        laid_out = image.laid_out(code, request.exports)
+        details = {"imports": imports}
+        if laid_out is not None:
+            code, details = laid_out.code, {"image": laid_out[1:]}
+        built = _load(request, code, details)
     except Exception as error:
         what = f"{request.name}({', '.join(map(repr, request.arguments))})"
         raise CompilationError(f"cannot compile {what}: {error}\n{request.source}") from error
-    disk.save(request.key, code, {"imports": imports})
+    disk.save(request.key, code, details)
     request.count("compiled")
     return built
 
 
-def _load(request, code, imports):
-    from fungrad.compiler import machine  # imports LLVM: 40 to 80 ms
+def _load(request, code, details):
+    """The kernel of machine code: of an image, or else of an object file, which LLVM links."""
+    if "image" in details:
+        laid_out = image.Image(code, *details["image"])
+        loaded = image.Loaded(laid_out, _addresses(laid_out.imports, request.needs))
+    else:
+        from fungrad.compiler import machine
 
-    addresses = {name: _address(name, request.needs) for name in imports}
-    loaded = machine.Loaded(code, request.exports, addresses)
+        addresses = _addresses(details["imports"], request.needs)
+        loaded = machine.Loaded(code, request.exports, addresses)
     return Kernel(request.symbol, request.arguments, loaded, request.needs)
+
+
+def _addresses(names, needs):
+    return {name: _address(name, needs) for name in names}
 
 
 def _address(name, needs):
     """The address of a name that machine code takes from elsewhere."""
-    from fungrad.compiler import machine
-
     if name in needs:
         return needs[name].address
     for prefix, address in _LIBRARIES:
         if name.startswith(f"fungrad.{prefix}."):
             return address(name.removeprefix(f"fungrad.{prefix}."))
-    address = machine.address_in_process(name)
+    address = image.address_in_process(name)
+    if address is None:
+        from fungrad.compiler import machine
+
+        address = machine.registered_address(name)
     if address is None:
         raise LookupError(f"no symbol named {name}")
     return address
@@ -334,19 +350,6 @@ def _routines(source, language):
         for library in (blas, fourier, numpy_sorting)
         for name in set(re.findall(library.NAMES, source))
     }
-
-
-@cache
-def _environment():
-    """All that machine code depends on besides its source."""
-    from fungrad.compiler import machine
-
-    here = Path(__file__).parent
-    digest = blake2b(digest_size=16)
-    for pattern in _CODE_FILES.split():
-        for path in sorted(here.glob(pattern)):
-            digest.update(path.read_bytes())
-    return digest.hexdigest(), version("numba"), object.__basicsize__, machine.description()
 
 
 def _raise_status(status):

@@ -12,8 +12,9 @@ import os
 import sys
 from functools import cache
 
-from fungrad.compiler import low_level
 from fungrad.compiler.arguments import Scalar
+from fungrad.compiler.image import keep_for_ever
+from fungrad.compiler.native import Native
 
 #: From so many bytes on an array lies here; smaller ones the C library keeps by itself.
 LARGE = 4 * 2**20
@@ -181,9 +182,8 @@ def is_used_for(nbytes):
 def _places():
     """The addresses of the heap's words and of its functions, by name, and what keeps them."""
     from fungrad.compiler.build import kernel
-    from fungrad.compiler.machine import keep_for_ever
 
-    built = kernel(_text(), "place", (Scalar("int64"),), language="llvm", effort=1)
+    built = kernel(_native(), "place", (Scalar("int64"),), language="llvm", effort=1)
     keep_for_ever(built)  # arrays may outlive the interpreter's objects
     place = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(built.address)
     found = {name: place(number) for number, name in enumerate(_ASKED)}
@@ -192,7 +192,7 @@ def _places():
     return found, place, built
 
 
-def _text():
+def _native():
     constants = {
         **_PLACES,
         **_LINUX,
@@ -204,7 +204,7 @@ def _text():
     }
     constants |= {name.upper(): f"ptrtoint (ptr @{name} to i64)" for name in _ASKED[1:]}
     memory = f"@heap = internal global [{_WORDS} x i64] zeroinitializer, align 64\n"
-    return memory + low_level.translate(_SOURCE, constants, _FUNCTIONS)
+    return Native(_SOURCE, constants, _FUNCTIONS, memory)
 
 
 def address(name):

@@ -1,6 +1,5 @@
 """From LLVM text to machine code that can be called: optimise, emit, load. Needs llvmlite only."""
 
-import ctypes
 from functools import cache
 from itertools import count
 
@@ -8,7 +7,6 @@ import llvmlite
 import llvmlite.binding as llvm
 
 _library_numbers = count()
-_process = ctypes.CDLL(None)  # the C library among others
 
 
 def description():
@@ -105,21 +103,11 @@ class Loaded:
             builder.export_symbol(name)
         for name, address in imports.items():
             builder.import_symbol(name, address)
-        self._tracker = builder.link(_linker(), f"fungrad{next(_library_numbers)}")
+        self._linker = _linker()
+        self._tracker = builder.link(self._linker, f"fungrad{next(_library_numbers)}")
         self.addresses = {name: self._tracker[name] for name in exports}
 
 
-def keep_for_ever(loaded):
-    """Let machine code stay where it is, also while the interpreter ends: threads may run it."""
-    for each in (loaded, _linker()):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
-
-
-def address_in_process(name):
-    """The address of a symbol of this process or registered with LLVM, or None."""
-    if name.startswith(("Py", "_Py")) and hasattr(ctypes.pythonapi, name):
-        return ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
-    found = llvm.address_of_symbol(name)  # does not see the C library before Numba is imported
-    if found is None and hasattr(_process, name):
-        found = ctypes.cast(getattr(_process, name), ctypes.c_void_p).value
-    return found
+def registered_address(name):
+    """The address of a symbol that LLVM or Numba bring along, or None."""
+    return llvm.address_of_symbol(name)

@@ -10,8 +10,9 @@ import ctypes
 import os
 from functools import cache
 
-from fungrad.compiler import low_level
 from fungrad.compiler.arguments import Scalar
+from fungrad.compiler.image import keep_for_ever
+from fungrad.compiler.native import Native
 
 #: The pieces of the pool's memory, in words of 8 bytes: two locks and two conditions of pthreads
 #: (at most 64 bytes each), then what the threads share.
@@ -113,7 +114,7 @@ _TURNS = 300
 _threads = None  # what the user chose
 
 
-def _text():
+def _native():
     constants = {name: 8 * place for name, place in _PLACES.items()}
     constants |= {
         "POOL": "ptrtoint (ptr @pool to i64)",
@@ -122,15 +123,14 @@ def _text():
         "TURNS": _TURNS,
     }
     memory = f"@pool = internal global [{_SIZE} x i64] zeroinitializer, align 64\n"
-    return memory + low_level.translate(_SOURCE, constants, _FUNCTIONS)
+    return Native(_SOURCE, constants, _FUNCTIONS, memory)
 
 
 @cache
 def _run():
     from fungrad.compiler.build import kernel
-    from fungrad.compiler.machine import keep_for_ever
 
-    built = kernel(_text(), "run", (Scalar("int64"),) * 3, language="llvm", effort=1)
+    built = kernel(_native(), "run", (Scalar("int64"),) * 3, language="llvm", effort=1)
     keep_for_ever(built)
     number = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 3)
     pool = number(built.address)(0, 0, 0)

@@ -6,12 +6,11 @@ Parts are taken by whoever is free. So SciPy's OpenBLAS (not NumPy's) works on o
 first compiled product on, and products of fungrad go through the pool.
 """
 
-import ctypes
 from functools import cache
-from pathlib import Path
 
 from fungrad.compiler.arguments import LLVM_TYPES
 from fungrad.compiler.parts import shared
+from fungrad.compiler.scipy_library import openblas
 
 PARTS = 4
 #: What BLAS packs of the other operand is packed for every part, so a part is not thin.
@@ -65,16 +64,11 @@ _ROUTINES = {
 @cache
 def has_one_thread():
     """Whether SciPy's BLAS has been told to work on one thread; not where it is no OpenBLAS."""
-    import scipy
-
-    folder = Path(scipy.__file__).parent.parent / "scipy.libs"
-    for path in sorted(folder.glob("*openblas*")):
-        library = ctypes.CDLL(str(path))
-        for name in ("scipy_openblas_set_num_threads", "openblas_set_num_threads"):
-            if hasattr(library, name):
-                getattr(library, name)(1)
-                return True
-    return False
+    library = openblas()
+    if library is None:
+        return False
+    library.scipy_openblas_set_num_threads(1)
+    return True
 
 
 def is_shared(routine):

@@ -12,8 +12,8 @@ from functools import cache
 
 import numpy as np
 
-from fungrad.compiler import low_level
 from fungrad.compiler.arguments import Result, parameters
+from fungrad.compiler.native import Native
 from fungrad.compiler.plan import CONSTANTS, SLOT_SIZE
 
 _METH_FASTCALL = 0x80
@@ -238,6 +238,10 @@ def give(record, arguments, slots, made):
 """
 
 
+#: The same, as it is compiled: `PyObject *call(self, arguments, n)`.
+CALL = Native(SOURCE, CONSTANTS, _C_FUNCTIONS)
+
+
 class _Answer:
     """What a builtin asks when all is not well: with a status, or with None for a misfit."""
 
@@ -274,11 +278,6 @@ def builtin(name, code, plan, on_error, call):
     method = _Method(name.encode(), call.address, _METH_FASTCALL, None)
     this = plan.table, _Answer(on_error, plan.expected), plan, code, call, method
     return _new_function(ctypes.addressof(method), this, None)
-
-
-def call_text():
-    """The LLVM text of the function behind every builtin: `PyObject *call(self, arguments, n)`."""
-    return low_level.translate(SOURCE, CONSTANTS, _C_FUNCTIONS)
 
 
 def slots_symbol(symbol):

@@ -1,4 +1,4 @@
-"""The C functions of SciPy's extension modules, which machine code calls by name."""
+"""SciPy's compiled functions, which machine code calls by name."""
 
 import ctypes
 import importlib.util
@@ -47,6 +47,33 @@ def special_function(name):
         if found is not None and found[0] == wanted:
             return found[1]
     raise LookupError(f"SciPy has no function {wanted.replace('(', name + '(')}")
+
+
+@cache
+def openblas():
+    """The OpenBLAS that SciPy's wheels bring along, as a ctypes library, or None.
+
+    It is opened without SciPy, which would take 15 ms.
+    """
+    found = importlib.util.find_spec("scipy")
+    folder = Path(found.origin).parent.parent / "scipy.libs"
+    for path in sorted(folder.glob("*openblas*")):
+        library = ctypes.CDLL(str(path))
+        if hasattr(library, "scipy_openblas_set_num_threads"):
+            return library
+    return None
+
+
+def fortran(name):
+    """The address of a Fortran routine of BLAS or LAPACK, whose integers are C's int."""
+    function = getattr(openblas(), f"scipy_{name}_", None)
+    if function is not None:
+        return ctypes.cast(function, ctypes.c_void_p).value
+    for module in ("cython_blas", "cython_lapack"):
+        found = functions("linalg", module).get(name)
+        if found is not None and "int *" in found[0]:
+            return found[1]
+    raise LookupError(f"SciPy has no routine {name} that takes integers of the type int")
 
 
 @cache

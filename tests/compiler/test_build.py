@@ -329,9 +329,9 @@ def _one_to_one():
 def test_the_c_library_is_found_without_numba():
     """A loop of unknown length reserves memory, also in a process that has not imported Numba."""
     program = (
-        "import sys; from fungrad.compiler import machine; "
-        "assert machine.address_in_process('realloc'); "
-        "assert machine.address_in_process('no_such_function') is None; "
+        "import sys; from fungrad.compiler import image; "
+        "assert image.address_in_process('realloc'); "
+        "assert image.address_in_process('no_such_function') is None; "
         "assert 'numba' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 
-from fungrad.compiler import build, cache
+from fungrad.compiler import build, cache, environment
 from fungrad.compiler.build import Array, Pointer, Result, Scalar, entry, kernel
 
 PROGRAM = """
@@ -122,8 +122,9 @@ def test_a_damaged_file_is_ignored_mended_and_said_once(folder, damage):
 def test_code_that_cannot_be_linked_is_compiled_anew(folder):
     _built()
     (path,) = folder.iterdir()
-    code, _ = cache.load(path.stem)
-    cache.save(path.stem, code, {"imports": ["no_such_symbol"]})
+    code, details = cache.load(path.stem)
+    details["image"][1].append((0, "no_such_symbol", 0))
+    cache.save(path.stem, code, details)
     assert _built() == {"compiled_entries": 1}
     assert _built() == {"loaded_entries": 1}
 
@@ -140,7 +141,7 @@ def test_a_folder_that_cannot_be_written_is_said_once(tmp_path, monkeypatch):
 
 def test_the_environment_is_part_of_the_key(monkeypatch):
     assert _built() == {"compiled_entries": 1}
-    monkeypatch.setattr(build, "_environment", lambda: ("another processor",))
+    monkeypatch.setattr(environment, "description", lambda: "another processor")
     assert _built() == {"compiled_entries": 1}
 
 

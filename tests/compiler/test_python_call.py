@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
-from fungrad.compiler import build, low_level, machine
+from fungrad.compiler import build, image, low_level, machine
 from fungrad.compiler.build import (
     Array,
     Given,
@@ -238,7 +238,7 @@ def g(x, i):
     text = low_level.translate(source, {"LARGE": 1000}, functions)
     for effort in (0, 3):
         code, imports = machine.object_code([text], ("f",), effort)
-        addresses = {name: machine.address_in_process(name) for name in imports}
+        addresses = {name: image.address_in_process(name) for name in imports}
         loaded = machine.Loaded(code, ("f",), addresses)
         arguments = (Scalar("int64"), Scalar("int64"))
         f = build.Kernel("f", arguments, loaded, {})
