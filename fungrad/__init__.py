@@ -70,6 +70,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "core.primitive": ("Pointwise", "Primitive", "Reduction", "Routine"),
     },
     modules=(
+        "ad_checkpoint",
         "custom_batching",
         "custom_derivatives",
         "debug",

@@ -45,7 +45,9 @@ def vmap(fun, in_axes=0, out_axes=0, axis_name=None, axis_size=None):
         leaves, tree = flatten((args, kwargs))
         axes = _flat_axes(in_axes, args, kwargs, title)
         operands = [
-            leaf if a is None else operand_of(leaf, title, lambda i=i: _label((args, kwargs), i))[0]
+            leaf
+            if a is None
+            else operand_of(leaf, title, lambda i=i: argument_label((args, kwargs), i))[0]
             for i, (leaf, a) in enumerate(zip(leaves, axes, strict=True))
         ]
         size = _size(operands, axes, axis_size, (args, kwargs), title)
@@ -148,7 +150,7 @@ def _size(operands, axes, axis_size, arguments, title):
             continue
         if not -np.ndim(x) <= a < np.ndim(x):
             raise AxesError(
-                f"{title}: in_axes {a} does not fit {_label(arguments, number)} of shape "
+                f"{title}: in_axes {a} does not fit {argument_label(arguments, number)} of shape "
                 f"{np.shape(x)}"
             )
         sizes.setdefault(np.shape(x)[a], number)
@@ -158,7 +160,7 @@ def _size(operands, axes, axis_size, arguments, title):
         raise AxesError(f"{title}: no argument has a batch axis; give axis_size")
     if len(sizes) > 1:
         listed = [
-            f"{'axis_size' if number is None else _label(arguments, number)} has {n}"
+            f"{'axis_size' if number is None else argument_label(arguments, number)} has {n}"
             for n, number in sizes.items()
         ]
         raise AxesError(
@@ -168,7 +170,8 @@ def _size(operands, axes, axis_size, arguments, title):
     return next(iter(sizes))
 
 
-def _label(arguments, number):
+def argument_label(arguments, number):
+    """How a leaf of (args, kwargs) is named in texts: "argument 0['w']"."""
     path, _ = flatten_with_path(arguments)[0][number]
     if path[0].idx == 0:
         return f"argument {keystr(path[1:2]).strip('[]')}{keystr(path[2:])}"

@@ -1,0 +1,6 @@
+"""Trading time for memory, under the names of `jax.ad_checkpoint`."""
+
+from fungrad.api.checkpointing import checkpoint, checkpoint_name, checkpoint_policies, remat
+from fungrad.inspection.residuals import print_saved_residuals
+
+__all__ = ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat"]
