@@ -7,6 +7,7 @@ import numpy as np
 
 from fungrad.core.evaluation import evaluate, evaluator, slots
 from fungrad.core.program import Literal, derived
+from fungrad.core.program_table import recorded_places
 from fungrad.core.tracing import DEFERRED, Recording, Tracer, run, state
 from fungrad.core.tree import flatten
 from fungrad.numpy.masked import MaskedRead, mask_error
@@ -172,13 +173,8 @@ class Recorded:
         return self._slot_values()[slots(self.program)[v]]
 
     def _slot_values(self):
-        recording = self.recording
-        if not recording.captures:
-            return recording.values
-        captured = set(recording.captured.values())
-        n = recording.input_count
-        rest = [v for i, v in enumerate(recording.values) if i >= n and i not in captured]
-        return [*recording.values[:n], *(recording.values[i] for i in sorted(captured)), *rest]
+        values, places = self.recording.values, recorded_places(self.program)
+        return values if places is None else [values[i] for i in places]
 
     def _inline(self):
         """Record the program in the enclosing trace: its outputs, and what is in each slot."""
@@ -196,7 +192,7 @@ class Recorded:
         """The outputs, and the derivative of the first in the leaves that were traced."""
         recording = self.recording
         plan = gradient_plan(self.program, len(recording.input_types))
-        is_plain = recording.is_evaluated and not (recording.captures or self.is_nested)
+        is_plain = recording.is_evaluated and not self.is_nested
         if plan.is_direct and is_plain and state.examine is None:
             pulled = plan.backward(*plan.residuals(recording.values), plan.seed)
             outputs = plan.outputs(recording.values)
@@ -319,7 +315,9 @@ class Gradient:
             self.halves.slots is not None and None not in outputs and any(self.halves.given)
         )
         if self.is_direct:
-            self.residuals, self.outputs = chooser(self.halves.slots), chooser(outputs)
+            places = recorded_places(program) or range(len(slots(program)))
+            self.residuals = chooser([places[s] for s in self.halves.slots])
+            self.outputs = chooser([places[s] for s in outputs])
 
     def complete(self, pulled):
         """The cotangents of all traced leaves, zeros among them."""

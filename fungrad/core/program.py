@@ -29,7 +29,16 @@ class Literal:
     _most = 100_000
 
     def __new__(cls, value, dtype=None):
-        value = np.asarray(value, dtype)[()]
+        if dtype is None and isinstance(value, np.generic):
+            short = (type(value), value.tobytes())  # hashing a dtype takes longer than the rest
+            self = cls._interned.get(short)
+            if self is None:
+                self = cls._interned[short] = cls._intern(value)
+            return self
+        return cls._intern(np.asarray(value, dtype)[()])
+
+    @classmethod
+    def _intern(cls, value):
         key = (value.dtype, value.tobytes())
         self = cls._interned.get(key)
         if self is None:

@@ -58,7 +58,20 @@ def _build(types, entries, ids, name, firsts, sources):
             variables.extend(e.outputs)
     outputs = tuple([i if type(i) is Literal else variables[i] for i in ids])
     program = Program(tuple(inputs), tuple(equations), outputs, name)
+    if len(inputs) > len(types):
+        places = {v: i for i, v in enumerate(variables)}
+        made = [v for e in equations for v in e.outputs]
+        program.derived["recorded_places"] = [places[v] for v in (*inputs, *made)]
     return check(program) if state.checks_programs else program
+
+
+def recorded_places(program):
+    """Where the recording of a program keeps the value of each of the program's slots.
+
+    None where the numbers are the same: captured values are inputs of the program, but the
+    recording numbers them among the outputs of equations.
+    """
+    return program.derived.get("recorded_places")
 
 
 def _inlined(program, arguments, source):

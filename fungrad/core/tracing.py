@@ -174,6 +174,9 @@ class Recording:
             if type(x) is Tracer and x.recording is self:
                 ids.append(x.id)
                 operands.append(values[x.id])
+            elif type(x) is Literal:
+                ids.append(x)
+                operands.append(x.value)
             else:
                 i = self.id_of(x)
                 ids.append(i)
@@ -314,7 +317,7 @@ def is_simple(x):
     Other scalars are captured, so that a loop over learning rates derives its backward program
     once.
     """
-    return x.dtype.kind == "b" or (x in _SIMPLE and not (x == 0 and np.signbit(x.real)))
+    return x.dtype.kind == "b" or (x in _SIMPLE and (x != 0 or not any(x.tobytes())))
 
 
 # ---- running programs

@@ -271,10 +271,11 @@ class _Reader:
                 i = e.select(e.less(i, np.int64(0)), e.add(i, np.int64(n)), i)
         elif self.mode in ("raise", "clip"):
             i = np.asarray(i, np.int64)
-            outside = (i < -n) | (i >= n)
-            if self.mode == "raise" and self.outside is None and outside.any():
-                self.outside = int(i[outside].flat[0]), a, n
-            i = np.where(i < 0, i + n, i)
+            if not is_within(i, n):
+                outside = (i < -n) | (i >= n)
+                if self.mode == "raise" and self.outside is None and outside.any():
+                    self.outside = int(i[outside].flat[0]), a, n
+                i = np.where(i < 0, i + n, i)
         if np.ndim(i):
             self.has_array, self.is_view = True, False
         self.advanced.append((number, len(self.block)))
@@ -356,6 +357,11 @@ def _array_item(i):
     if array.dtype.kind not in "iub":
         raise IndexError(_KINDS)
     return int(array) if not array.ndim and array.dtype.kind != "b" else array
+
+
+def is_within(i, size):
+    """Whether every index of an int64 array lies in [0, size): one comparison, unsigned."""
+    return np.count_nonzero(i.view(np.uint64) < size) == i.size
 
 
 def static_slice(item, size):

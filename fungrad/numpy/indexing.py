@@ -1,18 +1,23 @@
 """`x[index]` and `y[index] = value` on traced arrays."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import array
-from fungrad.numpy.index_plan import Plan, plan, raise_out_of_bounds
+from fungrad.numpy.index_plan import INT64, Plan, is_within, plan, raise_out_of_bounds
 from fungrad.numpy.masked import MaskedRead, mask_error
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.numpy.writing import Awaiting, as_view, overwrite, require_writeable
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.dynamic import DynamicUpdate
+from fungrad.primitives.indexing import Gather
 from fungrad.primitives.joining import Pad
 from fungrad.primitives.movement import Fill, Reshape, Reverse, Slice
+
+_ROWS = Gather((0,), "clip")  # of indices that were seen to lie within bounds
 
 
 def getitem(x, index):
@@ -22,6 +27,10 @@ def getitem(x, index):
     """
     if type(index) is int:
         return _row(x, index)
+    if type(index) is np.ndarray and index.dtype == INT64 and index.ndim:
+        shape = x.shape
+        if shape and is_within(index, shape[0]):
+            return _ROWS(x, index.copy())
     if type(index) is Tracer and index.dtype.kind == "b" and index.ndim and not index.is_known:
         return MaskedRead(x, index)
     how = plan(x.shape, index)
@@ -38,9 +47,13 @@ def _row(x, i):
     if not -n <= i < n:
         raise_out_of_bounds(i, 0, n)
     start = i + n if i < 0 else i
-    row = Slice((start, *[0] * len(rest)), (start + 1, *rest), (1,) * len(shape))(x)
-    row = Reshape(rest)(row)
+    row = Reshape(rest)(_slice_of_row(start, rest)(x))
     return as_view(row, x, i) if rest else row
+
+
+@lru_cache(maxsize=1024)
+def _slice_of_row(start, rest):
+    return Slice((start, *[0] * len(rest)), (start + 1, *rest), (1,) * (1 + len(rest)))
 
 
 def setitem(y, index, value):

@@ -80,8 +80,9 @@ def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
             f"all input arrays must have the same shape, not {' and '.join(map(str, shapes))}"
         )
     axis = normalize_axis(axis, len(shapes[0]) + 1)
-    wide = (*shapes[0][:axis], 1, *shapes[0][axis:])
-    return concatenate([Reshape(wide)(x) for x in parts], axis, dtype=dtype)
+    target = np.dtype(dtype) if dtype is not None else result_dtype(*parts)
+    widen = Reshape((*shapes[0][:axis], 1, *shapes[0][axis:]))
+    return Concatenate(axis)(*[widen(convert(x, target)) for x in parts])
 
 
 @traced(np.vstack)

@@ -1,5 +1,7 @@
 """Products of arrays: every one is a contraction of two operands over labelled axes."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from fungrad.core.errors import ShapeError
@@ -31,11 +33,15 @@ def dot(a, b, out=None):
     if not np.ndim(a) or not np.ndim(b):
         return ufuncs.multiply(a, b)
     require_equal("dot", a, -1, b, -2 if b.ndim > 1 else -1)
-    n, m = a.ndim, b.ndim
-    left = tuple(range(n))
-    rest = tuple(range(n, n + m - 1))
+    return _inner_product(a.ndim, b.ndim)(a, b)
+
+
+@lru_cache
+def _inner_product(n, m):
+    """The sum over the last axis of n and the last but one (or only one) of m axes."""
+    left, rest = tuple(range(n)), tuple(range(n, n + m - 1))
     right = (n - 1,) if m == 1 else (*rest[:-1], n - 1, rest[-1])
-    return Contract(left, right, left[:-1] + rest)(a, b)
+    return Contract(left, right, left[:-1] + rest)
 
 
 @traced(np.matmul)
@@ -49,8 +55,7 @@ def matmul(x1, x2, /, out=None, **options):
         )
     require_equal("matmul", a, -1, b, -2 if b.ndim > 1 else -1)
     if a.ndim <= 2 and b.ndim <= 2:
-        left, right = (0, 1)[2 - a.ndim :], (1, 2)[: b.ndim]
-        return Contract(left, right, left[:-1] + right[1:])(a, b)
+        return _inner_product(a.ndim, b.ndim)(a, b)
     inner = 0
     row, column = (1,) if a.ndim > 1 else (), (2,) if b.ndim > 1 else ()
     left, right = a.shape[:-2], b.shape[:-2]

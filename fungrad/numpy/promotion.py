@@ -20,14 +20,15 @@ _MOST_LITERALS = 4096
 
 def scalar(dtype, number):
     """A Python number as an operand of a given dtype; small halves become literals."""
+    key = (dtype, number or repr(number))  # -0.0 is equal to 0.0
     try:
-        return _literals[dtype, number] if number else dtype.type(number)
+        return _literals[key]
     except (KeyError, TypeError):
         pass
     value = dtype.type(number)
     if isinstance(number, int | float) and abs(number) <= 16 and 2 * number == int(2 * number):
-        if len(_literals) < _MOST_LITERALS:
-            _literals[dtype, number] = Literal(value)
+        if key[1] != "-0.0" and len(_literals) < _MOST_LITERALS:
+            _literals[key] = Literal(value)
     return value
 
 
@@ -82,7 +83,8 @@ def convert(x, dtype):
     x = np.asarray(x)
     if x.dtype.kind == "O":
         raise_for_objects(x)
-    return (x if x.dtype == dtype else Convert(dtype)(x))[()]
+    x = x if x.dtype == dtype else Convert(dtype)(x)
+    return x if x.ndim else x[()]
 
 
 def raise_for_objects(x):
@@ -162,24 +164,34 @@ def broadcast_to(x, shape):
     own = shape_of(x)
     if own == shape:
         return x
-    lead = len(shape) - len(own)
-    if lead < 0 or any(n not in (1, m) for n, m in zip(own, shape[lead:], strict=True)):
-        raise ShapeError(f"shape {own} cannot be broadcast to {tuple(shape)}")
+    squeezed, repeated = _repetition(tuple(own), tuple(shape))
     if type(x) is not Tracer:
         if not own:
             return Fill(tuple(shape))(np.asarray(x)[()])
         if state.recording is None:
             return np.broadcast_to(x, shape)
         x = Tracer(state.recording, state.recording.capture(np.asarray(x)))
+    return repeated(x if squeezed is None else squeezed(x))
+
+
+@lru_cache(maxsize=4096)
+def _repetition(own, shape):
+    """What drops the axes of size 1 that stretch (None: there are none), and the Broadcast."""
+    lead = len(shape) - len(own)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(own, shape[lead:], strict=True)):
+        raise ShapeError(f"shape {own} cannot be broadcast to {shape}")
     kept = [i for i, n in enumerate(own) if n != 1 or shape[lead + i] == 1]
-    if len(kept) != len(own):
-        x = Reshape(tuple([own[i] for i in kept]))(x)
-    return Broadcast(tuple(shape), tuple([lead + i for i in kept]))(x)
+    squeezed = Reshape(tuple([own[i] for i in kept])) if len(kept) != len(own) else None
+    return squeezed, Broadcast(shape, tuple([lead + i for i in kept]))
 
 
 def common_shape(name, *operands):
     """The shape to which NumPy broadcasts the operands; ShapeError names the axis."""
-    shapes = [shape_of(x) for x in operands]
+    return _common_shape(name, tuple([tuple(shape_of(x)) for x in operands]))
+
+
+@lru_cache(maxsize=4096)
+def _common_shape(name, shapes):
     result = []
     for position in range(1, max(map(len, shapes)) + 1):
         sizes = {s[-position] for s in shapes if len(s) >= position} - {1}
@@ -195,8 +207,8 @@ def common_shape(name, *operands):
 
 def align(name, operands):
     """Operands of one shape, scalars left as they are."""
-    shapes = {s for x in operands if (s := shape_of(x))}
-    if len(shapes) < 2:
+    shapes = [s for x in operands if (s := shape_of(x))]
+    if not shapes or shapes.count(shapes[0]) == len(shapes):
         return operands
     shape = common_shape(name, *operands)
     return [x if not shape_of(x) else broadcast_to(x, shape) for x in operands]

@@ -252,10 +252,14 @@ def mean(a, axis=None, dtype=None, out=None, keepdims=KEEP, *, where=KEEP):
     target = np.dtype(dtype) if dtype is not None else inexact(a.dtype)
     wide = np.dtype(np.float32) if target == np.float16 and dtype is None else target
     axes = normalize_axes(axis, a.ndim)
-    total = sum(convert(a, wide), axes, where=where)
+    total = reduced(r.Sum, convert(a, wide), axes, KEEP, where, wide.type(0))
     count = _size(a, axes, where, wide)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return kept(convert(ufuncs.divide(total, count), target), a.shape, axes, keepdims)
+    if type(count) is int and count:
+        y = ufuncs.divide(total, count)
+    else:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = ufuncs.divide(total, count)
+    return kept(convert(y, target), a.shape, axes, keepdims)
 
 
 def _ddof(ddof, correction):

@@ -4,12 +4,13 @@ import numpy as np
 
 from fungrad.core.errors import BooleanIndexError
 from fungrad.core.tracing import Tracer
+from fungrad.core.types import is_python_number
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand, stacked
 from fungrad.numpy.creation import iota
 from fungrad.numpy.dispatch import refuse_out, traced
 from fungrad.numpy.joining import parts_of, stack, take_static
-from fungrad.numpy.promotion import align, common_shape, convert, promote, result_dtype
+from fungrad.numpy.promotion import align, common_shape, convert, promote, result_dtype, scalar
 from fungrad.numpy.promotion import broadcast_to as broadcast
 from fungrad.numpy.reductions import sum
 from fungrad.numpy.shapes import along, ravel, reshape
@@ -32,8 +33,9 @@ def where(condition, /, x=KEEP, y=KEEP, *, size=None, fill_value=None):
     if x is KEEP or y is KEEP:
         raise ValueError("either both or neither of x and y should be given")
     condition = ufuncs.truth(operand(condition))
-    x, y = (v if isinstance(v, bool | int | float | complex) else operand(v) for v in (x, y))
-    x, y = promote(x, y)
+    x, y = number_or_operand(x), number_or_operand(y)
+    dtype = result_dtype(x, y)
+    x, y = (scalar(dtype, v) if is_python_number(v) else convert(v, dtype) for v in (x, y))
     condition, x, y = align("where", (condition, x, y))
     return e.select(condition, x, y)
 

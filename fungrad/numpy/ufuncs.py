@@ -118,7 +118,10 @@ def _comparison(primitive, ufunc, on_complex=None):
     plain = binary(primitive, ufunc, on_complex=on_complex)
 
     def apply(x, y):
-        if type(x) is not Tracer and type(y) is not Tracer:
+        if type(x) is Tracer:
+            if x.dtype.kind == "f":
+                return plain(x, y)
+        elif type(y) is not Tracer:
             return ufunc(x, y)
         for v, other, is_first in ((x, y, True), (y, x, False)):
             if type(v) is int and other.dtype.kind in "iu" and not _holds(other.dtype, v):

@@ -78,15 +78,21 @@ class Contract(Routine):
         )
         return tuple([None if o == sorted(o) else tuple(o) for o in orders])
 
-    def evaluate(self, x, y):
+    @cached_property
+    def is_matrix_product(self):
+        """Whether at most one axis of each kind but no batch is there: a product of BLAS."""
         g = self.groups
+        return not g.batch and len(g.contracted) == 1 and len(g.left) <= 1 and len(g.right) <= 1
+
+    def evaluate(self, x, y):
         left, right, out = self.orders
         x = x if left is None else x.transpose(left)
         y = y if right is None else y.transpose(right)
-        nb, nl, nc, nr = len(g.batch), len(g.left), len(g.contracted), len(g.right)
-        if not nb and nc == 1 and nl <= 1 and nr <= 1:
+        if self.is_matrix_product:
             result = np.dot(x, y)
         else:
+            g = self.groups
+            nb, nl, nc, nr = len(g.batch), len(g.left), len(g.contracted), len(g.right)
             batch, rows, inner = x.shape[:nb], x.shape[nb : nb + nl], x.shape[nb + nl :]
             columns = y.shape[nb + nc :]
             if nl != 1 or nc != 1:

@@ -48,7 +48,7 @@ def resolve(primitive, indices, shape):
             resolved.append(index % n if n else index)
             continue
         if mode == "clip":
-            resolved.append(np.clip(index, 0, max(n - 1, 0)))
+            resolved.append(np.minimum(np.maximum(index, 0), max(n - 1, 0)))
             continue
         inside = (index >= -n) & (index < n)
         if mode == "raise":
@@ -128,6 +128,8 @@ class Gather(Pointwise):
         return x.with_shape(front + rest_shape(x.shape, self.axes))
 
     def evaluate(self, x, *indices):
+        if self.axes == (0,) and self.mode == "clip" and x.shape[0] and x.flags.c_contiguous:
+            return x.take(indices[0], 0, mode="clip")
         indices, valid = resolve(self, indices, x.shape)
         rank = np.ndim(indices[0])
         order = (*self.axes, *(a for a in range(x.ndim) if a not in self.axes))

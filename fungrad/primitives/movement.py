@@ -1,5 +1,7 @@
 """Movements: primitives that put elements elsewhere and compute nothing."""
 
+from functools import cached_property
+
 import numpy as np
 
 from fungrad.core.errors import ShapeError
@@ -229,8 +231,13 @@ class Slice(Pointwise):
             shape.append(-(-(b - a) // s))
         return x.with_shape(tuple(shape))
 
+    @cached_property
+    def index(self):
+        """The index of NumPy that reads the elements."""
+        return tuple(map(slice, self.starts, self.stops, self.steps))
+
     def evaluate(self, x):
-        return x[tuple(map(slice, self.starts, self.stops, self.steps))]
+        return x[self.index]
 
     def jvp(self, inputs, tangents):
         return self(*inputs), self(*tangents)

@@ -33,21 +33,32 @@ divide = binary(
 def _strong_multiply(x, y):
     if isinstance(x, np.generic) and isinstance(y, np.generic):
         return x.dtype.type(0) if x == 0 or y == 0 else x * y
-    with np.errstate(invalid="ignore", over="ignore"):
-        return _without_nan(x * y, (x == 0) | (y == 0))
+    z = _quiet_product(x, y)
+    return _without_nan(z, lambda: (x == 0) | (y == 0))
 
 
 def _strong_divide(x, y):
     if isinstance(x, np.generic) and isinstance(y, np.generic):
         return x if x == 0 else np.divide(x, y)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        return _without_nan(np.divide(x, y), x == 0)
+    return _without_nan(_quiet_quotient(x, y), lambda: x == 0)
+
+
+@np.errstate(invalid="ignore", over="ignore")
+def _quiet_product(x, y):
+    return x * y
+
+
+@np.errstate(invalid="ignore", divide="ignore", over="ignore")
+def _quiet_quotient(x, y):
+    return np.divide(x, y)
 
 
 def _without_nan(z, is_zero):
-    """z, but 0 where it is nan although a factor is 0."""
-    is_wrong = np.isnan(z) & is_zero
-    return np.where(is_wrong, z.dtype.type(0), z) if is_wrong.any() else z
+    """z, but 0 where it is nan although a factor is 0, which `is_zero()` says."""
+    is_nan = np.isnan(z)
+    if not np.count_nonzero(is_nan):
+        return z
+    return np.where(is_nan & is_zero(), z.dtype.type(0), z)
 
 
 # Products and quotients in which 0 annihilates inf and nan: a zero tangent or cotangent stays 0
