@@ -154,7 +154,7 @@ def enable_x64(new_val=True):
 
 
 @contextmanager
-def default_matmul_precision(precision):
+def default_matmul_precision(new_val):
     """A context that changes nothing: products are computed in the dtype of their operands.
 
     >>> with default_matmul_precision("float32"):

@@ -17,8 +17,8 @@ class Telling:
         self.__doc__ = description
 
     @contextmanager
-    def __call__(self, enable=True):
-        before, self.is_on = self.is_on, bool(enable)
+    def __call__(self, new_val=True):
+        before, self.is_on = self.is_on, bool(new_val)
         try:
             yield
         finally:

@@ -18,9 +18,9 @@ class Examination:
         self.__doc__ = description
 
     @contextmanager
-    def __call__(self, enable=True):
+    def __call__(self, new_val=True):
         _note_lines()
-        with _examining(self.examine if enable else None):
+        with _examining(self.examine if new_val else None):
             yield
 
     def enable(self):

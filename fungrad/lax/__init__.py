@@ -167,6 +167,7 @@ from fungrad.lax.elementwise import (
     zeta,
 )
 from fungrad.lax.fourier import FftType, fft
+from fungrad.lax.generators import RandomAlgorithm, rng_bit_generator, rng_uniform
 from fungrad.lax.order import (
     approx_max_k,
     approx_min_k,
@@ -206,6 +207,7 @@ from fungrad.lax.slicing import (
     index_take,
     scatter,
     scatter_add,
+    scatter_apply,
     scatter_max,
     scatter_min,
     scatter_mul,

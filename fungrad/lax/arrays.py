@@ -4,7 +4,7 @@ import numpy as np
 
 from fungrad.core.errors import ShapeError
 from fungrad.numpy import creation, joining, reductions, shapes
-from fungrad.numpy.creation import operand
+from fungrad.numpy.creation import operand as as_operand
 from fungrad.numpy.dispatch import normalize_axis
 from fungrad.numpy.promotion import convert
 from fungrad.primitives import cumulative
@@ -42,15 +42,15 @@ def empty(shape, dtype=float):
 # ---- shapes
 
 
-def broadcast(x, sizes):
+def broadcast(operand, sizes):
     """New axes in front."""
-    x = operand(x)
-    return shapes.broadcast_to(x, (*sizes, *np.shape(x)))
+    operand = as_operand(operand)
+    return shapes.broadcast_to(operand, (*sizes, *np.shape(operand)))
 
 
-def broadcast_in_dim(x, shape, broadcast_dimensions):
-    """Axis i of x becomes axis `broadcast_dimensions[i]`; axes of size 1 stretch."""
-    return Broadcast(tuple(shape), tuple(broadcast_dimensions))(operand(x))
+def broadcast_in_dim(operand, shape, broadcast_dimensions):
+    """Axis i of `operand` becomes axis `broadcast_dimensions[i]`; axes of size 1 stretch."""
+    return Broadcast(tuple(shape), tuple(broadcast_dimensions))(as_operand(operand))
 
 
 def broadcast_shapes(*args):
@@ -64,12 +64,12 @@ def broadcast_like(arr, like_arr):
     >>> broadcast_like(1.0, np.zeros(2))
     array([1., 1.])
     """
-    return shapes.broadcast_to(operand(arr), np.shape(like_arr))
+    return shapes.broadcast_to(as_operand(arr), np.shape(like_arr))
 
 
 def broadcast_to_rank(x, rank):
     """Axes of size 1 in front up to a rank."""
-    x = operand(x)
+    x = as_operand(x)
     return shapes.reshape(x, (1,) * (rank - np.ndim(x)) + tuple(np.shape(x)))
 
 
@@ -83,30 +83,30 @@ def squeeze(array, dimensions):
     return shapes.squeeze(array, tuple(dimensions))
 
 
-def reshape(x, new_sizes, dimensions=None):
+def reshape(operand, new_sizes, dimensions=None):
     """The elements under another shape; `dimensions` orders the axes first."""
-    x = operand(x)
-    x = x if dimensions is None else shapes.transpose(x, dimensions)
-    return shapes.reshape(x, tuple(new_sizes))
+    operand = as_operand(operand)
+    operand = operand if dimensions is None else shapes.transpose(operand, dimensions)
+    return shapes.reshape(operand, tuple(new_sizes))
 
 
-def transpose(x, permutation):
+def transpose(operand, permutation):
     """Axes in another order."""
-    return shapes.transpose(x, tuple(permutation))
+    return shapes.transpose(operand, tuple(permutation))
 
 
-def rev(x, dimensions):
+def rev(operand, dimensions):
     """Elements in reverse order along axes."""
-    return shapes.flip(x, tuple(dimensions))
+    return shapes.flip(operand, tuple(dimensions))
 
 
-def collapse(x, start_dimension, stop_dimension=None):
+def collapse(operand, start_dimension, stop_dimension=None):
     """Axes from start to stop merged into one."""
-    x = operand(x)
-    start, stop, _ = slice(start_dimension, stop_dimension).indices(x.ndim)
+    operand = as_operand(operand)
+    start, stop, _ = slice(start_dimension, stop_dimension).indices(operand.ndim)
     if stop <= start:
         raise ValueError(f"collapse: no axes between {start_dimension} and {stop_dimension}")
-    return shapes.reshape(x, (*x.shape[:start], -1, *x.shape[stop:]))
+    return shapes.reshape(operand, (*operand.shape[:start], -1, *operand.shape[stop:]))
 
 
 def concatenate(operands, dimension):
@@ -114,17 +114,17 @@ def concatenate(operands, dimension):
     return joining.concatenate(list(operands), dimension)
 
 
-def stack(arrays, axis=0):
+def stack(operands, axis=0):
     """Arrays along a new axis."""
-    return joining.stack(list(arrays), axis)
+    return joining.stack(list(operands), axis)
 
 
-def split(x, sizes, axis=0):
+def split(operand, sizes, axis=0):
     """Parts of given sizes along an axis."""
     sizes = [int(n) for n in sizes]
-    if sum(sizes) != operand(x).shape[axis]:
-        raise ShapeError(f"split: sizes {sizes} do not add up to {operand(x).shape[axis]}")
-    return joining.split(operand(x), np.cumsum(sizes)[:-1].tolist(), axis)
+    if sum(sizes) != as_operand(operand).shape[axis]:
+        raise ShapeError(f"split: sizes {sizes} do not add up to {as_operand(operand).shape[axis]}")
+    return joining.split(as_operand(operand), np.cumsum(sizes)[:-1].tolist(), axis)
 
 
 def unstack(x, axis=0):
@@ -133,38 +133,40 @@ def unstack(x, axis=0):
     >>> unstack(np.array([1.0, 2.0]))
     (np.float64(1.0), np.float64(2.0))
     """
-    return tuple(joining.unstack(operand(x), axis=axis))
+    return tuple(joining.unstack(as_operand(x), axis=axis))
 
 
-def tile(x, reps):
+def tile(operand, reps):
     """The array repeated."""
-    return joining.tile(x, reps)
+    return joining.tile(operand, reps)
 
 
-def pad(x, padding_value, padding_config):
+def pad(operand, padding_value, padding_config):
     """Padded by (low, high, interior) per axis; negative low and high cut off."""
-    x = operand(x)
-    if len(padding_config) != x.ndim:
-        raise ShapeError(f"pad: {len(padding_config)} entries for an array of rank {x.ndim}")
+    operand = as_operand(operand)
+    if len(padding_config) != operand.ndim:
+        raise ShapeError(f"pad: {len(padding_config)} entries for an array of rank {operand.ndim}")
     low, high, interior = zip(*padding_config, strict=True) if padding_config else ((), (), ())
-    value = convert(operand(padding_value), x.dtype)
+    value = convert(as_operand(padding_value), operand.dtype)
     positive = Pad(
         tuple([max(n, 0) for n in low]), tuple([max(n, 0) for n in high]), tuple(interior)
     )
-    y = positive(x, value)
+    y = positive(operand, value)
     starts = tuple([max(-n, 0) for n in low])
     stops = tuple([n - max(-h, 0) for n, h in zip(y.shape, high, strict=True)])
     if any(a > b for a, b in zip(starts, stops, strict=True)):
-        raise ShapeError(f"pad: {padding_config} cuts more than shape {x.shape} has")
-    return y if stops == y.shape and not any(starts) else Slice(starts, stops, (1,) * x.ndim)(y)
+        raise ShapeError(f"pad: {padding_config} cuts more than shape {operand.shape} has")
+    return (
+        y if stops == y.shape and not any(starts) else Slice(starts, stops, (1,) * operand.ndim)(y)
+    )
 
 
 # ---- reductions
 
 
 def _reduction(function, documented):
-    def apply(x, axes):
-        return function(operand(x), tuple(axes))
+    def apply(operand, axes):
+        return function(as_operand(operand), tuple(axes))
 
     apply.__doc__ = documented
     return apply
@@ -192,11 +194,11 @@ def reduce(operands, init_values, computation, dimensions):
 
     arrays, structure = tree.flatten(operands)
     inits = tree.leaves(init_values)
-    arrays = [operand(x) for x in arrays]
+    arrays = [as_operand(x) for x in arrays]
     axes = sorted(normalize_axis(a, arrays[0].ndim) for a in dimensions)
     for axis in reversed(axes):
         arrays = _halved(arrays, inits, computation, structure, axis)
-    inits = [convert(operand(i), x.dtype) for i, x in zip(inits, arrays, strict=True)]
+    inits = [convert(as_operand(i), x.dtype) for i, x in zip(inits, arrays, strict=True)]
     return computation(structure.unflatten(inits), structure.unflatten(arrays))
 
 
@@ -206,7 +208,7 @@ def _halved(arrays, inits, computation, structure, axis):
 
     if not arrays[0].shape[axis]:
         return [
-            shapes.broadcast_to(operand(i), x.shape[:axis] + x.shape[axis + 1 :])
+            shapes.broadcast_to(as_operand(i), x.shape[:axis] + x.shape[axis + 1 :])
             for i, x in zip(inits, arrays, strict=True)
         ]
     while arrays[0].shape[axis] > 1:
@@ -222,20 +224,20 @@ def _halved(arrays, inits, computation, structure, axis):
     return [shapes.squeeze(x, axis) for x in arrays]
 
 
-def argmax(x, axis, index_dtype=np.int64):
+def argmax(operand, axis, index_dtype=np.int64):
     """The first position of the largest element along an axis."""
-    return convert(reductions.argmax(operand(x), axis), np.dtype(index_dtype))
+    return convert(reductions.argmax(as_operand(operand), axis), np.dtype(index_dtype))
 
 
-def argmin(x, axis, index_dtype=np.int64):
+def argmin(operand, axis, index_dtype=np.int64):
     """The first position of the smallest element along an axis."""
-    return convert(reductions.argmin(operand(x), axis), np.dtype(index_dtype))
+    return convert(reductions.argmin(as_operand(operand), axis), np.dtype(index_dtype))
 
 
 def _cumulative(primitive, documented):
-    def apply(x, axis=0, reverse=False):
-        x = operand(x)
-        return primitive(normalize_axis(axis, x.ndim), bool(reverse))(x)
+    def apply(operand, axis=0, reverse=False):
+        operand = as_operand(operand)
+        return primitive(normalize_axis(axis, operand.ndim), bool(reverse))(operand)
 
     apply.__doc__ = documented
     return apply

@@ -7,7 +7,7 @@ from fungrad.core import tree
 from fungrad.core.tracing import Tracer
 from fungrad.core.types import is_python_number
 from fungrad.numpy import bessel, gamma_functions, ufuncs
-from fungrad.numpy.creation import operand
+from fungrad.numpy.creation import operand as as_operand
 from fungrad.numpy.promotion import align, as_float, convert, promote, promote_to_float
 from fungrad.numpy.selection import where
 from fungrad.primitives import elementwise as e
@@ -65,7 +65,7 @@ shift_right_arithmetic = ufuncs.right_shift
 
 def _primitive(primitive, documented):
     def apply(x):
-        x = operand(x)
+        x = as_operand(x)
         return primitive(convert(x, as_float(x.dtype)))
 
     apply.__name__ = apply.__qualname__ = primitive.word
@@ -103,7 +103,7 @@ def div(x, y):
 
 
 def _plain(x):
-    return x if is_python_number(x) else operand(x)
+    return x if is_python_number(x) else as_operand(x)
 
 
 class RoundingMethod:
@@ -117,19 +117,19 @@ def round(x, rounding_method=RoundingMethod.AWAY_FROM_ZERO):
     """The nearest whole number; halves away from zero, or to the even one."""
     if rounding_method == RoundingMethod.TO_NEAREST_EVEN:
         return ufuncs.rint(x)
-    x = operand(x)
+    x = as_operand(x)
     whole = ufuncs.trunc(x)
     return where(ufuncs.absolute(x - whole) >= 0.5, whole + ufuncs.sign(x), whole)
 
 
 def integer_pow(x, y):
     """x to a whole Python number."""
-    return ufuncs.power(operand(x), int(y))
+    return ufuncs.power(as_operand(x), int(y))
 
 
 def population_count(x):
     """The number of ones among the bits, in the dtype of x."""
-    return e.population_count(operand(x))
+    return e.population_count(as_operand(x))
 
 
 def complex(x, y):
@@ -150,7 +150,7 @@ def select(pred, on_true, on_false):
 
 def select_n(which, *cases):
     """The case whose number `which` says; booleans choose between two."""
-    which = operand(which)
+    which = as_operand(which)
     if not cases:
         raise TypeError("select_n needs at least one case")
     if which.dtype.kind == "b":
@@ -160,12 +160,12 @@ def select_n(which, *cases):
     result = cases[-1]
     for number, case in reversed(list(enumerate(cases[:-1]))):
         result = where(which <= number, case, result)
-    return result if len(cases) > 1 else operand(cases[0])
+    return result if len(cases) > 1 else as_operand(cases[0])
 
 
-def convert_element_type(x, new_dtype):
+def convert_element_type(operand, new_dtype):
     """The values in another dtype."""
-    return convert(operand(x), np.dtype(new_dtype))
+    return convert(as_operand(operand), np.dtype(new_dtype))
 
 
 def stop_gradient(x):
@@ -183,6 +183,4 @@ def _stopped(x):
 
 def dtype(x):
     """The dtype of an array or a number."""
-    return operand(x).dtype
-
-
+    return as_operand(x).dtype

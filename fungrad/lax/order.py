@@ -2,16 +2,16 @@
 
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.numpy import joining, sorting
-from fungrad.numpy.creation import operand
+from fungrad.numpy.creation import operand as as_operand
 from fungrad.numpy.dispatch import normalize_axis
 from fungrad.numpy.taking import take_along_axis
 from fungrad.primitives.ordering import TopK
 
-_operand = operand
+
 _FEW = 64  # as many are kept in order while all elements are looked at; for more of them, all are sorted
 
 
-def sort(x, dimension=-1, is_stable=True, num_keys=1):
+def sort(operand, dimension=-1, is_stable=True, num_keys=1):
     """Sorted along an axis; of a tuple, all arrays in the order of the first `num_keys`.
 
     The sort is stable, and nan comes last.
@@ -19,9 +19,9 @@ def sort(x, dimension=-1, is_stable=True, num_keys=1):
     >>> sort((np.array([2, 1, 1]), np.array([5, 7, 6])), num_keys=2)
     (array([1, 1, 2]), array([6, 7, 5]))
     """
-    if not isinstance(x, tuple | list):
-        return sorting.sort(operand(x), dimension)
-    arrays = [operand(v) for v in x]
+    if not isinstance(operand, tuple | list):
+        return sorting.sort(as_operand(operand), dimension)
+    arrays = [as_operand(v) for v in operand]
     if not 1 <= num_keys <= len(arrays):
         raise ValueError(
             f"sort: num_keys must be between 1 and the number of operands, {len(arrays)}, "
@@ -52,7 +52,7 @@ def top_k(operand, k, *, axis=-1):
     >>> top_k(np.array([1.0, 5.0, 3.0]), 2)
     (array([5., 3.]), array([1, 2]))
     """
-    x = _operand(operand)
+    x = as_operand(operand)
     if not x.ndim:
         raise ShapeError("top_k: the operand has no axis, its shape is ()")
     axis = normalize_axis(axis, x.ndim)
@@ -77,7 +77,7 @@ def _approximate(name, sign, documented):
         reduction_input_size_override=-1,
         aggregate_to_topk=True,
     ):
-        x = _operand(operand)
+        x = as_operand(operand)
         if x.dtype.kind != "f":
             raise DtypeError(f"{name} is not defined for dtype {x.dtype}")
         values, places = top_k(sign * x, k, axis=reduction_dimension)

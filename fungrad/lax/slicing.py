@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fungrad.api.loops import fori_loop
+from fungrad.api.vectorize import vmap
 from fungrad.core.errors import ShapeError
 from fungrad.numpy.at import read
-from fungrad.numpy.creation import operand
+from fungrad.numpy.creation import operand as as_operand
 from fungrad.numpy.dispatch import normalize_axis
 from fungrad.numpy.joining import getitem_any
 from fungrad.numpy.promotion import broadcast_to, convert
@@ -24,97 +26,107 @@ INT64 = np.dtype(np.int64)
 _slice = slice
 
 
-def slice(x, start_indices, limit_indices, strides=None):
+def slice(operand, start_indices, limit_indices, strides=None):
     """Elements from start to limit along every axis."""
-    x = operand(x)
-    strides = (1,) * x.ndim if strides is None else tuple(strides)
-    return Slice(tuple(start_indices), tuple(limit_indices), strides)(x)
+    operand = as_operand(operand)
+    strides = (1,) * operand.ndim if strides is None else tuple(strides)
+    return Slice(tuple(start_indices), tuple(limit_indices), strides)(operand)
 
 
-def slice_in_dim(x, start_index, limit_index, stride=1, axis=0):
+def slice_in_dim(operand, start_index, limit_index, stride=1, axis=0):
     """Elements from start to limit along one axis."""
-    x = operand(x)
-    axis = normalize_axis(axis, x.ndim)
-    return getitem_any(x, (_slice(None),) * axis + (_slice(start_index, limit_index, stride),))
+    operand = as_operand(operand)
+    axis = normalize_axis(axis, operand.ndim)
+    return getitem_any(
+        operand, (_slice(None),) * axis + (_slice(start_index, limit_index, stride),)
+    )
 
 
-def index_in_dim(x, index, axis=0, keepdims=True):
+def index_in_dim(operand, index, axis=0, keepdims=True):
     """The elements at a static position of an axis."""
-    x = operand(x)
-    axis = normalize_axis(axis, x.ndim)
-    n = x.shape[axis]
+    operand = as_operand(operand)
+    axis = normalize_axis(axis, operand.ndim)
+    n = operand.shape[axis]
     if not -n <= index < n:
         raise IndexError(f"index {index} is out of bounds for axis {axis} with size {n}")
     start = index % n
-    y = slice_in_dim(x, start, start + 1, axis=axis)
+    y = slice_in_dim(operand, start, start + 1, axis=axis)
     return y if keepdims else squeeze(y, axis)
 
 
-def _starts(x, start_indices):
+def _starts(x, start_indices, wraps=True):
     if len(start_indices) != x.ndim:
         raise ShapeError(
             f"dynamic_slice: {len(start_indices)} start indices for an array of rank {x.ndim}"
         )
-    return [_start(i, n) for i, n in zip(start_indices, x.shape, strict=True)]
+    each = wraps if isinstance(wraps, tuple | list) else [wraps] * x.ndim
+    return [_start(*row) for row in zip(start_indices, x.shape, each, strict=True)]
 
 
-def _start(i, n):
-    """A start position, from the end when negative; a scalar."""
+def _start(i, n, wraps):
+    """A start position, from the end when negative and `wraps`; a scalar."""
     if isinstance(i, int | np.integer):
-        return np.int64(i + n if i < 0 else i)
-    i = convert(operand(i), INT64)
+        return np.int64(i + n if i < 0 and wraps else i)
+    i = convert(as_operand(i), INT64)
     i = reshape(i, ()) if np.shape(i) else i
-    return where(i < 0, i + n, i)
+    return where(i < 0, i + n, i) if wraps else i
 
 
-def dynamic_slice(x, start_indices, slice_sizes):
-    """A block of static sizes at run-time positions."""
-    x = operand(x)
-    return DynamicSlice(tuple(slice_sizes))(x, *_starts(x, start_indices))
+def dynamic_slice(operand, start_indices, slice_sizes, *, allow_negative_indices=True):
+    """A block of static sizes at run-time positions; one truth for all axes, or one for each."""
+    operand = as_operand(operand)
+    starts = _starts(operand, start_indices, allow_negative_indices)
+    return DynamicSlice(tuple(slice_sizes))(operand, *starts)
 
 
-def dynamic_slice_in_dim(x, start_index, slice_size, axis=0):
+def dynamic_slice_in_dim(operand, start_index, slice_size, axis=0, *, allow_negative_indices=True):
     """A block of one axis at a run-time position."""
-    x = operand(x)
-    axis = normalize_axis(axis, x.ndim)
-    starts, sizes = [0] * x.ndim, list(x.shape)
+    operand = as_operand(operand)
+    axis = normalize_axis(axis, operand.ndim)
+    starts, sizes = [0] * operand.ndim, list(operand.shape)
     starts[axis], sizes[axis] = start_index, slice_size
-    return dynamic_slice(x, starts, sizes)
+    return dynamic_slice(operand, starts, sizes, allow_negative_indices=allow_negative_indices)
 
 
-def dynamic_index_in_dim(x, index, axis=0, keepdims=True):
+def dynamic_index_in_dim(operand, index, axis=0, keepdims=True, *, allow_negative_indices=True):
     """The elements at a run-time position of an axis."""
-    y = dynamic_slice_in_dim(x, index, 1, axis)
+    how = {"allow_negative_indices": allow_negative_indices}
+    y = dynamic_slice_in_dim(operand, index, 1, axis, **how)
     return y if keepdims else squeeze(y, axis)
 
 
-def dynamic_update_slice(x, update, start_indices):
-    """`x` with a block overwritten at run-time positions."""
-    x = operand(x)
-    update = convert(operand(update), x.dtype)
-    return DynamicUpdate()(x, update, *_starts(x, start_indices))
+def dynamic_update_slice(operand, update, start_indices, *, allow_negative_indices=True):
+    """`operand` with a block overwritten at run-time positions."""
+    operand = as_operand(operand)
+    update = convert(as_operand(update), operand.dtype)
+    starts = _starts(operand, start_indices, allow_negative_indices)
+    return DynamicUpdate()(operand, update, *starts)
 
 
-def dynamic_update_slice_in_dim(x, update, start_index, axis):
-    """`x` with a block of one axis overwritten at a run-time position."""
-    x = operand(x)
-    starts = [0] * x.ndim
-    starts[normalize_axis(axis, x.ndim)] = start_index
-    return dynamic_update_slice(x, update, starts)
+def dynamic_update_slice_in_dim(operand, update, start_index, axis, *, allow_negative_indices=True):
+    """`operand` with a block of one axis overwritten at a run-time position."""
+    operand = as_operand(operand)
+    starts = [0] * operand.ndim
+    starts[normalize_axis(axis, operand.ndim)] = start_index
+    return dynamic_update_slice(
+        operand, update, starts, allow_negative_indices=allow_negative_indices
+    )
 
 
-def dynamic_update_index_in_dim(x, update, index, axis):
-    """`x` with the elements at a run-time position of an axis overwritten."""
-    x, update = operand(x), operand(update)
-    axis = normalize_axis(axis, x.ndim)
-    if np.ndim(update) != x.ndim:
+def dynamic_update_index_in_dim(operand, update, index, axis, *, allow_negative_indices=True):
+    """`operand` with the elements at a run-time position of an axis overwritten."""
+    operand, update = as_operand(operand), as_operand(update)
+    axis = normalize_axis(axis, operand.ndim)
+    if np.ndim(update) != operand.ndim:
         update = expand_dims(update, axis)
-    return dynamic_update_slice_in_dim(x, update, index, axis)
+    return dynamic_update_slice_in_dim(
+        operand, update, index, axis, allow_negative_indices=allow_negative_indices
+    )
 
 
 def index_take(src, idxs, axes):
     """Elements of `src` at index arrays (moved inside the bounds) along `axes`."""
-    src = operand(src)
+    src = as_operand(src)
     index = [_slice(None)] * src.ndim
     for a, i in zip(axes, idxs, strict=True):
         index[a] = i
@@ -192,7 +204,7 @@ def _places(shape, starts, window, index_map, skipped, batching, mode):
 
 
 def gather(
-    x,
+    operand,
     start_indices,
     dimension_numbers,
     slice_sizes,
@@ -202,29 +214,29 @@ def gather(
     mode=None,
     fill_value=None,
 ):
-    """Blocks of `x` at run-time positions, as `jax.lax.gather` defines it.
+    """Blocks of `operand` at run-time positions, as `jax.lax.gather` defines it.
 
     Mode "clip" (the default) moves blocks inside; "fill" reads `fill_value` (default nan) outside.
     """
-    x, starts, d = operand(x), operand(start_indices), dimension_numbers
+    operand, starts, d = as_operand(operand), as_operand(start_indices), dimension_numbers
     mode = GatherScatterMode.from_any(mode or "clip")
     skipped = {*d.collapsed_slice_dims, *d.operand_batching_dims}
     batching = dict(zip(d.operand_batching_dims, d.start_indices_batching_dims, strict=True))
     places, wide, valid = _places(
-        x.shape, starts, tuple(slice_sizes), tuple(d.start_index_map), skipped, batching, mode
+        operand.shape, starts, tuple(slice_sizes), tuple(d.start_index_map), skipped, batching, mode
     )
-    y = Gather(tuple(range(x.ndim)), "clip")(x, *places)
+    y = Gather(tuple(range(operand.ndim)), "clip")(operand, *places)
     if valid is not None:
         if fill_value is None:
-            fill_value = np.nan if x.dtype.kind in "fc" else np.iinfo(x.dtype).min
-        y = e.select(valid, y, x.dtype.type(fill_value))
+            fill_value = np.nan if operand.dtype.kind in "fc" else np.iinfo(operand.dtype).min
+        y = e.select(valid, y, operand.dtype.type(fill_value))
     lead = starts.ndim - 1
     return moveaxis(y, tuple(range(lead, len(wide))), tuple(d.offset_dims))
 
 
 def _scatter(combine):
     def apply(
-        x,
+        operand,
         scatter_indices,
         updates,
         dimension_numbers,
@@ -233,24 +245,30 @@ def _scatter(combine):
         unique_indices=False,
         mode=None,
     ):
-        x, starts, d = operand(x), operand(scatter_indices), dimension_numbers
-        updates = convert(operand(updates), x.dtype)
+        operand, starts, d = as_operand(operand), as_operand(scatter_indices), dimension_numbers
+        updates = convert(as_operand(updates), operand.dtype)
         mode = GatherScatterMode.from_any(mode)
         skipped = {*d.inserted_window_dims, *d.operand_batching_dims}
         batching = dict(zip(d.operand_batching_dims, d.scatter_indices_batching_dims, strict=True))
         windows = tuple(d.update_window_dims)
         sizes = iter([updates.shape[a] for a in windows])
-        window = tuple([1 if a in skipped else next(sizes) for a in range(x.ndim)])
+        window = tuple([1 if a in skipped else next(sizes) for a in range(operand.ndim)])
         places, wide, valid = _places(
-            x.shape, starts, window, tuple(d.scatter_dims_to_operand_dims), skipped, batching, mode
+            operand.shape,
+            starts,
+            window,
+            tuple(d.scatter_dims_to_operand_dims),
+            skipped,
+            batching,
+            mode,
         )
         rest = [a for a in range(updates.ndim) if a not in windows]
         updates = transpose(updates, (*rest, *windows))
         if valid is not None:
-            outside = np.int64(x.shape[0])
+            outside = np.int64(operand.shape[0])
             places[0] = e.select(valid, places[0], broadcast_to(outside, wide))
         how = "clip" if valid is None else "drop"
-        return Scatter(tuple(range(x.ndim)), combine, how)(x, updates, *places)
+        return Scatter(tuple(range(operand.ndim)), combine, how)(operand, updates, *places)
 
     apply.__doc__ = (
         f"`x` with blocks of updates at run-time positions ({combine}); those that do not lie "
@@ -264,10 +282,46 @@ scatter_add = _scatter("add")
 scatter_mul = _scatter("multiply")
 
 
-def scatter_sub(x, scatter_indices, updates, dimension_numbers, **options):
-    """`x` less blocks of updates at run-time positions; the options are those of `scatter_add`."""
-    return scatter_add(x, scatter_indices, -operand(updates), dimension_numbers, **options)
+def scatter_sub(operand, scatter_indices, updates, dimension_numbers, **options):
+    """`operand` less blocks of updates at run-time positions; options as for `scatter_add`."""
+    return scatter_add(operand, scatter_indices, -as_operand(updates), dimension_numbers, **options)
 
 
 scatter_min = _scatter("minimum")
 scatter_max = _scatter("maximum")
+
+
+def scatter_apply(
+    operand,
+    scatter_indices,
+    func,
+    dimension_numbers,
+    *,
+    update_shape=(),
+    indices_are_sorted=False,
+    unique_indices=False,
+    mode=None,
+):
+    """`operand` with a function of one number applied to blocks at run-time positions.
+
+    It is applied as often as positions name an element; what lies outside is left out, or moved
+    with mode="clip". `update_shape` is the shape that updates would have.
+
+    >>> numbers = ScatterDimensionNumbers((), (0,), (0,))
+    >>> places = np.array([[2], [2], [0]])
+    >>> x = np.array([1.0, 2.0, 3.0])
+    >>> scatter_apply(x, places, lambda x: 2 * x, numbers, update_shape=(3,))
+    array([ 2.,  2., 12.])
+    """
+    operand = as_operand(operand)
+    ones = np.ones(update_shape, np.int64)
+    times = scatter_add(
+        np.zeros(operand.shape, np.int64), scatter_indices, ones, dimension_numbers, mode=mode
+    )
+    each = vmap(func)
+
+    def again(k, y):
+        changed = reshape(convert(each(reshape(y, (-1,))), operand.dtype), operand.shape)
+        return where(times > k, changed, y)
+
+    return fori_loop(0, np.max(times, initial=0), again, operand)

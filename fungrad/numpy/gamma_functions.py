@@ -200,9 +200,9 @@ def exp1(x):
     return apply(s.exp1, x)
 
 
-def spence(z):
-    """The integral of log(t) / (1 - t) over t from 1 to z."""
-    return apply(s.spence, z)
+def spence(x):
+    """The integral of log(t) / (1 - t) over t from 1 to x."""
+    return apply(s.spence, x)
 
 
 def hyp1f1(a, b, x):
@@ -210,9 +210,9 @@ def hyp1f1(a, b, x):
     return apply(s.hyp1f1, a, b, x)
 
 
-def hyp2f1(a, b, c, z):
-    """Gauss's hypergeometric function, with a derivative in z."""
-    return apply(s.hyp2f1, a, b, c, z)
+def hyp2f1(a, b, c, x):
+    """Gauss's hypergeometric function, with a derivative in x."""
+    return apply(s.hyp2f1, a, b, c, x)
 
 
 psi = digamma

@@ -25,24 +25,24 @@ def expit(x):
     return e.logistic(convert(x, as_float(x.dtype)))
 
 
-def erf(z):
+def erf(x):
     """The error function."""
-    return apply(e.erf, z)
+    return apply(e.erf, x)
 
 
-def erfc(z):
-    """1 - erf(z) without cancellation."""
-    return apply(e.erfc, z)
+def erfc(x):
+    """1 - erf(x) without cancellation."""
+    return apply(e.erfc, x)
 
 
-def erfcx(z):
-    """exp(z**2) erfc(z)."""
-    return apply(s.erfcx, z)
+def erfcx(x):
+    """exp(x**2) erfc(x)."""
+    return apply(s.erfcx, x)
 
 
-def erfinv(y):
+def erfinv(x):
     """The inverse of erf."""
-    return apply(e.erfinv, y)
+    return apply(e.erfinv, x)
 
 
 def erfcinv(y):

@@ -108,3 +108,33 @@ def test_exclusive_or():
 def test_what_has_no_such_bits_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# Of jax.lax.rng_bit_generator with RNG_THREE_FRY: a state, a dtype, the next state, the bits.
+GENERATED = [
+    ([1, 2, 3, 4], np.uint32, [1, 2, 6, 4],
+     [1576285164, 2249660814, 740599976, 2425682526, 2436392515]),
+    ([1, 2, 3, 4], np.uint16, [1, 2, 6, 4], [13292, 6542, 43176, 64094, 26179]),
+    ([5, 7], np.uint64, [5, 10],
+     [4568218857448468851, 8837050182540938565, 6891647807627726705]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("state, dtype, following, bits", GENERATED)
+def test_generated_bits_are_jaxs(state, dtype, following, bits):
+    state = np.array(state, np.uint64 if len(state) == 2 else np.uint32)
+    draw = lambda state: lax.rng_bit_generator(state, (len(bits),), dtype)  # noqa: E731
+    for found in (draw(state), jit(draw)(state)):
+        assert found[0].dtype == state.dtype and found[1].dtype == dtype
+        np.testing.assert_array_equal(found[0], following)
+        np.testing.assert_array_equal(found[1], bits)
+
+
+def test_numbers_without_a_key_differ_from_call_to_call():
+    draw = jit(lambda: lax.rng_uniform(np.float32(2), np.float32(3), (5,)))
+    first, second = draw(), draw()
+    assert first.dtype == np.float32 and (first != second).any() and 2 <= first.min() < 3
+    with pytest.raises(TypeError, match="one dtype"):
+        lax.rng_uniform(0.0, 1, (2,))
+    with pytest.raises(ValueError, match=r"shape \(4,\)"):
+        lax.rng_bit_generator(np.zeros(3, np.uint32), (2,))
