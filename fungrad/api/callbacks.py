@@ -8,6 +8,7 @@ from fungrad.api.closing import finished, known_values, operands_of
 from fungrad.api.recorded import function_name, title_of
 from fungrad.control.callback import Effect, PureCallback
 from fungrad.core.errors import TreeMismatchError
+from fungrad.core.thread_state import hiding_recording
 from fungrad.core.tracing import UNKNOWN, state
 from fungrad.core.tree import flatten
 from fungrad.core.types import ArrayType
@@ -92,20 +93,22 @@ def io_callback(callback, result_shape_dtypes, *args, ordered=False, **kwargs):
 def call_effect(function, types, result_tree, label, args, kwargs, ordered):
     """The flat results of a function that is called for its effect: now, or by the program.
 
-    It is called now where all values are known.
+    It is called now where all values are known, and no program is recorded for later runs.
     """
     leaves, tree = flatten((args, kwargs))
     operands, _, _ = operands_of(leaves, label, tree)
     called = _Once(_Flat(function, tree, result_tree, label))
     known = known_values(operands)
     primitive = Effect(called, (*types, TOKEN), label, len(operands))
-    if not any(v is UNKNOWN for v in known):
+    is_known = not any(v is UNKNOWN for v in known)
+    recording = hiding_recording() if is_known else state.recording
+    if recording is None:
         return finished(primitive.evaluate(*known)[:-1], known)
-    operands = [stop_gradient(x) for x in operands]
-    recording = state.recording
+    operands = known if is_known else [stop_gradient(x) for x in operands]
     if ordered and recording.last_effect is not None:
-        operands.append(recording.last_effect)
-    *results, token = primitive(*operands)
+        operands = [*operands, recording.last_effect]
+    record = recording.record_effect if is_known else recording.record
+    *results, token = record(primitive, operands)
     if ordered:
         recording.last_effect = token
     return results

@@ -11,3 +11,15 @@ class _ThreadState(threading.local):
 
 
 state = _ThreadState()
+
+
+def hiding_recording():
+    """The innermost recording around that hides its values, or None: what runs now stands for more.
+
+    Where there is one, the function is being recorded for later runs, and what it does besides
+    computing belongs to each of them.
+    """
+    recording = state.recording
+    while recording is not None and not recording.hides_values:
+        recording = recording.parent
+    return recording

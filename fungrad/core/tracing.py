@@ -185,7 +185,8 @@ class Recording:
         first = len(values)
         if not self.is_evaluated or primitive.is_deferred:
             if primitive.is_deferred or any(v is UNKNOWN or v is DEFERRED for v in operands):
-                return self._record_unevaluated(entry, first, operands)
+                unknown = any(v is UNKNOWN for v in operands)
+                return self._record_unevaluated(entry, first, UNKNOWN if unknown else DEFERRED)
         try:
             result = primitive.evaluate(*operands)
         except (TypeError, ValueError):
@@ -199,15 +200,19 @@ class Recording:
         values.extend(result)
         return tuple([Tracer(self, i) for i in range(first, len(values))])
 
-    def _record_unevaluated(self, entry, first, operands):
+    def record_effect(self, primitive, inputs):
+        """Record what is to happen whenever the program runs, although all is known now."""
+        ids = tuple([self.id_of(x) for x in inputs])
+        return self._record_unevaluated((primitive, ids), len(self.values), UNKNOWN)
+
+    def _record_unevaluated(self, entry, first, value):
         primitive, ids = entry
         types = [i.type if type(i) is Literal else self.type_of(i) for i in ids]
         outputs = infer_outputs(primitive, types)
-        unknown = any(v is UNKNOWN for v in operands)
         self._enter(entry, first)
         self._note(outputs, first)
-        self.values.extend([UNKNOWN if unknown else DEFERRED] * len(outputs))
-        if unknown:
+        self.values.extend([value] * len(outputs))
+        if value is UNKNOWN:
             self.sources[first] = self.source if self.takes_constants else user_line()
         tracers = tuple([Tracer(self, first + i) for i in range(len(outputs))])
         return tracers if primitive.has_many_outputs else tracers[0]

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
-from fungrad.core.tracing import Tracer, state
+from fungrad.core.thread_state import hiding_recording
+from fungrad.core.tracing import Tracer
 from fungrad.core.types import is_python_number
 from fungrad.numpy.arrays import asarray, operand
 from fungrad.numpy.arrays import shape_of as shape_argument
@@ -25,7 +26,7 @@ def key_of(name, key):
             f"random.{name} takes one key, an array of shape (2,); got the shape {key.shape}; draw "
             f"from several keys with vmap(random.{name})"
         )
-    return asarray(key) if type(key) is not Tracer and _is_hidden() else key
+    return asarray(key) if type(key) is not Tracer and hiding_recording() is not None else key
 
 
 def words_of(name, keys):
@@ -40,16 +41,6 @@ def words_of(name, keys):
     if not keys.shape or keys.shape[-1] != 2:
         raise ShapeError(f"random.{name}: a key has the shape (2,), got {tuple(keys.shape)}")
     return keys if type(keys) is Tracer else np.asarray(keys)
-
-
-def _is_hidden():
-    """Whether some enclosing trace hides its values."""
-    recording = state.recording
-    while recording is not None:
-        if recording.hides_values:
-            return True
-        recording = recording.parent
-    return False
 
 
 def float_dtype(name, dtype):

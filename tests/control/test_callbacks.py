@@ -10,6 +10,7 @@ from fungrad import (
     custom_jvp,
     eval_shape,
     grad,
+    io_callback,
     jit,
     lax,
     make_program,
@@ -135,3 +136,23 @@ def test_bad_input():
         pure_callback(np.sin, struct(), 1.0, vmap_method="often")
     with pytest.raises(AxesError, match="say how to call it, by vmap_method='sequential'"):
         vmap(lambda x: pure_callback(np.sin, struct(), x))(X)
+
+
+@pytest.mark.parametrize("arguments", [(), (2.0,)])
+def test_an_effect_of_known_values_happens_at_each_call(arguments):
+    """Inside jit and loops nothing is known of the calls to come, constants or not."""
+    count = iter(range(1, 99))
+
+    def tick(*_):
+        return np.float64(next(count))
+
+    spec = ShapeDtypeStruct((), float)
+    f = jit(lambda: io_callback(tick, spec, *arguments))
+    assert [f(), f()] == [1, 2]
+    slope = jit(grad(lambda x: x * io_callback(tick, spec, *arguments)))
+    assert [slope(1.0), slope(1.0)] == [3, 4]
+    total = jit(
+        lambda x: lax.fori_loop(0, 2, lambda _, c: c + io_callback(tick, spec, *arguments), x)
+    )
+    assert [total(0.0), total(0.0)] == [5 + 6, 7 + 8]
+    assert grad(lambda x: x * io_callback(tick, spec, *arguments))(1.0) == 9
