@@ -21,11 +21,6 @@ class Selected:
             self.leaves += leaves
             self.trees.append(tree)
 
-    @classmethod
-    def whole(cls, args):
-        """All of the arguments."""
-        return cls(args, {}, tuple(range(len(args))), False)
-
     @property
     def tree(self):
         """The structure of the tuple of chosen arguments."""
@@ -67,6 +62,33 @@ class Selected:
                 return f"argument {p if type(p) is int else repr(p)}{keystr(path)}"
             seen += tree.num_leaves
         return f"argument {number}"
+
+
+class AllArguments:
+    """What `Selected` is for all of the positional arguments."""
+
+    __slots__ = ("args", "leaves", "tree")
+
+    def __init__(self, args):
+        self.args = args
+        self.leaves, self.tree = flatten(args)
+
+    def call(self, function, values):
+        """The function with the values in the places of the leaves."""
+        return function(*self.tree.unflatten(values))
+
+    def rebuild(self, values):
+        """The values as a tuple of arguments."""
+        return self.tree.unflatten(values)
+
+    def path(self, number):
+        """The path of a leaf in the tuple of arguments for error texts: "[0]['w']"."""
+        return keystr(flatten_with_path(self.args)[0][number][0])
+
+    def label(self, number):
+        """The name of a leaf for error texts: "argument 0['w']"."""
+        path = flatten_with_path(self.args)[0][number][0]
+        return f"argument {path[0].idx}{keystr(path[1:])}"
 
 
 def is_leaf(argument):

@@ -148,7 +148,7 @@ def late_rule(function, call, captures, record):
 
 def checked(x, type, what):
     try:
-        return matching(x, type, what)
+        return matching(x, type, lambda: what)
     except TypeError as error:
         raise CustomRuleError(str(error)) from None
 

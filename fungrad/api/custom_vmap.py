@@ -2,8 +2,6 @@
 
 from functools import update_wrapper
 
-import numpy as np
-
 from fungrad.api.closing import close, finished, operands_of, record_closed, type_of_operand
 from fungrad.api.custom_rules import Arguments, arguments_first, signature_of
 from fungrad.api.loops import map as sequential_map

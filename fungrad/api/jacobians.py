@@ -1,6 +1,7 @@
 """Jacobians, Hessians and products with them, in forward and reverse mode."""
 
-from functools import wraps
+from functools import lru_cache, wraps
+from itertools import accumulate
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from fungrad.control.while_loop import While
 from fungrad.core.errors import ComplexError, IntegerOutputError, ShapeError, TreeMismatchError
 from fungrad.core.program import subprograms
 from fungrad.core.tracing import run
+from fungrad.primitives.movement import Reshape, Transpose
 from fungrad.transforms.batch import BatchAxis, batch
 from fungrad.transforms.jvp import jvp as forward
 from fungrad.transforms.linearize import linearize
@@ -134,6 +136,18 @@ def prefers_forward(input_size, output_size):
 def basis(types):
     """For each type its part of the standard basis of all of them, along a new first axis."""
     total = sum(t.size for t in types)
+    return (_small_basis if total <= 32 else _basis)(tuple(types), total)
+
+
+@lru_cache(maxsize=64)
+def _small_basis(types, total):
+    parts, _ = _basis(types, total)
+    for part in parts:
+        part.flags.writeable = False
+    return parts, total
+
+
+def _basis(types, total):
     parts, start = [], 0
     for t in types:
         part = np.zeros((total, t.size), t.dtype)
@@ -198,9 +212,10 @@ def _forward_columns(recorded, active, main):
 def _forward_block(pushed, start, stop, out, type):
     if pushed is None:
         return np.zeros((*out.shape, *type.shape), out.dtype)
-    from fungrad.numpy import moveaxis, reshape
-
-    return reshape(moveaxis(pushed[start:stop], 0, -1), (*out.shape, *type.shape))
+    block = pushed[start:stop]
+    if out.shape:
+        block = Transpose((*range(1, 1 + out.ndim), 0))(block)
+    return Reshape((*out.shape, *type.shape))(block)
 
 
 def _reverse_rows(recorded, active, main):
@@ -217,7 +232,7 @@ def _reverse_rows(recorded, active, main):
         program, _ = batch(halves.backward, marks, BatchAxis(total), forced)
         rows = iter(run(program, [*residuals, *directions]))
         pulled = [next(rows) if has else None for has in halves.has_cotangent]
-    starts = np.cumsum([0, *[recorded.output_type(k).size for k in given]])
+    starts = [0, *accumulate([recorded.output_type(k).size for k in given])]
     for k in main:
         out, row = recorded.output_type(k), []
         for i, v in enumerate(recorded.program.inputs[: recorded.recording.input_count]):
@@ -228,15 +243,9 @@ def _reverse_rows(recorded, active, main):
                 row.append(np.zeros(shape, v.type.dtype))
             else:
                 a, b = starts[given.index(k)], starts[given.index(k) + 1]
-                row.append(_reshaped(pulled[i][a:b], shape))
+                row.append(Reshape(shape)(pulled[i][a:b]))
         blocks.append(row)
     return outputs, blocks
-
-
-def _reshaped(x, shape):
-    from fungrad.numpy import reshape
-
-    return reshape(x, shape)
 
 
 def hessian(fun, argnums=0, has_aux=False, holomorphic=False):

@@ -1,7 +1,9 @@
 """jvp, linearize, vjp, linear_transpose: products with the Jacobian and with its transpose."""
 
-from fungrad.api.arguments import Selected
-from fungrad.api.closing import leaf_paths
+import numpy as np
+
+from fungrad.api.arguments import AllArguments
+from fungrad.api.closing import leaf_paths, type_of_operand
 from fungrad.api.gradient import split_aux
 from fungrad.api.recorded import (
     Recorded,
@@ -14,7 +16,7 @@ from fungrad.api.recorded import (
 )
 from fungrad.core.errors import TangentMismatchError, TreeMismatchError
 from fungrad.core.tracing import Tracer, run, trace
-from fungrad.core.tree import flatten, flatten_with_path, is_tree_node, keystr, subtrees
+from fungrad.core.tree import flatten, is_tree_node, subtrees
 from fungrad.core.types import ArrayType, short_name, type_of
 from fungrad.transforms.transpose import transpose
 
@@ -41,8 +43,8 @@ def jvp(fun, primals, tangents, has_aux=False):
             f"{title}: primals and tangents must be tuples or lists of arguments, got "
             f"{type(primals).__name__} and {type(tangents).__name__}"
         )
-    chosen = Selected.whole(tuple(primals))
-    operands, weak, active, moving = _paired(chosen, tuple(primals), tuple(tangents), title)
+    chosen = AllArguments(tuple(primals))
+    operands, weak, active, moving = _paired(chosen, tuple(tangents), title)
     recorded = Recorded(fun, operands, weak, chosen.call, title)
     active = active + (False,) * (len(recorded.program.inputs) - len(active))
     outputs, pushed = recorded.jvp(active, moving)
@@ -62,13 +64,12 @@ def _with_tangents(recorded, outputs, tangents, has_aux, title):
     return first.unflatten(y[:count]), first.unflatten(dy[:count]), aux_tree.unflatten(y[count:])
 
 
-def _paired(chosen, primals, tangents, title):
+def _paired(chosen, tangents, title):
     """Operands, weak marks, active marks and tangents; errors name the leaf by its path."""
-    leaves = leaves_beside(flatten(primals)[1], tangents, title, "primals", "tangent")
+    leaves = leaves_beside(chosen.tree, tangents, title, "primals", "tangent")
     operands, weak, active, moving = [], [], [], []
-    for (path, primal), tangent in zip(flatten_with_path(primals)[0], leaves, strict=True):
-        path = keystr(path)
-        x, is_weak = operand_of(primal, title, lambda p=path: f"the argument at {p}")
+    for number, (primal, tangent) in enumerate(zip(chosen.leaves, leaves, strict=True)):
+        x, is_weak = operand_of(primal, title, lambda n=number: f"the argument at {chosen.path(n)}")
         if tangent is not None and not is_float0(tangent):
             x = promoted_int(x, is_weak)
         operands.append(x)
@@ -77,14 +78,18 @@ def _paired(chosen, primals, tangents, title):
         if not is_active or tangent is None:
             if tangent is not None and not is_float0(tangent):
                 raise TangentMismatchError(
-                    f"{title}: the argument at {path} has dtype {x.dtype}, which has no tangent; "
-                    "pass None or an array of dtype float0"
+                    f"{title}: the argument at {chosen.path(number)} has dtype {x.dtype}, which "
+                    "has no tangent; pass None or an array of dtype float0"
                 )
             active.append(False)
             continue
         active.append(True)
         moving.append(
-            matching(tangent, ArrayType(x.shape, x.dtype), f"{title}: the tangent at {path}")
+            matching(
+                tangent,
+                type_of_operand(x),
+                lambda n=number: f"{title}: the tangent at {chosen.path(n)}",
+            )
         )
     return operands, weak, tuple(active), moving
 
@@ -112,21 +117,26 @@ def is_float0(x):
 
 
 def matching(x, expected, what):
-    """A tangent or cotangent in the type of its value; Python numbers are converted."""
+    """A tangent or cotangent in the type of its value; Python numbers are converted.
+
+    `what()` names it in errors.
+    """
     if type(x) in (int, float, complex) and not expected.shape:
         if type(x) is complex and expected.dtype.kind != "c":
-            raise TangentMismatchError(f"{what} is complex, its value is {expected.dtype}")
+            raise TangentMismatchError(f"{what()} is complex, its value is {expected.dtype}")
         return expected.dtype.type(x)
-    operand, is_weak = operand_of(x, label=lambda: what)
+    if type(x) is np.ndarray and x.ndim and x.shape == expected.shape and x.dtype == expected.dtype:
+        return x
+    operand, is_weak = operand_of(x, label=what)
     given = operand.type if type(operand) is Tracer else type_of(operand)
     if given.shape != expected.shape:
         raise TangentMismatchError(
-            f"{what} has shape {given.shape}, its value has shape {expected.shape}"
+            f"{what()} has shape {given.shape}, its value has shape {expected.shape}"
         )
     if given.dtype != expected.dtype:
         if not is_weak:
             raise TangentMismatchError(
-                f"{what} has dtype {given.dtype}, its value has dtype {expected.dtype}; convert "
+                f"{what()} has dtype {given.dtype}, its value has dtype {expected.dtype}; convert "
                 f"it with .astype({short_name(expected.dtype)!r})"
             )
         from fungrad.numpy.promotion import convert
@@ -146,7 +156,7 @@ def linearize(fun, *primals, has_aux=False):
     np.float64(6.0)
     """
     title = title_of("linearize", fun)
-    chosen = Selected.whole(primals)
+    chosen = AllArguments(primals)
     pairs = [
         operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)
     ]
@@ -184,9 +194,14 @@ def _flat_tangents(chosen, primals, tangents, operands, marks, title):
     moving = []
     for number, (t, x, is_active) in enumerate(zip(leaves, operands, marks, strict=True)):
         if is_active:
-            kind = ArrayType(x.shape, x.dtype)
-            what = f"{title}: the tangent of {chosen.label(number)}"
-            moving.append(zeros_like(kind) if t is None else matching(t, kind, what))
+            kind = type_of_operand(x)
+            moving.append(
+                zeros_like(kind)
+                if t is None
+                else matching(
+                    t, kind, lambda n=number: f"{title}: the tangent of {chosen.label(n)}"
+                )
+            )
         elif not (t is None or is_float0(t)):
             raise TangentMismatchError(f"{title}: {chosen.label(number)} has no tangent")
     return moving
@@ -209,7 +224,7 @@ def vjp(fun, *primals, has_aux=False):
     (np.float64(4.0), np.float64(3.0))
     """
     title = title_of("vjp", fun)
-    chosen = Selected.whole(primals)
+    chosen = AllArguments(primals)
     pairs = [
         operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)
     ]
@@ -230,9 +245,9 @@ def vjp(fun, *primals, has_aux=False):
         leaves = leaves_beside(out_tree, cotangent, title, "outputs", "cotangent")
         given = [None] * len(types)
         places = recorded.positions[:count]
-        for leaf, k, path in zip(leaves, places, leaf_paths(out_tree), strict=True):
+        for number, (leaf, k) in enumerate(zip(leaves, places, strict=True)):
             if k is not None and wanted[k]:
-                what = f"{title}: the cotangent{path}"
+                what = lambda n=number: f"{title}: the cotangent{leaf_paths(out_tree)[n]}"
                 given[k] = zeros_like(types[k]) if leaf is None else matching(leaf, types[k], what)
         pulled = pull(given)[: len(operands)]
         result = [zeros_like(t) if c is None else c for t, c in zip(in_types, pulled, strict=True)]
@@ -257,7 +272,7 @@ def linear_transpose(fun, *primals):
         LinearityError: `fun` is not linear.
     """
     title = title_of("linear_transpose", fun)
-    chosen = Selected.whole(primals)
+    chosen = AllArguments(primals)
     types = [
         ArrayType(x.shape, x.dtype) if hasattr(x, "shape") else type_of(x) for x in chosen.leaves
     ]
@@ -276,8 +291,8 @@ def linear_transpose(fun, *primals):
         leaves = leaves_beside(seen["tree"], cotangent, title, "outputs", "cotangent")
         paths = leaf_paths(seen["tree"])
         cotangents = [
-            zeros_like(t) if c is None else matching(c, t, f"{title}: the cotangent{path}")
-            for c, t, path in zip(leaves, program.output_types, paths, strict=True)
+            zeros_like(t) if c is None else matching(c, t, lambda p=p: f"{title}: the cotangent{p}")
+            for c, t, p in zip(leaves, program.output_types, paths, strict=True)
         ]
         pulled = iter(run(transposed, [*captures, *cotangents]))
         result = [next(pulled) if f else zeros_like(t) for f, t in zip(found, types, strict=True)]

@@ -272,7 +272,16 @@ class Recorded:
         ]
 
     def jvp(self, active, tangents):
-        """The outputs and their tangents (None where there is none), in one pass."""
+        """The outputs and their tangents (None where there is none).
+
+        Where the values are known already, only what is linear in the tangents is computed.
+        """
+        if self.recording.is_evaluated and not self.is_nested:
+            halves = linearize(self.program, active)
+            if halves.slots is not None:
+                outputs, residuals = self.split(halves)
+                pushed = iter(run(halves.linear, [*residuals, *tangents]))
+                return outputs, [next(pushed) if has else None for has in halves.out_active]
         program, out_active = jvp(self.program, active)
         results = run(program, [*self.operands, *tangents])
         n = len(self.program.outputs)

@@ -53,7 +53,11 @@ class Tracer:
     @property
     def ndim(self):
         """The number of axes."""
-        return len(self.shape)
+        recording = self.recording
+        value = recording.values[self.id]
+        if value is UNKNOWN or value is DEFERRED:
+            return recording.types[self.id].ndim
+        return value.ndim
 
     @property
     def size(self):

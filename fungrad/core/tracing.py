@@ -112,6 +112,9 @@ class Recording:
             kind, kept = outer.type, frozen(outer)
         else:
             key, value = id(outer), outer
+            slot = self.captured.get(key)
+            if slot is not None:
+                return slot
             kind, kept = type_of(outer), outer
             if self.hides_values:
                 value = UNKNOWN

@@ -102,10 +102,13 @@ def normalize_axis(axis, ndim):
     return axis + ndim if axis < 0 else axis
 
 
+_ALL_AXES = [tuple(range(ndim)) for ndim in range(65)]  # NumPy has no more than 64
+
+
 def normalize_axes(axis, ndim):
     """Non-negative axes as a tuple: all for None; ValueError where one occurs twice."""
     if axis is None:
-        return tuple(range(ndim))
+        return _ALL_AXES[ndim]
     if not isinstance(axis, tuple | list):
         return (normalize_axis(axis, ndim),)
     axes = tuple([normalize_axis(a, ndim) for a in axis])

@@ -46,12 +46,12 @@ def _is_weak(x):
 
 
 def _is_operand(x):
-    return type(x) is Tracer or type(x) in WEAK_DTYPES or hasattr(x, "dtype")
+    return type(x) in WEAK_DTYPES or type(x) is Tracer or hasattr(x, "dtype")
 
 
 def _binary_operator(function):
     def operator(self, other):
-        if not _is_operand(other):
+        if type(other) is not Tracer and not _is_operand(other):
             other = _from_sequence(other)
             if other is NotImplemented:
                 return other

@@ -30,10 +30,12 @@ def dot(a, b, out=None):
     """`numpy.dot`."""
     refuse_out("dot", out)
     a, b = promote(operand(a), operand(b))
-    if not np.ndim(a) or not np.ndim(b):
+    left, right = a.shape, b.shape
+    if not left or not right:
         return ufuncs.multiply(a, b)
-    require_equal("dot", a, -1, b, -2 if b.ndim > 1 else -1)
-    return _inner_product(a.ndim, b.ndim)(a, b)
+    if left[-1] != (right[-2] if len(right) > 1 else right[-1]):
+        require_equal("dot", a, -1, b, -2 if b.ndim > 1 else -1)
+    return _inner_product(len(left), len(right))(a, b)
 
 
 @lru_cache
@@ -49,17 +51,20 @@ def matmul(x1, x2, /, out=None, **options):
     """`numpy.matmul`: batches in front broadcast."""
     refuse_out("matmul", out)
     a, b = promote(operand(x1), operand(x2))
-    if not np.ndim(a) or not np.ndim(b):
+    left, right = a.shape, b.shape
+    if not left or not right:
         raise ShapeError(
             "matmul: input operand does not have enough dimensions; multiply by a scalar with *"
         )
-    require_equal("matmul", a, -1, b, -2 if b.ndim > 1 else -1)
-    if a.ndim <= 2 and b.ndim <= 2:
-        return _inner_product(a.ndim, b.ndim)(a, b)
+    if left[-1] != (right[-2] if len(right) > 1 else right[-1]):
+        require_equal("matmul", a, -1, b, -2 if b.ndim > 1 else -1)
+    if len(left) <= 2 and len(right) <= 2:
+        return _inner_product(len(left), len(right))(a, b)
     inner = 0
     row, column = (1,) if a.ndim > 1 else (), (2,) if b.ndim > 1 else ()
-    left, right = a.shape[:-2], b.shape[:-2]
-    return _batched("matmul", a, b, left, right, (*row, inner), (inner, *column), (*row, *column))
+    return _batched(
+        "matmul", a, b, left[:-2], right[:-2], (*row, inner), (inner, *column), (*row, *column)
+    )
 
 
 def _batched(name, a, b, left, right, left_core, right_core, out_core):
@@ -172,9 +177,7 @@ def tensordot(a, b, axes=2):
     if isinstance(axes, int | np.integer):
         first, second = list(range(a.ndim - axes, a.ndim)), list(range(axes))
     else:
-        first, second = [
-            list(i) if isinstance(i, tuple | list | np.ndarray) else [i] for i in axes
-        ]
+        first, second = [list(i) if isinstance(i, tuple | list | np.ndarray) else [i] for i in axes]
     if len(first) != len(second):
         raise ShapeError(f"tensordot: axes {first} and {second} differ in number")
     first = [normalize_axis(i, a.ndim) for i in first]

@@ -57,10 +57,11 @@ def reduced_axes(axis, ndim):
 
 def reduced(primitive, x, axis, keepdims, where, neutral):
     """A reduction of elements where a mask is true."""
-    x = masked(x, where, neutral)
+    if where is not KEEP:
+        x = masked(x, where, neutral)
     axes = reduced_axes(axis, x.ndim)
     y = primitive(axes)(x) if axes else x
-    return kept(y, x.shape, axes, keepdims)
+    return y if keepdims is KEEP else kept(y, x.shape, axes, keepdims)
 
 
 @traced(np.sum)

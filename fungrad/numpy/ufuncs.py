@@ -34,18 +34,33 @@ def direct_kinds(ufunc):
     return found
 
 
+def scalar_types(kinds):
+    """The types of NumPy's scalars of these kinds: what they are is known without their dtype."""
+    return frozenset([np.dtype(c).type for c in "efdFDbhilqBHILQ" if np.dtype(c).kind in kinds])
+
+
 def binary(primitive, ufunc, on_bools=None, on_complex=None):
     """The traced form of a ufunc of two arrays: a primitive on operands of one dtype.
 
     `on_bools` and `on_complex` are taken instead where NumPy computes in these dtypes.
     """
     name, direct = ufunc.__name__, direct_kinds(ufunc)
+    plainly = direct if on_complex is None else direct.replace("c", "")
+    scalars = scalar_types(plainly)
     numbers = {float: "".join(set("fc") & set(direct)), int: direct}
-    if on_complex is not None:
-        direct = direct.replace("c", "")
+    direct = plainly
 
     def apply(x, y):
         if type(x) is Tracer:
+            if type(y) is Tracer:
+                a, b = x.recording.values[x.id], y.recording.values[y.id]
+                kind = type(a)
+                if kind is type(b):
+                    if kind in scalars:
+                        return primitive(x, y)
+                    if kind is np.ndarray and a.shape == b.shape:
+                        if a.dtype == b.dtype and a.dtype.kind in plainly:
+                            return primitive(x, y)
             dtype = x.dtype
             if type(y) is Tracer or type(y) is np.ndarray:
                 matched = dtype == y.dtype and dtype.kind in direct
@@ -71,7 +86,7 @@ def binary(primitive, ufunc, on_bools=None, on_complex=None):
             elif x.dtype.kind == "c" and on_complex is not None:
                 rule = on_complex
         shape, other = x.shape, y.shape
-        if shape and other and shape != other:
+        if shape != other and shape and other:
             x, y = align(name, (x, y))
         return rule(x, y)
 
@@ -81,11 +96,14 @@ def binary(primitive, ufunc, on_bools=None, on_complex=None):
 def unary(primitive, ufunc):
     """The traced form of a ufunc of one array."""
     direct = direct_kinds(ufunc)
+    scalars = scalar_types(direct)
 
     def apply(x):
         if type(x) is not Tracer:
             return ufunc(x)
-        return primitive(x if x.dtype.kind in direct else loop_operands(ufunc, x)[0])
+        if type(x.recording.values[x.id]) in scalars or x.dtype.kind in direct:
+            return primitive(x)
+        return primitive(*loop_operands(ufunc, x))
 
     return named(apply, ufunc)
 

@@ -84,9 +84,14 @@ class Broadcast(Pointwise):
 
     def evaluate(self, x):
         x = np.asarray(x)
+        if not x.ndim:
+            result = np.ndarray(self.shape, x.dtype, x, 0, (0,) * len(self.shape))
+            result.flags.writeable = False
+            return result
         if not x.flags.c_contiguous:
-            expanded = np.moveaxis(x[(...,) + (None,) * (len(self.shape) - x.ndim)],
-                                   range(x.ndim), self.axes)
+            expanded = np.moveaxis(
+                x[(...,) + (None,) * (len(self.shape) - x.ndim)], range(x.ndim), self.axes
+            )
             return np.broadcast_to(expanded, self.shape)
         strides = [0] * len(self.shape)
         for a, n, stride in zip(self.axes, x.shape, x.strides, strict=True):
@@ -248,9 +253,7 @@ class Slice(Pointwise):
         (c,) = cotangents
         interior = tuple([s - 1 for s in self.steps])
         covered = [n and 1 + (n - 1) * s for n, s in zip(c.shape, self.steps, strict=True)]
-        high = [
-            n - a - m for n, a, m in zip(inputs[0].shape, self.starts, covered, strict=True)
-        ]
+        high = [n - a - m for n, a, m in zip(inputs[0].shape, self.starts, covered, strict=True)]
         return (Pad(self.starts, tuple(high), interior)(c, c.dtype.type(0)),)
 
     def batch(self, inputs, batched, axis):

@@ -42,6 +42,8 @@ class Sum(_Along, Reduction):
     kinds = "iufc"
 
     def evaluate(self, x):
+        if x.dtype.kind in "fc":
+            return np.add.reduce(x, self.axes)
         return np.add.reduce(x, axis=self.axes, dtype=x.dtype)
 
     def identity(self, dtype):
