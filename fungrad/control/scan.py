@@ -1,7 +1,10 @@
 """A loop of known length, or over the elements of a stack, that carries values along."""
 
+from functools import cached_property
+
 import numpy as np
 
+from fungrad.control.lifting import lifted
 from fungrad.control.programs import (
     chosen,
     marks,
@@ -344,6 +347,11 @@ class Scan(Routine):
         from fungrad.control.while_loop import masked_scan
 
         return masked_scan(self, inputs, batched, axis)
+
+    @cached_property
+    def lifted(self):
+        """A program that computes the same with less inside of the loop, or None (see `lifting`)."""
+        return None if self.length is None else lifted(self)
 
     @property
     def begins_with(self):

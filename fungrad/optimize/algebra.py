@@ -10,9 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from fungrad.core.program import Literal
+from fungrad.optimize.pads import sum_of_pads
 from fungrad.optimize.rewrite import Rebuilding
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import movement as m
+from fungrad.primitives.contraction import Contract
 from fungrad.primitives.joining import Concatenate, Pad
 from fungrad.primitives.reductions import Sum
 
@@ -85,16 +87,34 @@ def _filled(literal, equation, result):
 
 
 def _sum(equation, inputs, result):
-    """x + 0 is not x for x = -0, but x + (-0) is; integers have one zero."""
+    """x + 0 is not x for x = -0, but x + (-0) is; integers have one zero.
+
+    A product of arrays is a sum that starts at 0, and never -0; nor is what 0 was added to.
+    """
     for x, y in (inputs, inputs[::-1]):
-        if _is_neutral(y):
+        if _is_neutral(y) or is_literal(y, 0) and _is_never_minus_zero(x, result):
             return x
+    pads = [maker(v, result, Pad) for v in inputs]
+    joined = sum_of_pads(equation, pads, lambda v: is_literal(v, 0), result)
+    if joined is not None:
+        return joined
     x, y = inputs
     if x.type.dtype.kind in "fc":
         negated = _negated(y, result)
         if negated is not None:
             return result.add(e.subtract, [x, negated], equation.source)
     return None
+
+
+def _is_never_minus_zero(x, result):
+    made = result.made_by.get(x)
+    if made is None:
+        return False
+    if isinstance(made.primitive, Contract):
+        return bool(made.primitive.groups.contracted)
+    if isinstance(made.primitive, Concatenate):
+        return all(_is_never_minus_zero(v, result) for v in made.inputs)
+    return made.primitive is e.add and any(is_literal(v, 0) for v in made.inputs)
 
 
 def _negated(y, result):
@@ -295,8 +315,13 @@ def _concatenate(equation, inputs, result):
     kept = [x for x in inputs if x.type.shape[axis]]
     if len(kept) == 1:
         return kept[0]
-    if kept and len(kept) < len(inputs):
-        return result.add(equation.primitive, kept, equation.source)
+    parts = []
+    for x in kept:
+        made = maker(x, result, Concatenate)
+        is_alike = made is not None and made.primitive is equation.primitive
+        parts += made.inputs if is_alike else (x,)
+    if parts and len(parts) != len(inputs):
+        return result.add(equation.primitive, parts, equation.source)
     return None
 
 

@@ -13,19 +13,27 @@ def inline_calls(program, kind=object):
     calls by primitives of a `kind` are replaced.
     """
 
-    def is_replaced(primitive):
-        return isinstance(primitive, kind) and hasattr(primitive, "inlined")
+    def called(primitive):
+        return getattr(primitive, "inlined", None) if isinstance(primitive, kind) else None
 
-    if not any(is_replaced(e.primitive) for e in program.equations):
+    return replaced_by_programs(program, called)
+
+
+def replaced_by_programs(program, replacement):
+    """The same program with programs in place of equations, in these again and again.
+
+    `replacement(primitive)` is the program that computes the same, or None.
+    """
+    if all(replacement(e.primitive) is None for e in program.equations):
         return program
     result = Rebuilding(program)
     for equation in program.equations:
         inputs = result.values(equation.inputs)
-        if not is_replaced(equation.primitive):
+        inner = replacement(equation.primitive)
+        if inner is None:
             result.append(replace(equation, inputs=inputs))
             continue
-        inner = inline_calls(equation.primitive.inlined, kind)
-        outputs = _copied(inner, inputs, result)
+        outputs = _copied(replaced_by_programs(inner, replacement), inputs, result)
         for old, new in zip(equation.outputs, outputs, strict=True):
             result.replace(old, new)
     return result.finish()

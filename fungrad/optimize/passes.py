@@ -9,11 +9,13 @@ from fungrad.optimize.constants import fold_constants
 from fungrad.optimize.contractions import simplify_contractions
 from fungrad.optimize.dead_code import remove_dead_code
 from fungrad.optimize.inline import inline_calls
+from fungrad.optimize.lift_from_loops import lift_from_loops
 from fungrad.optimize.rewrite import with_subprograms
 
 #: The passes in their order, each with the reason for its place.
 PASSES = (
     inline_calls,  # before all: what follows sees one program, not walls
+    lift_from_loops,  # bodies are cheap already, and what leaves them is not
     remove_dead_code,  # early: nothing that follows looks at what nobody needs
     share_common_subexpressions,  # rules that look at the maker of an operand see one maker
     fold_constants,  # makes the literals that the algebra looks for

@@ -21,6 +21,7 @@ from fungrad.optimize.passes import optimize
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import movement as m
 from fungrad.primitives.contraction import Contract
+from fungrad.primitives.joining import Pad
 from fungrad.primitives.reductions import Max, Sum
 
 
@@ -129,6 +130,10 @@ def test_scalars_of_literals_are_evaluated_and_fills_move_outwards():
     )
 
 
+def padded(x, low, high):
+    return Pad((0, low), (0, high), (0, 0))(x, np.float64(0))
+
+
 #: What a function becomes: the equations that remain, `return` included.
 SIMPLIFIED = {
     "times one": (lambda x: x * 1.0, f64(3), "return a"),
@@ -136,6 +141,25 @@ SIMPLIFIED = {
     "plus zero is kept": (lambda x: x + 0.0, f64(3), "b: f64[3] = add a 0.0\nreturn b"),
     "plus minus zero": (lambda x: x + -0.0, f64(3), "return a"),
     "minus zero": (lambda x: x - 0.0, f64(3), "return a"),
+    "product plus zero": (
+        lambda x: Contract((0, 1), (1, 2), (0, 2))(x, x) + 0.0,
+        f64(3, 3),
+        "b: f64[3,3] = contract[left=(0 1), right=(1 2), out=(0 2)] a a\nreturn b",
+    ),
+    "sum of parts side by side": (
+        lambda x: padded(x, 2, 3) + padded(x, 0, 5),
+        f64(2, 2),
+        "b: f64[2,2] = add a 0.0\nc: f64[2,2] = add a 0.0\n"
+        "d: f64[2,4] = concatenate[axis=1] b c\n"
+        "e: f64[2,7] = pad[low=(0 0), high=(0 3), interior=(0 0)] d 0.0\nreturn e",
+    ),
+    "sum of parts apart": (
+        lambda x: padded(x, 4, 0) + padded(x, 0, 4),
+        f64(1, 3),
+        "b: f64[1,7] = pad[low=(0 4), high=(0 0), interior=(0 0)] a 0.0\n"
+        "c: f64[1,7] = pad[low=(0 0), high=(0 4), interior=(0 0)] a 0.0\n"
+        "d: f64[1,7] = add b c\nreturn d",
+    ),
     "integer plus zero": (lambda x: x + 0, i64(3), "return a"),
     "integer times zero": (lambda x: x * 0, i64(3), "b: i64[3] = fill[shape=(3)] 0:i64\nreturn b"),
     "times zero is kept": (lambda x: x * 0.0, f64(3), "b: f64[3] = multiply a 0.0\nreturn b"),
@@ -290,6 +314,14 @@ def test_passes_meet_in_optimize():
         return f
         """
         ).strip()
+    )
+
+
+def test_the_adjoint_of_a_split_is_one_concatenation():
+    split = recorded(lambda x: padded(x, 8, 0) + padded(x, 4, 4) + padded(x, 0, 8), f64(2, 4))
+    program = optimize(split)
+    assert body(program) == (
+        "b: f64[2,4] = add a 0.0\nc: f64[2,12] = concatenate[axis=1] b b b\nreturn c"
     )
 
 
