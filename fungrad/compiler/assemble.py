@@ -6,14 +6,16 @@ import numpy as np
 
 from fungrad.compiler.arguments import Array, Pointer, Result, Scalar
 from fungrad.compiler.callbacks import address
-from fungrad.compiler.entry import STACK_WORDS, Entry, parameter_dtypes
+from fungrad.compiler.entry import Entry, parameter_dtypes
 from fungrad.compiler.fuse import MOST_LOCALS, fitting_locals
+from fungrad.compiler.interface import Interface
 from fungrad.compiler.lower import Lowering
 from fungrad.compiler.memory import place_buffers
 from fungrad.compiler.plan import Given, Kept, Made, Workspace
 from fungrad.compiler.scalar import INDEX, Builder, constant
 from fungrad.compiler.source import print_function
-from fungrad.compiler.stacks import StackValue, is_stack, stack_depth
+from fungrad.compiler.stack_layout import STACK_WORDS, is_stack, stack_depth
+from fungrad.compiler.stacks import StackValue
 from fungrad.compiler.statements import Point, load
 from fungrad.compiler.views import Buffer, whole
 from fungrad.core.program import Literal, variable_names
@@ -37,29 +39,22 @@ class KernelText:
 class Assembly:
     """Everything that is known of a compiled program before machine code exists.
 
-    `outputs` says, per output of the program, where it comes from: ("input", i), ("literal",
-    value), ("array", type), ("gift", i): input i overwritten, ("result", number of a result), ("stack", number of the first of three
-    results) or ("copy", number of another output). `stack_inputs` are the first stack of each input
-    that is one, by the number of the input.
+    `errors` are pairs (primitive, line of the user's code or None), in the order of the status
+    codes 1, 2, ...; `callbacks` the C functions that call Python.
     """
 
     program: object
     source: str
     shown: str
-    arguments: tuple
-    origins: tuple  # where the caller gets each argument from: see `plan`
     kernels: tuple
-    sizes: np.ndarray
-    workspace: int  # bytes
-    stacks: int  # words
-    outputs: tuple
-    stack_inputs: dict
     errors: tuple
-    is_tiny: bool
-    meters: tuple = ()  # (progress, number of turns or None) of loops that report
-    counters: np.ndarray | None = None  # where they report
-    callbacks: tuple = ()  # C functions that call Python
-    addresses: np.ndarray | None = None  # of the callbacks
+    callbacks: tuple
+    interface: Interface
+
+    @property
+    def workspace(self):
+        """The bytes of scratch memory that a call needs."""
+        return self.interface.workspace
 
     @property
     def text(self):
@@ -73,7 +68,7 @@ def assemble(program, donated=()):
     entry = Entry()
     names = variable_names(program)
     parameters = _Parameters(entry)
-    inputs = [parameters.input(v, names[v]) for v in program.inputs]
+    inputs = [parameters.input(i, v.type, names[v]) for i, v in enumerate(program.inputs)]
     outputs, made = _plan_outputs(program)
     most_locals = MOST_LOCALS if is_tiny else fitting_locals(program, False)
     lowering = Lowering(entry, program, inputs, most_locals)
@@ -112,25 +107,22 @@ def assemble(program, donated=()):
             parameters.origins[what] = Given(program.inputs[what].type.shape, is_written=True)
     body = [*entry.preamble, *_workspace_pointers(entry), *entry.body]
     source, shown = print_function("entry", parameters.names, body)
-    return Assembly(
-        program,
-        source,
-        shown,
+    interface = Interface(
         tuple(parameters.arguments),
         tuple(parameters.origins),
-        tuple(_kernel_texts(entry)),
+        tuple(outputs),
         sizes,
         workspace,
         entry.stack_count * STACK_WORDS,
-        tuple(outputs),
-        parameters.stack_inputs,
-        tuple(entry.errors),
         is_tiny,
+        parameters.stack_inputs,
         tuple(entry.meters),
         counters,
-        tuple(entry.callbacks),
-        addresses,
+        addresses if entry.callbacks else None,
     )
+    errors, callbacks = tuple(entry.errors), tuple(entry.callbacks)
+    kernels = tuple(_kernel_texts(entry))
+    return Assembly(program, source, shown, kernels, errors, callbacks, interface)
 
 
 class _Parameters:
@@ -149,34 +141,34 @@ class _Parameters:
         self.arguments.append(argument)
         self.origins.append(origin)
 
-    def input(self, v, name):
+    def input(self, number, type, name):
         """The representation of an input of the program."""
-        if is_stack(v.type):
-            return self._stack(v, name)
+        if is_stack(type):
+            return self._stack(number, type, name)
         name = self.entry.unique(name)
-        if not v.type.shape:
-            self.add(name, Scalar(v.type.dtype), Given())
-            return (_build.symbol(name, v.type.dtype),)
-        return self._array(v, name, "argument", Given(v.type.shape))
+        if not type.shape:
+            self.add(name, Scalar(type.dtype), Given())
+            return (_build.symbol(name, type.dtype),)
+        return self._array(type, name, "argument", Given(type.shape))
 
-    def _stack(self, v, name):
+    def _stack(self, number, type, name):
         """A stack from outside: which one, and the number of its elements."""
         scalars = []
         for part in ("number", "count"):
             self.add(self.entry.unique(f"{name}_{part}"), Scalar(INDEX), Given())
             scalars.append(_build.symbol(self.names[-1], INDEX))
-        numbers = [self.entry.new_stack() for _ in range(stack_depth(v.type))]
-        self.stack_inputs[v] = numbers[0]
+        numbers = [self.entry.new_stack() for _ in range(stack_depth(type))]
+        self.stack_inputs[number] = numbers[0]
         return StackValue(scalars[0], constant(0, INDEX), scalars[1])
 
     def output(self, v, number):
         """The memory of an output of the program."""
         name = self.entry.unique(f"out{number}")
-        return self._array(v, name, "output", Made(v.type.shape))
+        return self._array(v.type, name, "output", Made(v.type.shape))
 
-    def _array(self, v, name, kind, origin):
-        self.add(name, Array(v.type.dtype), origin)
-        return whole(Buffer(kind, name, v.type.dtype, v.type.size), v.type.shape)
+    def _array(self, type, name, kind, origin):
+        self.add(name, Array(type.dtype), origin)
+        return whole(Buffer(kind, name, type.dtype, type.size), type.shape)
 
     def result(self, scalar, number):
         """Return a scalar."""

@@ -1,7 +1,8 @@
 """Branches, and programs that run once where they stand."""
 
 from fungrad.compiler.scalar import INDEX, Builder, constant
-from fungrad.compiler.stacks import EMPTY, StackValue, is_stack
+from fungrad.compiler.stack_layout import is_stack
+from fungrad.compiler.stacks import EMPTY, StackValue
 from fungrad.compiler.views import View
 
 _build = Builder()

@@ -28,6 +28,7 @@ from fungrad.compiler import (
 )
 from fungrad.compiler import cache as disk
 from fungrad.compiler.arguments import Argument, Array, Pointer, Result, Scalar
+from fungrad.compiler.interface import argument_as_data, argument_from_data
 from fungrad.compiler.plan import Given, Kept, Made, Plan, Workspace, plain_plan
 from fungrad.core.errors import CompilationError
 
@@ -43,14 +44,18 @@ __all__ = [
     "Scalar",
     "Workspace",
     "assembly",
+    "builtin",
     "checked_entry",
     "clear",
     "entry",
+    "entry_code",
     "kernel",
     "statistics",
+    "stored",
 ]
 
 _MAXIMUM_IN_MEMORY = 4096
+_KEY_SIZE = 16  # bytes
 
 #: Where the symbols `fungrad.PREFIX.NAME` of machine code are looked up.
 _LIBRARIES = (
@@ -79,6 +84,11 @@ class Kernel:
         self.address = loaded.addresses[symbol]
         self.slots_address = loaded.addresses.get(python_call.slots_symbol(symbol))
         self._kept = loaded, needs
+
+    @property
+    def key(self):
+        """What it is stored under."""
+        return self.symbol.rpartition(".")[2]
 
     def __repr__(self):
         return f"{self.symbol}({', '.join(map(repr, self.arguments))})"
@@ -167,10 +177,33 @@ def checked_entry(
 
 
 def _builtin(source, name, arguments, kernels, plan, on_error):
+    return builtin(entry_code(source, name, arguments, kernels), plan, on_error)
+
+
+def entry_code(source, name, arguments, kernels=None):
+    """The machine code of an entry, for `builtin`."""
     has_loops = re.search(r"\b(for|while)\b", source) is not None
     effort = 3 if has_loops else 0
-    code = _built_from(_Request("entry", source, name, arguments, kernels, "python", effort))
+    return _built_from(_Request("entry", source, name, arguments, kernels, "python", effort))
+
+
+def builtin(code, plan, on_error=None):
+    """The builtin that calls the machine code of an entry as a plan says."""
+    name = code.symbol.partition(".")[0]
     return python_call.builtin(name, code, plan, on_error or _raise_status, _call())
+
+
+def stored(key):
+    """The kernel or entry that was compiled under a key, from memory or disk, or None."""
+    with _lock:
+        if key not in _built:
+            found = disk.load(key)
+            built = None if found is None else _loaded(*found)
+            if built is None:
+                return None
+            _built[key] = built
+        _built.move_to_end(key)
+        return _built[key]
 
 
 @cache
@@ -225,7 +258,7 @@ class _Request:
         calls = sorted((called, k.symbol) for called, k in self.kernels.items())
         form = kind, name, self.arguments, language, effort, in_parts
         text = repr((environment.description(), form, calls, source))
-        self.key = blake2b(text.encode(), digest_size=16).hexdigest()
+        self.key = blake2b(text.encode(), digest_size=_KEY_SIZE).hexdigest()
         self.symbol = f"{name}.{self.key}"
 
     @property
@@ -249,9 +282,6 @@ class _Request:
         if self.kind == "entry":
             texts.append(python_call.slots_text(self.symbol, self.arguments))
         return texts
-
-    def count(self, how):
-        _statistics[how, self.kind] += 1
 
 
 def _translated(*function):
@@ -279,13 +309,16 @@ def _built_from(request):
 
 def _from_disk(request):
     found = disk.load(request.key)
-    if found is None:
-        return None
+    return None if found is None else _loaded(*found, request.needs)
+
+
+def _loaded(code, details, needs=None):
+    """What was compiled, from disk; None if it is linked with what this process does not have."""
     try:
-        built = _load(request, *found)
+        built = _load(code, details, needs)
     except (KeyError, LookupError, RuntimeError):
-        return None  # it was linked with something that this process does not have
-    request.count("loaded")
+        return None
+    _statistics["loaded", details["kind"]] += 1
     return built
 
 
@@ -295,33 +328,50 @@ def _compile(request):
     try:
         code, imports = machine.object_code(request.texts(), request.exports, request.effort)
         laid_out = image.laid_out(code, request.exports)
-        details = {"imports": imports}
-        if laid_out is not None:
-            code, details = laid_out.code, {"image": laid_out[1:]}
-        built = _load(request, code, details)
+        details = {"kind": request.kind, "symbol": request.symbol}
+        details["arguments"] = [argument_as_data(a) for a in request.arguments]
+        if laid_out is None:
+            details |= {"imports": imports, "exports": request.exports}
+        else:
+            code, details["image"] = laid_out.code, laid_out[1:]
+        built = _load(code, details, request.needs)
     except Exception as error:
         what = f"{request.name}({', '.join(map(repr, request.arguments))})"
         raise CompilationError(f"cannot compile {what}: {error}\n{request.source}") from error
     disk.save(request.key, code, details)
-    request.count("compiled")
+    _statistics["compiled", request.kind] += 1
     return built
 
 
-def _load(request, code, details):
-    """The kernel of machine code: of an image, or else of an object file, which LLVM links."""
-    if "image" in details:
-        laid_out = image.Image(code, *details["image"])
-        loaded = image.Loaded(laid_out, _addresses(laid_out.imports, request.needs))
-    else:
+def _load(code, details, needs):
+    """The kernel of machine code: of an image, or else of an object file, which LLVM links.
+
+    `needs` are the kernels that it calls, by symbol; if there are none, they are looked for.
+    """
+    laid_out = image.Image(code, *details["image"]) if "image" in details else None
+    imports = details["imports"] if laid_out is None else laid_out.imports
+    if needs is None:
+        needs = {name: _needed(name) for name in imports if _is_kernel(name)}
+    addresses = {name: _address(name, needs) for name in imports}
+    if laid_out is None:
         from fungrad.compiler import machine
 
-        addresses = _addresses(details["imports"], request.needs)
-        loaded = machine.Loaded(code, request.exports, addresses)
-    return Kernel(request.symbol, request.arguments, loaded, request.needs)
+        loaded = machine.Loaded(code, details["exports"], addresses)
+    else:
+        loaded = image.Loaded(laid_out, addresses)
+    arguments = tuple(map(argument_from_data, details["arguments"]))
+    return Kernel(details["symbol"], arguments, loaded, needs)
 
 
-def _addresses(names, needs):
-    return {name: _address(name, needs) for name in names}
+_is_kernel = re.compile(rf"\w+\.[0-9a-f]{{{2 * _KEY_SIZE}}}").fullmatch
+
+
+def _needed(symbol):
+    """The kernel of a symbol, which ends in its key."""
+    found = stored(symbol.rpartition(".")[2])
+    if found is None:
+        raise LookupError(f"no kernel {symbol}")
+    return found
 
 
 def _address(name, needs):

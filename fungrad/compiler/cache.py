@@ -8,9 +8,8 @@ used files are removed when there are too many.
 The folder is `$FUNGRAD_CACHE_DIR`, else `$XDG_CACHE_HOME/fungrad`, else `~/.cache/fungrad`.
 """
 
-import json
+import marshal
 import os
-import tempfile
 import time
 import warnings
 from contextlib import suppress
@@ -21,7 +20,7 @@ from pathlib import Path
 MAXIMUM_FILES = 8192
 MAXIMUM_BYTES = 256 * 2**20
 
-_MAGIC = b"fungrad1"
+_MAGIC = b"fungrad2"
 _CHECKSUM_SIZE = 16
 _SUFFIX = ".code"
 _DAY = 86400
@@ -60,12 +59,14 @@ def load(key):
 
 
 def save(key, code, details):
-    """Save object code and its details (what JSON can hold) under a key. Never raises."""
+    """Save object code and its details (what marshal can hold) under a key. Never raises."""
+    from tempfile import NamedTemporaryFile
+
     path = None
     try:
         path = folder() / (key + _SUFFIX)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        with NamedTemporaryFile(dir=path.parent, delete=False) as file:
             try:
                 file.write(_packed(key, code, details))
                 file.close()
@@ -109,7 +110,7 @@ def clear():
 
 
 def _packed(key, code, details):
-    head = json.dumps({"key": key, **details}).encode()
+    head = marshal.dumps({"key": key, **details})
     body = len(head).to_bytes(4, "little") + head + code
     return _MAGIC + blake2b(body, digest_size=_CHECKSUM_SIZE).digest() + body
 
@@ -122,7 +123,7 @@ def _unpacked(key, content):
     if blake2b(body, digest_size=_CHECKSUM_SIZE).digest() != checksum:
         return None
     end = 4 + int.from_bytes(body[:4], "little")
-    details = json.loads(body[4:end])
+    details = marshal.loads(body[4:end])
     return (body[end:], details) if details.pop("key") == key else None
 
 

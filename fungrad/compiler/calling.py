@@ -5,11 +5,16 @@ import ctypes
 import numpy as np
 
 from fungrad.compiler.arguments import Result
-from fungrad.compiler.entry import STACK_WORDS
-from fungrad.compiler.stacks import is_stack, row_dtype, row_size, stack_depth
+from fungrad.compiler.stack_layout import (
+    STACK_WORDS,
+    TRIPLE,
+    is_stack,
+    row_dtype,
+    row_size,
+    stack_depth,
+)
 
 _ALIGNMENT = 64
-_TRIPLE = 3
 
 free = ctypes.CDLL(None).free  # the C library's, which `reserve` of compiled code belongs to
 free.argtypes, free.restype = (ctypes.c_void_p,), None
@@ -50,21 +55,21 @@ def plain(x, type, is_written=False):
     return x.view(type.dtype) if is_alias else x
 
 
-def caller(assembly, entry):
+def caller(program, interface, entry):
     """The function from the values of a program's inputs to the list of its outputs."""
-    return _Caller(assembly, entry).function()
+    return _Caller(program, interface, entry).function()
 
 
 class _Caller:
     """Writes the function as Python source: one line per argument that needs attention."""
 
-    def __init__(self, assembly, entry):
-        self.assembly = assembly
+    def __init__(self, program, interface, entry):
+        self.program, self.interface = program, interface
         self.namespace = {
             "entry": entry,
-            "sizes": assembly.sizes,
-            "counters": assembly.counters,
-            "callbacks": assembly.addresses,
+            "sizes": interface.sizes,
+            "counters": interface.counters,
+            "callbacks": interface.addresses,
             "scratch": Scratch(0, 0),
             "empty": np.empty,
             "array": np.array,
@@ -72,18 +77,18 @@ class _Caller:
             "push": push,
             "read": read,
         }
-        self.inputs = [f"a{i}" for i in range(len(assembly.program.inputs))]
+        self.inputs = [f"a{i}" for i in range(len(program.inputs))]
         self.passed = []
         self.before = []  # lines before scratch memory is taken
         self.pushed = []  # lines that put stacks into it
         self.after = []
         self.returned = []
-        self.results = sum(isinstance(a, Result) for a in assembly.arguments)
+        self.results = sum(isinstance(a, Result) for a in interface.arguments)
 
     def function(self):
-        for name, v in zip(self.inputs, self.assembly.program.inputs, strict=True):
-            self._input(name, v)
-        for number, (kind, what) in enumerate(self.assembly.outputs):
+        for number, type in enumerate(self.program.input_types):
+            self._input(number, self.inputs[number], type)
+        for number, (kind, what) in enumerate(self.interface.outputs):
             self._output(number, kind, what)
         lines = [*self.before, *self._call()]
         lines.append(f"return [{', '.join(self.returned)}]")
@@ -91,16 +96,16 @@ class _Caller:
         exec(source, self.namespace)
         return self.namespace["call"]
 
-    def _input(self, name, v):
-        if is_stack(v.type):
-            first = self.assembly.stack_inputs[v]
+    def _input(self, number, name, type):
+        if is_stack(type):
+            first = self.interface.stack_inputs[number]
             self.pushed.append(f"{name}n, {name}c, {name}k = push(scratch, {name}, {first})")
             self.passed += [f"{name}n", f"{name}c"]
-            words = slice(first * STACK_WORDS, (first + stack_depth(v.type)) * STACK_WORDS)
+            words = slice(first * STACK_WORDS, (first + stack_depth(type)) * STACK_WORDS)
             self.after.append(f"scratch.stacks[{words.start}:{words.stop}] = 0")
             return
-        if v.type.shape:
-            self.namespace[f"type_{name}"] = v.type
+        if type.shape:
+            self.namespace[f"type_{name}"] = type
             line = f"if not {name}.flags.carray: {name} = plain({name}, type_{name}, True)"
             self.before.append(line)
         self.passed.append(name)
@@ -121,12 +126,12 @@ class _Caller:
         elif kind == "result":
             name = self._result(what)
         elif kind == "stack":
-            self.namespace[f"type{number}"] = self.assembly.program.outputs[number].type
-            triple = ", ".join([self._result(what + i) for i in range(_TRIPLE)])
+            self.namespace[f"type{number}"] = self.program.outputs[number].type
+            triple = ", ".join([self._result(what + i) for i in range(TRIPLE)])
             self.after.append(f"{name} = read(scratch, type{number}, {triple})")
         else:
             source = self.inputs[what] if kind == "input" else self.returned[what]
-            type = self.assembly.program.outputs[number].type
+            type = self.program.outputs[number].type
             name = source if is_stack(type) or not type.shape else f"array({source})"
         self.returned.append(name)
 
@@ -134,23 +139,23 @@ class _Caller:
         return f"result[{number}]" if self.results > 1 else "result"
 
     def _call(self):
-        assembly = self.assembly
+        interface = self.interface
         passed = [*self.passed, "sizes", "scratch.workspace"]
-        if assembly.meters:
+        if interface.meters:
             passed.append("counters")
-        if assembly.callbacks:
+        if interface.addresses is not None:
             passed.append("callbacks")
-        if assembly.stacks:
+        if interface.stacks:
             passed.append("scratch.stacks")
         target = "result = " if self.results else ""
         call = f"{target}entry({', '.join(passed)})"
-        if not (assembly.workspace or assembly.stacks):
+        if not (interface.workspace or interface.stacks):
             return [call]
         pool = self.namespace["pool"] = []
         self.namespace["take"], self.namespace["new"] = pool.pop, Scratch
         return [
             "try: scratch = take()",
-            f"except IndexError: scratch = new({assembly.workspace}, {assembly.stacks})",
+            f"except IndexError: scratch = new({interface.workspace}, {interface.stacks})",
             *self.pushed,
             call,
             *self.after,
@@ -202,5 +207,5 @@ def read(scratch, type, number, base, count):
     memory = (ctypes.c_char * nbytes).from_address(address) if nbytes else b""
     rows = np.frombuffer(memory, dtype, int(count) * size).copy()
     if is_stack(type.element):
-        return type.value([read(scratch, type.element, *row) for row in rows.reshape(-1, _TRIPLE)])
+        return type.value([read(scratch, type.element, *row) for row in rows.reshape(-1, TRIPLE)])
     return type.value(rows.reshape(int(count), *type.element.shape))

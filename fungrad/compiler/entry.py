@@ -13,6 +13,7 @@ import numpy as np
 from fungrad.compiler.index import LITERAL
 from fungrad.compiler.scalar import INDEX, Builder, constant
 from fungrad.compiler.source import print_function
+from fungrad.compiler.stack_layout import STACK_TOP, STACK_WORDS
 from fungrad.compiler.statements import Call, If, Let, Load, Point, Return, Store, Writer
 from fungrad.compiler.views import Buffer
 from fungrad.compiler.words import VOCABULARY
@@ -20,11 +21,9 @@ from fungrad.compiler.words import VOCABULARY
 _build = Builder()
 
 _FLOAT64 = np.dtype(np.float64)
-_RESERVED = set("np math inf nan view offset sizes workspace stacks memory reserve counters report callbacks invoke".split())
-
-#: The words of a stack in the argument `stacks`, and which of them counts the elements in use.
-STACK_WORDS = 4
-STACK_TOP = 2
+_RESERVED = set(
+    "np math inf nan view offset sizes workspace stacks memory reserve counters report callbacks invoke".split()
+)
 
 
 class Entry(Writer):
@@ -269,7 +268,7 @@ def parameter_dtypes(writer):
 
 
 def _kind(buffer, writer):
-    """"aliased" for a pointer to a buffer that is written and has other pointers to it."""
+    """ "aliased" for a pointer to a buffer that is written and has other pointers to it."""
     count = sum(other is buffer for other, _ in writer.pointers)
     return "aliased" if count > 1 and buffer in writer.written else "pointer"
 

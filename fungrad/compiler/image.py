@@ -29,7 +29,7 @@ _process = ctypes.CDLL(None)
 
 
 class Image(NamedTuple):
-    """Machine code, as data that JSON can hold apart from the code itself.
+    """Machine code, as plain data.
 
     `exports` are the places of its names; a patch (place, name, number) is a word: the address of
     `name`, or of the image itself where that is "", plus the number. From `writable` on lies what

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from fungrad.compiler.fuse import fitting_locals, fuse
 from fungrad.compiler.homes import Homes
 from fungrad.compiler.scalar import BOOL, INDEX, Builder, call, constant
-from fungrad.compiler.stacks import StackValue, StackWriter, element, is_stack
+from fungrad.compiler.stack_layout import is_stack
+from fungrad.compiler.stacks import StackValue, StackWriter, element
 from fungrad.compiler.statements import Point
 from fungrad.compiler.views import Buffer, View, whole
 

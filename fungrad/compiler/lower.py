@@ -15,7 +15,7 @@ from fungrad.compiler.joins import Joins
 from fungrad.compiler.kernels import combined, kernels_of
 from fungrad.compiler.routines import RoutineBuilder
 from fungrad.compiler.scalar import INDEX, Builder, constant
-from fungrad.compiler.stacks import is_stack
+from fungrad.compiler.stack_layout import is_stack
 from fungrad.compiler.statements import Let
 from fungrad.compiler.views import View, row_major, source_of, whole
 from fungrad.core.primitive import Reduction

@@ -1,29 +1,72 @@
 """Compiled programs: functions of NumPy values, and what a call of one costs."""
 
+from functools import cache
+
 import numpy as np
 
-from fungrad.compiler.arguments import LLVM_TYPES, Result
-from fungrad.compiler.assemble import assemble
+from fungrad.compiler import build
+from fungrad.compiler import cache as disk
+from fungrad.compiler.arguments import LLVM_TYPES
 from fungrad.compiler.calling import caller, plain
-from fungrad.compiler.index import site_and_value
-from fungrad.compiler.plan import Made
-from fungrad.compiler.stacks import is_stack
+from fungrad.compiler.interface import Interface
+from fungrad.compiler.plan import Plan, plain_plan
+from fungrad.compiler.program_key import program_key
+from fungrad.compiler.stack_layout import is_stack
 from fungrad.core.errors import DtypeError, FungradError
 from fungrad.core.program import derived
 from fungrad.core.types import ArrayType, type_of
-from fungrad.optimize import optimize
-from fungrad.optimize.half_precision import uses_half, widened, without_half
 from fungrad.primitives.indexing import OutOfBounds
 
 
 @derived
 def compile_program(program, donated=()):
-    """The executable of a program; `donated` are the inputs whose memory it may overwrite."""
+    """The executable of a program; `donated` are the inputs whose memory it may overwrite.
+
+    What a process before this one has made of an equal program is taken from disk.
+    """
     require_known_dtypes(program)
-    program = optimize(program)
-    if not uses_half(program):
-        return Executable(assemble(program, donated))
-    return OnBits(program, Executable(assemble(optimize(without_half(program)), donated)))
+    key = program_key(program, donated)
+    found = None if key is None else stored(key)
+    if found is not None:
+        return Executable(program, *found, cache(lambda: assembled(program, donated)))
+    return compiled(program, donated, key)
+
+
+def compiled(program, donated, key):
+    """The executable of a program, kept on disk under its key, if it has one."""
+    from fungrad.optimize import optimize
+    from fungrad.optimize.half_precision import uses_half, without_half
+
+    better = optimize(program)
+    if uses_half(better):
+        return OnBits(program, compiled(without_half(better), donated, None))
+    assembly = assembled(program, donated)
+    kernels = {
+        k.name: build.kernel(k.source, k.function, k.arguments, in_parts=k.in_parts)
+        for k in assembly.kernels
+    }
+    interface = assembly.interface
+    code = build.entry_code(assembly.source, "entry", interface.arguments, kernels)
+    if key is not None and interface.is_plain:
+        disk.save(key, b"", {"interface": interface.as_data(), "entry": code.key})
+    return Executable(program, interface, code, lambda: assembly)
+
+
+def assembled(program, donated):
+    """The assembly of a program."""
+    from fungrad.compiler.assemble import assemble  # imports all of code generation: 20 ms
+    from fungrad.optimize import optimize
+
+    return assemble(optimize(program), donated)
+
+
+def stored(key):
+    """The interface and the machine code of a program that are on disk under its key, or None."""
+    found = disk.load(key)
+    if found is None:
+        return None
+    code = build.stored(found[1]["entry"])
+    return None if code is None else (Interface.from_data(found[1]["interface"]), code)
 
 
 def require_known_dtypes(program):
@@ -43,7 +86,7 @@ _DTYPES = {*LLVM_TYPES, "float16"}
 
 def clear():
     """Forget compiled code that is not in use, and memory; what is on disk stays."""
-    from fungrad.compiler import build, heap
+    from fungrad.compiler import heap
 
     build.clear()
     heap.release()
@@ -58,29 +101,28 @@ class Executable:
     `is_checked`, that holds for every array of another shape or dtype.
     """
 
-    def __init__(self, assembly):
-        from fungrad.compiler import build
-
-        self.program = assembly.program
-        self.is_checked = not assembly.stacks
+    def __init__(self, program, interface, code, assembly):
+        self.program, self.interface = program, interface
+        self.is_checked = not interface.stacks
         self._assembly = assembly
-        kernels = {
-            k.name: build.kernel(k.source, k.function, k.arguments, in_parts=k.in_parts)
-            for k in assembly.kernels
-        }
-        releases = bool(assembly.meters) or not assembly.is_tiny
-        what = {"kernels": kernels, "on_error": self._fail, "release_gil": releases}
-        text = assembly.source, "entry", assembly.arguments
-        if assembly.stacks:
-            self.call = caller(assembly, build.entry(*text, **what))
+        releases = bool(interface.meters) or not interface.is_tiny
+        if interface.stacks:
+            plan = plain_plan(interface.arguments, releases)
+            self.call = caller(program, interface, build.builtin(code, plan, self._fail))
         else:
-            self.call = build.checked_entry(*text, assembly.origins, _returned(assembly), **what)
-        if assembly.meters:
+            how = interface.origins, interface.returned, list, releases
+            self.call = build.builtin(code, Plan(interface.arguments, *how), self._fail)
+        if interface.meters:
             self.call = self._watched(self.call)
+
+    @property
+    def assembly(self):
+        """The assembly; made now, where the code came from disk without it."""
+        return self._assembly()
 
     def _watched(self, call):
         """The call, while another thread shows how far its loops are."""
-        meters, counters = self._assembly.meters, self._assembly.counters
+        meters, counters = self.interface.meters, self.interface.counters
         watching = meters[0][0].watching
 
         def watched(*values):
@@ -92,14 +134,14 @@ class Executable:
     @property
     def source(self):
         """The generated source, one function after another, with the equations as remarks."""
-        return self._assembly.text
+        return self.assembly.text
 
     def __call__(self, *values):
         results = self.call(*values)
         if results is not NotImplemented:
             return results
         types = self.program.input_types
-        gifts = {what for kind, what in self._assembly.outputs if kind == "gift"}
+        gifts = {what for kind, what in self.interface.outputs if kind == "gift"}
         rearranged = [plain(x, types[i], i in gifts) for i, x in enumerate(values)]
         results = self.call(*rearranged)
         if results is NotImplemented:
@@ -110,8 +152,10 @@ class Executable:
     def _fail(self, status):
         if status < 0:
             raise MemoryError("compiled code could not get the memory that it needs")
+        from fungrad.compiler.index import site_and_value
+
         site, value = site_and_value(status)
-        culprit, source = self._assembly.errors[site - 1]
+        culprit, source = self.assembly.errors[site - 1]
         raise failure(culprit, source, value)
 
 
@@ -136,6 +180,8 @@ class OnBits:
 
 def _as_bits(x, type):
     if is_stack(type):
+        from fungrad.optimize.half_precision import widened
+
         return _converted(x, widened(type))
     return np.asarray(x).view(np.uint16)[()] if type.dtype == np.float16 else x
 
@@ -153,27 +199,6 @@ def _converted(stack, type):
     if is_stack(type.element):
         return type.value([_converted(row, type.element) for row in stack.elements])
     return type.value([row.astype(type.element.dtype) for row in stack.elements])
-
-
-def _returned(assembly):
-    """What a call returns, as `build.checked_entry` is told."""
-    results = [i for i, a in enumerate(assembly.arguments) if isinstance(a, Result)]
-    arrays = [i for i, origin in enumerate(assembly.origins) if isinstance(origin, Made)]
-    made, returned = iter(arrays), []
-    for kind, what in assembly.outputs:
-        if kind == "array":
-            returned.append(("argument", next(made)))
-        elif kind == "result":
-            returned.append(("argument", results[what]))
-        elif kind == "gift":
-            returned.append(("argument", what))
-        elif kind == "input":
-            returned.append(("copy", what))
-        elif kind == "copy":
-            returned.append(("copy", returned[what][1]))
-        else:
-            returned.append(("object", what))
-    return returned
 
 
 def failure(culprit, source, value):

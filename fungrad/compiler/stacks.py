@@ -9,14 +9,20 @@ and how many elements it has. A stack of stacks holds such triples. Number -1 st
 from dataclasses import dataclass
 
 from fungrad.compiler.copy import fill
-from fungrad.compiler.entry import STACK_TOP, STACK_WORDS
 from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.scalar import INDEX, Builder, Scalar, constant
+from fungrad.compiler.stack_layout import (
+    STACK_TOP,
+    STACK_WORDS,
+    TRIPLE,
+    is_stack,
+    row_dtype,
+    row_size,
+)
 from fungrad.compiler.statements import If, Point, load
 from fungrad.compiler.views import Buffer, whole
 
 _build = Builder()
-_TRIPLE = 3
 
 
 def _integer(value):
@@ -48,26 +54,6 @@ class StackValue:
 
 
 EMPTY = StackValue(_integer(-1), _integer(0), _integer(0))
-
-
-def is_stack(type):
-    """Whether a type is that of a stack."""
-    return hasattr(type, "element")
-
-
-def stack_depth(type):
-    """How many stacks are in each other: 1 for a stack of arrays."""
-    return 1 + (stack_depth(type.element) if is_stack(type.element) else 0)
-
-
-def row_size(type):
-    """The number of words or elements of one element of a stack."""
-    return _TRIPLE if is_stack(type.element) else type.element.size
-
-
-def row_dtype(type):
-    """What the memory of a stack holds."""
-    return INDEX if is_stack(type.element) else type.element.dtype
 
 
 class StackWriter:
@@ -160,7 +146,7 @@ def _zeros(entry, type):
 def _inner(entry, stack, k, type):
     if stack.is_filled:
         row = row_memory(entry, stack, k, type)
-        return StackValue(*[entry.load(row.name, _integer(i), INDEX) for i in range(_TRIPLE)])
+        return StackValue(*[entry.load(row.name, _integer(i), INDEX) for i in range(TRIPLE)])
     variables = [entry.variable(s, "inner") for s in EMPTY.scalars]
     with entry.branch(_is_filled(stack)):
         row = row_memory(entry, stack, k, type)

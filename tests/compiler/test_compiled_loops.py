@@ -52,12 +52,12 @@ def test_small_carries_are_local_variables():
         return lax.fori_loop(0, 5, lambda i, c: fnp.sin(c) * x + i, x)
 
     executable = check(f, X[:3])
-    assert not executable._assembly.kernels and not executable._assembly.workspace
+    assert not executable.assembly.kernels and not executable.assembly.workspace
 
 
 def test_a_carry_is_updated_in_place_where_elements_stay_where_they_are():
     executable = check(lambda x: lax.fori_loop(0, 5, lambda i, c: fnp.sin(c) + 0.1 * i, x), X)
-    assert not executable._assembly.workspace
+    assert not executable.assembly.workspace
     assert sum("kernel" in line for line in inside_loop(executable)) == 1
 
 
@@ -66,7 +66,7 @@ def test_a_carry_that_is_read_elsewhere_has_two_buffers_and_no_copies():
         return lax.fori_loop(0, 6, lambda i, c: c[::-1] * w[0], x)
 
     executable = check(f, X, W)
-    assert executable._assembly.workspace == 2 * 40 * 8
+    assert executable.assembly.workspace == 2 * 40 * 8
     assert not any("copy" in line for line in inside_loop(executable))
 
 
@@ -77,7 +77,7 @@ def test_two_buffers_end_in_the_output_after_any_number_of_turns(turns):
 
 def test_a_product_with_the_carry_is_taken_before_it_is_overwritten():
     executable = check(lambda x, w: lax.fori_loop(0, 6, lambda i, c: fnp.tanh(w @ c), x), X, W)
-    assert executable._assembly.workspace == 40 * 8
+    assert executable.assembly.workspace == 40 * 8
 
 
 def test_writing_into_a_carry_copies_nothing_inside_the_loop():
@@ -110,7 +110,7 @@ def test_rows_are_computed_in_their_place():
         return lax.scan(step, x, None, length=5)
 
     executable = check(f, X)
-    assert not executable._assembly.workspace
+    assert not executable.assembly.workspace
     assert not any("copy" in line for line in inside_loop(executable))
 
 
@@ -124,7 +124,7 @@ def test_rows_of_transposed_and_sliced_arrays_are_views():
         return lax.scan(lambda c, r: (c + r.sum(), r * c), 0.0, x.T[::2])
 
     executable = check(f, np.outer(X, X))
-    assert not any("copy" in k.function for k in executable._assembly.kernels)
+    assert not any("copy" in k.function for k in executable.assembly.kernels)
 
 
 def test_loops_in_loops():

@@ -95,7 +95,8 @@ def test_axes_by_name(names):
 
 
 @pytest.mark.parametrize("part", [1, 3000, 1 << 20])
-def test_compiled_loops_over_images_and_parts_give_what_one_turn_gives(part, monkeypatch):
+def test_compiled_loops_over_images_and_parts_give_what_one_turn_gives(part, monkeypatch, tmp_path):
+    monkeypatch.setenv("FUNGRAD_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(compiled, "_BYTES_AT_A_TIME", 1)
     monkeypatch.setattr(compiled, "_BYTES_OF_A_PART", part)
     clear_caches()

@@ -50,11 +50,11 @@ def timed(program, arguments, seconds=1.0):
     from fungrad.compiler import build
     from fungrad.compiler.assemble import assemble
     from fungrad.compiler.plan import Kept
-    from fungrad.compiler.runtime import _returned
 
     assembly = assemble(program)
-    if assembly.stacks:
+    if assembly.interface.stacks:
         raise SystemExit("a program with stacks of unknown height cannot be looked into")
+    interface = assembly.interface
     lines, calls = clocked(assembly)
     times = np.zeros(2 * len(calls), np.int64)
     pointer, number = build.Pointer("int64"), build.Scalar("int64")
@@ -65,9 +65,9 @@ def timed(program, arguments, seconds=1.0):
     entry = build.checked_entry(
         "\n".join(lines),
         "entry",
-        (*assembly.arguments, build.Array("int64")),
-        (*assembly.origins, Kept(times)),
-        _returned(assembly),
+        (*interface.arguments, build.Array("int64")),
+        (*interface.origins, Kept(times)),
+        interface.returned,
         kernels=kernels,
     )
     if entry(*arguments) is NotImplemented:
@@ -118,7 +118,7 @@ def cycle_time():
 def work_of(call, assembly):
     """The work of one call, as far as its text says; None where it does not."""
     name, arguments = re.search(r"(\w+)\((.*)\)", call).groups()
-    values = [_number(a.strip(), assembly.sizes) for a in _split(arguments)]
+    values = [_number(a.strip(), assembly.interface.sizes) for a in _split(arguments)]
     kernels = {k.name: k for k in assembly.kernels}
     if name in kernels:
         return _Counting(kernels[name], values).work

@@ -1,0 +1,30 @@
+"""How stacks lie in memory: what their writers, their readers and a call agree on (see `stacks`)."""
+
+import numpy as np
+
+#: The words of a stack in the argument `stacks`, and which of them counts the elements in use.
+STACK_WORDS = 4
+STACK_TOP = 2
+
+TRIPLE = 3  # the integers that the value of a stack is
+_INDEX = np.dtype(np.int64)
+
+
+def is_stack(type):
+    """Whether a type is that of a stack."""
+    return hasattr(type, "element")
+
+
+def stack_depth(type):
+    """How many stacks are in each other: 1 for a stack of arrays."""
+    return 1 + (stack_depth(type.element) if is_stack(type.element) else 0)
+
+
+def row_size(type):
+    """The number of words or elements of one element of a stack."""
+    return TRIPLE if is_stack(type.element) else type.element.size
+
+
+def row_dtype(type):
+    """What the memory of a stack holds."""
+    return _INDEX if is_stack(type.element) else type.element.dtype
