@@ -39,31 +39,36 @@ def _combined(function, x, axis_name):
     return x
 
 
-def psum(x, axis_name):
+def psum(x, axis_name, *, axis_index_groups=None):
     """The sum over a named batch axis (or several), of every array in a pytree."""
+    _without_groups("psum", axis_index_groups)
     return _combined(Sum, x, axis_name)
 
 
-def pmean(x, axis_name):
+def pmean(x, axis_name, *, axis_index_groups=None):
     """The mean over a named batch axis (or several), of every array in a pytree."""
+    _without_groups("pmean", axis_index_groups)
     count = 1
     for name in _names(axis_name):
         count *= axis_size(name)
     return tree.map(lambda leaf: leaf / count, psum(x, axis_name))
 
 
-def pmax(x, axis_name):
+def pmax(x, axis_name, *, axis_index_groups=None):
     """The maximum over a named batch axis (or several), of every array in a pytree."""
+    _without_groups("pmax", axis_index_groups)
     return _combined(Max, x, axis_name)
 
 
-def pmin(x, axis_name):
+def pmin(x, axis_name, *, axis_index_groups=None):
     """The minimum over a named batch axis (or several), of every array in a pytree."""
+    _without_groups("pmin", axis_index_groups)
     return _combined(Min, x, axis_name)
 
 
-def all_gather(x, axis_name, *, axis=0, tiled=False):
+def all_gather(x, axis_name, *, axis_index_groups=None, axis=0, tiled=False):
     """The values of all elements of a named batch axis, along a new axis; `tiled` joins them."""
+    _without_groups("all_gather", axis_index_groups)
     size = axis_size(axis_name)
 
     def gathered(leaf):
