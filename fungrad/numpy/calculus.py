@@ -7,7 +7,7 @@ from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, part
-from fungrad.numpy.products import conjugated
+from fungrad.numpy.products import PRECISION, conjugated, factors
 from fungrad.numpy.promotion import as_quotient, broadcast_to, convert, promote
 from fungrad.numpy.reductions import KEEP, cumsum, sum
 from fungrad.numpy.selection import where
@@ -222,7 +222,6 @@ def _slid(a, v, window):
 
 
 def _two_lines(name, a, v):
-    a, v = promote(operand(a), operand(v))
     if name == "convolve":
         a, v = (ravel(x) if not np.ndim(x) else x for x in (a, v))
     if a.ndim != 1 or v.ndim != 1:
@@ -232,18 +231,18 @@ def _two_lines(name, a, v):
     return a, v
 
 
-@traced(np.convolve)
-def convolve(a, v, mode="full"):
+@traced(np.convolve, extras=PRECISION)
+def convolve(a, v, mode="full", *, precision=None, preferred_element_type=None):
     """`numpy.convolve`."""
-    a, v = _two_lines("convolve", a, v)
+    a, v = _two_lines("convolve", *factors(a, v, preferred_element_type))
     start, size = _part_of(len(a), len(v), mode)
     return _slid(a, v, Window(size, 1, 1, -1, start))
 
 
-@traced(np.correlate)
-def correlate(a, v, mode="valid"):
+@traced(np.correlate, extras=PRECISION)
+def correlate(a, v, mode="valid", *, precision=None, preferred_element_type=None):
     """`numpy.correlate`."""
-    a, v = _two_lines("correlate", a, v)
+    a, v = _two_lines("correlate", *factors(a, v, preferred_element_type))
     n, m = len(a), len(v)
     start, size = _part_of(n, m, mode)
     if m > n:  # NumPy correlates v with a, and turns the result round

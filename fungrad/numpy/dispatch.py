@@ -29,11 +29,12 @@ def with_out(rule, args, kwargs):
     return delivered(getattr(rule, "__name__", "a function"), out, rule(*args, **rest))
 
 
-def traced(*functions, creates=False, extras=()):
+def traced(*functions, creates=False, extras=(), ignored=()):
     """Decorate the form of a NumPy function on traced values; plain values go to NumPy's own.
 
     `creates`: inside a trace the result is traced although no argument is. `extras`: keywords that
-    NumPy does not have, with which the decorated form is called on plain values too.
+    NumPy does not have, with which the decorated form is called on plain values too. `ignored`:
+    keywords of JAX that say how to compute, not what; they have no effect.
     """
     function = functions[0]
 
@@ -42,6 +43,8 @@ def traced(*functions, creates=False, extras=()):
             TRACED[f] = rule
 
         def apply(*args, **kwargs):
+            if ignored and kwargs:
+                kwargs = {k: v for k, v in kwargs.items() if k not in ignored}
             if state.recording is None:
                 if not (extras and kwargs):
                     return function(*args, **kwargs)

@@ -8,6 +8,7 @@ from fungrad.core.errors import ShapeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import refuse_out, traced
+from fungrad.numpy.products import PRECISION
 from fungrad.numpy.promotion import convert, promote
 from fungrad.numpy.shapes import diagonal_of_last_axes
 from fungrad.primitives import elementwise as e
@@ -16,10 +17,20 @@ from fungrad.primitives.movement import Reshape, Transpose
 from fungrad.primitives.reductions import Any, Sum
 
 
-@traced(np.einsum)
-def einsum(*operands, out=None, optimize=True, dtype=None, **options):
+@traced(np.einsum, extras=PRECISION)
+def einsum(
+    *operands,
+    out=None,
+    dtype=None,
+    order="K",
+    casting="safe",
+    optimize=True,
+    precision=None,
+    preferred_element_type=None,
+):
     """`numpy.einsum`: subscripts with ellipses, or operands and lists of labels in turn."""
     refuse_out("einsum", out)
+    dtype = preferred_element_type if dtype is None else dtype
     subscripts, operands = _call(operands)
     arrays = promote(*[operand(x) for x in operands])
     arrays = [convert(x, np.dtype(dtype)) for x in arrays] if dtype is not None else arrays
@@ -45,7 +56,9 @@ def einsum(*operands, out=None, optimize=True, dtype=None, **options):
 @traced(np.einsum_path)
 def einsum_path(*operands, optimize="greedy", einsum_call=False):
     """`numpy.einsum_path`: the order of contractions, which depends on shapes only."""
-    shown = [np.broadcast_to(x.dtype.type(0), x.shape) if type(x) is Tracer else x for x in operands]
+    shown = [
+        np.broadcast_to(x.dtype.type(0), x.shape) if type(x) is Tracer else x for x in operands
+    ]
     return np.einsum_path(*shown, optimize=optimize)
 
 
@@ -204,5 +217,3 @@ def _in_pairs(step, count):
         rest = [i - (1 if first < i else 0) for i in rest]
         count -= 1
     return pairs
-
-

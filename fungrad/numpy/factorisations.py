@@ -20,17 +20,27 @@ EigResult = type(np.linalg.eig(_ONE))
 EighResult = type(np.linalg.eigh(_ONE))
 SVDResult = type(np.linalg.svd(_ONE))
 
+_SYMMETRIZE = ("symmetrize_input",)  # JAX's keyword
 
-@traced(np.linalg.cholesky)
-def cholesky(a, /, *, upper=False):
+
+def _square(a, symmetrize_input):
+    """Square matrices; with `symmetrize_input`, the mean of each and its adjoint."""
+    a = square_matrices(a)
+    return (a + adjoint(a)) / 2 if symmetrize_input else a
+
+
+@traced(np.linalg.cholesky, extras=_SYMMETRIZE)
+def cholesky(a, /, *, upper=False, symmetrize_input=False):
     """`numpy.linalg.cholesky`: reads one triangle, and only that has a derivative.
+
+    With `symmetrize_input`, the factor of the mean of `a` and its adjoint.
 
     >>> from fungrad import grad
     >>> grad(lambda a: cholesky(a)[1, 1])(np.array([[4.0, 0.0], [2.0, 5.0]]))
     array([[ 0.0625,  0.    ],
            [-0.25  ,  0.25  ]])
     """
-    a = square_matrices(a)
+    a = _square(a, symmetrize_input)
     return adjoint(Cholesky()(adjoint(a))) if upper else Cholesky()(a)
 
 
@@ -56,8 +66,8 @@ def _reads_lower(uplo):
     return uplo.upper() == "L"
 
 
-@traced(np.linalg.eigh)
-def eigh(a, UPLO="L"):
+@traced(np.linalg.eigh, extras=_SYMMETRIZE)
+def eigh(a, UPLO="L", symmetrize_input=False):
     """`numpy.linalg.eigh`: reads one triangle, and only that has a derivative.
 
     Where eigenvalues coincide, functions that do not depend on the choice of their vectors have
@@ -68,13 +78,13 @@ def eigh(a, UPLO="L"):
     array([[1., 0.],
            [0., 0.]])
     """
-    return EighResult(*Eigh(_reads_lower(UPLO))(square_matrices(a)))
+    return EighResult(*Eigh(_reads_lower(UPLO))(_square(a, symmetrize_input)))
 
 
-@traced(np.linalg.eigvalsh)
-def eigvalsh(a, UPLO="L"):
+@traced(np.linalg.eigvalsh, extras=_SYMMETRIZE)
+def eigvalsh(a, UPLO="L", *, symmetrize_input=False):
     """`numpy.linalg.eigvalsh`: reads one triangle, and only that has a derivative."""
-    return Eigvalsh(_reads_lower(UPLO))(square_matrices(a))
+    return Eigvalsh(_reads_lower(UPLO))(_square(a, symmetrize_input))
 
 
 @traced(np.linalg.eig)

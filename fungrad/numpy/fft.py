@@ -201,26 +201,28 @@ def ifftshift(x, axes=None):
     return roll(x, [-(x.shape[axis] // 2) for axis in axes], axes)
 
 
-def fftfreq(n, d=1.0, device=None):
+def _spaced(frequencies, d, dtype):
+    """Frequencies of unit spacing at the spacing `d`."""
+    spaced = frequencies / d
+    return spaced if dtype is None else convert(spaced, np.dtype(dtype))
+
+
+def fftfreq(n, d=1.0, device=None, *, dtype=None):
     """`numpy.fft.fftfreq`; the sample spacing `d` may be traced.
 
     >>> fftfreq(4)
     array([ 0.  ,  0.25, -0.5 , -0.25])
     """
-    if type(d) is Tracer:
-        return np.fft.fftfreq(n) / d
-    return np.fft.fftfreq(n, d)
+    return _spaced(np.fft.fftfreq(n), d, dtype)
 
 
-def rfftfreq(n, d=1.0, device=None):
+def rfftfreq(n, d=1.0, device=None, *, dtype=None):
     """`numpy.fft.rfftfreq`; the sample spacing `d` may be traced.
 
     >>> rfftfreq(4)
     array([0.  , 0.25, 0.5 ])
     """
-    if type(d) is Tracer:
-        return np.fft.rfftfreq(n) / d
-    return np.fft.rfftfreq(n, d)
+    return _spaced(np.fft.rfftfreq(n), d, dtype)
 
 
 __getattr__ = no_other_names(__name__)

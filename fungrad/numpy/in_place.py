@@ -16,8 +16,15 @@ from fungrad.numpy.taking import along, positions
 from fungrad.numpy.writing import overwrite, require_writeable
 
 
-def _write(name, target, changed):
-    """Let the target denote the changed array."""
+INPLACE = ("inplace",)  # JAX's keyword: False returns the changed array and leaves the target
+
+
+def _write(name, target, changed, inplace=True):
+    """Let the target denote the changed array; without `inplace`, that array."""
+    if not inplace:
+        return changed
+    if type(target) is not Tracer and type(changed) is not Tracer:
+        return np.copyto(target, changed)
     if type(target) is not Tracer:
         raise TypeError(
             f"numpy.{name} writes traced values into a plain array; make the array with "
@@ -45,39 +52,39 @@ def putmask(a, mask, values):
     _write("putmask", a, _chosen(mask, values, a))
 
 
-@traced(np.place)
-def place(arr, mask, vals):
+@traced(np.place, extras=INPLACE)
+def place(arr, mask, vals, *, inplace=True):
     """`numpy.place` where the mask is known."""
     where_true = np.flatnonzero(known_mask("place", operand(mask)))
     values = resize(fitting(vals, arr.dtype), len(where_true))
     changed = at(ravel(arr))[where_true].set(values)
-    _write("place", arr, reshape(changed, arr.shape))
+    return _write("place", arr, reshape(changed, arr.shape), inplace)
 
 
-@traced(np.put)
-def put(a, ind, v, mode="raise"):
+@traced(np.put, extras=INPLACE)
+def put(a, ind, v, mode="raise", *, inplace=True):
     """`numpy.put`."""
     ind = ravel(positions(ind, "put"))
     values = resize(fitting(v, a.dtype), ind.shape)
     if mode == "clip":  # NumPy's: negative positions are clipped to 0
         ind = ufuncs.maximum(ind, 0)
     changed = at(ravel(a))[ind].set(values, mode=mode)
-    _write("put", a, reshape(changed, a.shape))
+    return _write("put", a, reshape(changed, a.shape), inplace)
 
 
-@traced(np.put_along_axis)
-def put_along_axis(arr, indices, values, axis):
+@traced(np.put_along_axis, extras=("inplace", "mode"))
+def put_along_axis(arr, indices, values, axis, inplace=True, *, mode="raise"):
     """`numpy.put_along_axis`."""
     indices = positions(indices, "put_along_axis")
     if axis is None:
-        changed = reshape(at(ravel(arr))[indices].set(values), arr.shape)
+        changed = reshape(at(ravel(arr))[indices].set(values, mode=mode), arr.shape)
     else:
-        changed = at(arr)[along(arr, indices, axis % arr.ndim)].set(values)
-    _write("put_along_axis", arr, changed)
+        changed = at(arr)[along(arr, indices, axis % arr.ndim)].set(values, mode=mode)
+    return _write("put_along_axis", arr, changed, inplace)
 
 
-@traced(np.fill_diagonal)
-def fill_diagonal(a, val, wrap=False):
+@traced(np.fill_diagonal, extras=INPLACE)
+def fill_diagonal(a, val, wrap=False, *, inplace=True):
     """`numpy.fill_diagonal`."""
     if a.ndim < 2:
         raise ValueError("array must be at least 2-d")
@@ -90,4 +97,4 @@ def fill_diagonal(a, val, wrap=False):
     where_diagonal = np.arange(a.size)[:end:step]
     values = resize(fitting(val, a.dtype), len(where_diagonal))
     changed = at(ravel(a))[where_diagonal].set(values)
-    _write("fill_diagonal", a, reshape(changed, a.shape))
+    return _write("fill_diagonal", a, reshape(changed, a.shape), inplace)

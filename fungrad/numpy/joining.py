@@ -341,7 +341,7 @@ def _lifted(x, ndim):
     return reshape(x, (1,) * (ndim - x.ndim) + tuple(x.shape))
 
 
-@traced(np.delete)
+@traced(np.delete, ignored=("assume_unique_indices",))
 def delete(arr, obj, axis=None):
     """`numpy.delete` at known positions."""
     arr = operand(arr)

@@ -36,7 +36,7 @@ from fungrad.numpy.solving import (
 LinAlgError = np.linalg.LinAlgError
 
 
-@traced(np.linalg.multi_dot)
+@traced(np.linalg.multi_dot, ignored=("precision",))
 def multi_dot(arrays, *, out=None):
     """`numpy.linalg.multi_dot`: the cheapest order of products."""
     arrays = [operand(x) for x in arrays]
@@ -61,10 +61,10 @@ def multi_dot(arrays, *, out=None):
     return einsum(*[v for pair in zip(arrays, labels, strict=True) for v in pair], ends)
 
 
-@traced(np.linalg.matmul)
-def matmul(x1, x2, /):
+@traced(np.linalg.matmul, extras=products.PRECISION)
+def matmul(x1, x2, /, *, precision=None, preferred_element_type=None):
     """`numpy.linalg.matmul`."""
-    return products.matmul(x1, x2)
+    return products.matmul(*products.factors(x1, x2, preferred_element_type))
 
 
 @traced(np.linalg.outer)
@@ -73,16 +73,16 @@ def outer(x1, x2, /):
     return products.outer(x1, x2)
 
 
-@traced(np.linalg.tensordot)
-def tensordot(x1, x2, /, *, axes=2):
+@traced(np.linalg.tensordot, extras=products.PRECISION)
+def tensordot(x1, x2, /, *, axes=2, precision=None, preferred_element_type=None):
     """`numpy.linalg.tensordot`."""
-    return products.tensordot(x1, x2, axes)
+    return products.tensordot(*products.factors(x1, x2, preferred_element_type), axes)
 
 
-@traced(np.linalg.vecdot)
-def vecdot(x1, x2, /, *, axis=-1):
+@traced(np.linalg.vecdot, extras=products.PRECISION)
+def vecdot(x1, x2, /, *, axis=-1, precision=None, preferred_element_type=None):
     """`numpy.linalg.vecdot`."""
-    return products.vecdot(x1, x2, axis=axis)
+    return products.vecdot(*products.factors(x1, x2, preferred_element_type), axis=axis)
 
 
 @traced(np.linalg.cross)

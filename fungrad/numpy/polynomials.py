@@ -15,7 +15,7 @@ from fungrad.numpy.reductions import sum
 from fungrad.numpy.shapes import atleast_1d
 
 
-@traced(np.polyval)
+@traced(np.polyval, ignored=("unroll",))
 def polyval(p, x):
     """`numpy.polyval`, by Horner's rule."""
     p, x = operand(p), operand(x)
@@ -28,9 +28,7 @@ def polyval(p, x):
 def _added(a1, a2, combine):
     a, b = promote(atleast_1d(operand(a1)), atleast_1d(operand(a2)))
     n = max(len(a), len(b))
-    a, b = (
-        concatenate([np.zeros(n - len(v), v.dtype), v]) if len(v) < n else v for v in (a, b)
-    )
+    a, b = (concatenate([np.zeros(n - len(v), v.dtype), v]) if len(v) < n else v for v in (a, b))
     return combine(a, b)
 
 
@@ -98,7 +96,7 @@ def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     return ufuncs.divide(found, scale if y.ndim == 1 else scale[:, None])
 
 
-@traced(np.roots)
+@traced(np.roots, ignored=("strip_zeros",))
 def roots(p):
     """`numpy.roots`: always complex on traced values, since which are real depends on values.
 

@@ -9,7 +9,7 @@ from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
 from fungrad.numpy.joining import getitem_any, stack
-from fungrad.numpy.promotion import promote
+from fungrad.numpy.promotion import convert, promote
 from fungrad.numpy.reductions import sum
 from fungrad.numpy.shapes import diagonal_of_last_axes, moveaxis, ravel, reshape
 from fungrad.primitives.contraction import Contract
@@ -25,11 +25,29 @@ def require_equal(name, x, i, y, j):
         )
 
 
-@traced(np.dot)
-def dot(a, b, out=None):
+PRECISION = ("precision", "preferred_element_type")  # JAX's keywords of products
+
+
+def factors(a, b, preferred_element_type=None):
+    """Two operands in the dtype of their product; TypeError where it cannot hold them.
+
+    `precision`, which the functions take besides, has no meaning: products are computed in their
+    dtype.
+    """
+    a, b = promote(operand(a), operand(b))
+    if preferred_element_type is None:
+        return a, b
+    dtype = np.dtype(preferred_element_type)
+    if not np.can_cast(a.dtype, dtype, "same_kind"):
+        raise TypeError(f"a product of {a.dtype} cannot have preferred_element_type={dtype}")
+    return convert(a, dtype), convert(b, dtype)
+
+
+@traced(np.dot, extras=PRECISION)
+def dot(a, b, out=None, *, precision=None, preferred_element_type=None):
     """`numpy.dot`."""
     refuse_out("dot", out)
-    a, b = promote(operand(a), operand(b))
+    a, b = factors(a, b, preferred_element_type)
     left, right = a.shape, b.shape
     if not left or not right:
         return ufuncs.multiply(a, b)
@@ -143,17 +161,17 @@ def vecmat(x1, x2, /, out=None, **options):
     return _batched("vecmat", a, b, a.shape[:-1], b.shape[:-2], (0,), (0, 1), (1,))
 
 
-@traced(np.vdot)
-def vdot(a, b, /):
+@traced(np.vdot, extras=PRECISION)
+def vdot(a, b, /, *, precision=None, preferred_element_type=None):
     """`numpy.vdot`: conjugates the first operand, flattens both."""
-    a, b = ravel(operand(a)), ravel(operand(b))
+    a, b = factors(ravel(operand(a)), ravel(operand(b)), preferred_element_type)
     return dot(conjugated(a), b)
 
 
-@traced(np.inner)
-def inner(a, b, /):
+@traced(np.inner, extras=PRECISION)
+def inner(a, b, /, *, precision=None, preferred_element_type=None):
     """`numpy.inner`."""
-    a, b = promote(operand(a), operand(b))
+    a, b = factors(a, b, preferred_element_type)
     if not np.ndim(a) or not np.ndim(b):
         return ufuncs.multiply(a, b)
     require_equal("inner", a, -1, b, -1)
@@ -170,10 +188,10 @@ def outer(a, b, out=None):
     return ufuncs.multiply(Reshape((a.size, 1))(a), Reshape((1, b.size))(b))
 
 
-@traced(np.tensordot)
-def tensordot(a, b, axes=2):
+@traced(np.tensordot, extras=PRECISION)
+def tensordot(a, b, axes=2, *, precision=None, preferred_element_type=None):
     """`numpy.tensordot`."""
-    a, b = promote(operand(a), operand(b))
+    a, b = factors(a, b, preferred_element_type)
     if isinstance(axes, int | np.integer):
         first, second = list(range(a.ndim - axes, a.ndim)), list(range(axes))
     else:

@@ -23,6 +23,23 @@ def public(ufunc, form):
     return attach(apply, ufunc)
 
 
+def public_product(ufunc, form):
+    """The function of a product that users call, with JAX's keywords besides."""
+    function = public(ufunc, form)
+
+    def apply(*inputs, precision=None, preferred_element_type=None, **keywords):
+        if preferred_element_type is not None:
+            keywords["dtype"] = preferred_element_type
+        return function(*inputs, **keywords)
+
+    apply.__name__ = apply.__qualname__ = ufunc.__name__
+    apply.__doc__ = function.__doc__
+    return attach(apply, ufunc)
+
+
+_PRODUCTS = (np.matmul, np.vecdot, np.matvec, np.vecmat)
+
 for _ufunc, _form in list(TRACED.items()):
     if isinstance(_ufunc, np.ufunc):
-        globals()[_ufunc.__name__] = public(_ufunc, _form)
+        make = public_product if _ufunc in _PRODUCTS else public
+        globals()[_ufunc.__name__] = make(_ufunc, _form)

@@ -97,7 +97,7 @@ def det(a):
     return Det()(a)
 
 
-@traced(np.linalg.slogdet)
+@traced(np.linalg.slogdet, ignored=("method",))
 def slogdet(a):
     """`numpy.linalg.slogdet`; the sign of a complex determinant is its phase.
 
@@ -134,7 +134,7 @@ def pseudo_inverse(a, rcond):
     return PseudoInverse()(a, broadcast_to(part, a.shape[:-2]))
 
 
-@traced(np.linalg.lstsq)
+@traced(np.linalg.lstsq, ignored=("numpy_resid",))
 def lstsq(a, b, rcond=None):
     """`numpy.linalg.lstsq`: (solution, residuals, rank, singular values).
 

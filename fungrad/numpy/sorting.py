@@ -34,11 +34,12 @@ def sort(a, axis=-1, kind=None, order=None, *, stable=None, descending=False):
     return flip(result, axis) if descending else result
 
 
-@traced(np.argsort, extras=("descending",))
-def argsort(a, axis=-1, kind=None, order=None, *, stable=None, descending=False):
+@traced(np.argsort, extras=("descending", "dtype"))
+def argsort(a, axis=-1, kind=None, order=None, *, stable=None, descending=False, dtype=None):
     """`numpy.argsort`; on traced values it is stable."""
     a, axis = _line(ravel(a) if not np.ndim(a) and axis in (0, -1) else a, axis, order)
-    return Argsort(axis, descending)(a)
+    places = Argsort(axis, descending)(a)
+    return places if dtype is None else convert(places, np.dtype(dtype))
 
 
 @traced(np.sort_complex)
@@ -75,7 +76,7 @@ def lexsort(keys, axis=-1):
     return order
 
 
-@traced(np.searchsorted)
+@traced(np.searchsorted, ignored=("method",))
 def searchsorted(a, v, side="left", sorter=None):
     """`numpy.searchsorted` by bisection; positions have no derivative."""
     if side not in ("left", "right"):
@@ -120,7 +121,7 @@ def _precedes(x, y):
     return ufuncs.logical_or(before, late)
 
 
-@traced(np.digitize)
+@traced(np.digitize, ignored=("method",))
 def digitize(x, bins, right=False):
     """`numpy.digitize` with increasing or decreasing bins."""
     x, bins = operand(x), operand(bins)
@@ -213,24 +214,22 @@ def _unique_form(name, **options):
     """One of the array API's `unique_*`, as a named tuple like NumPy's."""
     function = getattr(np, name)
 
-    def apply(x, /):
-        result = unique(x, **options, equal_nan=False)
+    def apply(x, /, *, size=None, fill_value=None):
+        result = unique(x, **options, equal_nan=False, size=size, fill_value=fill_value)
         if type(result) is not tuple:
             return result
         return type(function(np.zeros(1)))(*result)
 
-    return traced(function)(ufuncs.named(apply, function))
+    return traced(function, extras=("size", "fill_value"))(ufuncs.named(apply, function))
 
 
 unique_values = _unique_form("unique_values")
 unique_counts = _unique_form("unique_counts", return_counts=True)
 unique_inverse = _unique_form("unique_inverse", return_inverse=True)
-unique_all = _unique_form(
-    "unique_all", return_index=True, return_inverse=True, return_counts=True
-)
+unique_all = _unique_form("unique_all", return_index=True, return_inverse=True, return_counts=True)
 
 
-@traced(np.isin)
+@traced(np.isin, ignored=("method",))
 def isin(element, test_elements, assume_unique=False, invert=False, *, kind=None):
     """`numpy.isin`."""
     found = any(ufuncs.equal(expand_dims(operand(element), -1), ravel(operand(test_elements))), -1)
@@ -276,4 +275,3 @@ union1d = sets_by_position("union1d")
 intersect1d = sets_by_position("intersect1d")
 setdiff1d = sets_by_position("setdiff1d")
 setxor1d = sets_by_position("setxor1d")
-

@@ -46,7 +46,8 @@ def call(function, ufunc, inputs, keywords):
     if unknown:
         raise TypeError(f"{name}: {', '.join(unknown)} not supported on traced values")
     if dtype is not None:
-        inputs = [convert(operand(x), np.dtype(dtype)) for x in inputs]
+        casting = keywords.get("casting", "same_kind")
+        inputs = [_cast(name, operand(x), np.dtype(dtype), casting) for x in inputs]
     results = function(*inputs, **axes)
     results = results if type(results) is tuple else (results,)
     outs = out if type(out) is tuple else (out,) * len(results)
@@ -54,6 +55,16 @@ def call(function, ufunc, inputs, keywords):
         results = [_masked(r, where, o) for r, o in zip(results, outs, strict=True)]
     given = [delivered(name, o, r) for r, o in zip(results, outs, strict=True)]
     return tuple(given) if len(given) > 1 else given[0]
+
+
+def _cast(name, x, dtype, casting):
+    """An operand in the dtype that the user asked for; TypeError where it would lose too much."""
+    if not np.can_cast(x.dtype, dtype, casting):
+        raise TypeError(
+            f"{name}: an operand of dtype {x.dtype} is not cast to dtype={dtype} with the casting "
+            f"rule {casting!r}"
+        )
+    return convert(x, dtype)
 
 
 def _masked(result, where, out):
