@@ -17,7 +17,7 @@ from fungrad.compiler.orthogonal import qr, qr_pivots
 from fungrad.compiler.sampling import sample
 from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.schur import hessenberg, schur, sqrtm, sylvester
-from fungrad.compiler.sorting import argsort, sort, top_k
+from fungrad.compiler.sorting import argsort, sort, sort_by, top_k
 from fungrad.compiler.spectral import eig, eigh, svd
 from fungrad.compiler.stacks import add_stacks, empty_stack, map_stack
 from fungrad.compiler.statements import Call
@@ -127,6 +127,7 @@ class RoutineBuilder:
     fourier = fourier
     sort = sort
     argsort = argsort
+    sort_by = sort_by
     top_k = top_k
     cholesky = cholesky
     triangular_solve = triangular_solve

@@ -1,5 +1,6 @@
-"""Sorting along an axis: NumPy's own sort, and a stable merge sort of positions; nan last."""
+"""Sorting along an axis, nan last: by NumPy, by codes, or positions by merging."""
 
+from fungrad.compiler import radix
 from fungrad.compiler.cumulative import as_lines
 
 #: Sorts rows in the memory of the result, or lines in scratch memory.
@@ -75,6 +76,16 @@ def {name}(x, y, keys, spare, places, spots, before, n, after):
     return 0
 """
 
+#: Takes the elements of each line from places of the line.
+_TAKE = """
+def {name}(x, y, places, before, n, after):
+    for line in range(before * after):
+        start = line // after * n * after + line % after
+        for i in range(n):
+            y[start + i * after] = x[start + places[start + i * after] * after]
+    return 0
+"""
+
 #: Keeps the k best elements of a line in order; most elements are only compared with the worst.
 _BEST = """
 def {name}(x, y, keys, places, before, n, after, k):
@@ -121,10 +132,30 @@ def sort(build, primitive, inputs, outputs):
 def argsort(build, primitive, inputs, outputs):
     """Write a search for the positions that sort the elements."""
     view, target = build.contiguous(inputs[0]), build.output(outputs[0])
-    before, n, after = as_lines(view, primitive.axis).shape
+    _argsort(build, view, target, primitive.axis, primitive.descending)
+
+
+def sort_by(build, primitive, inputs, outputs):
+    """Write a sort of elements by the keys of others."""
+    keys, values = map(build.contiguous, inputs)
+    target = build.output(outputs[0])
+    sizes = as_lines(keys, primitive.axis).shape
+    if radix.serves(keys.buffer.dtype, sizes[1], values.buffer.dtype):
+        radix.sort_codes(build, keys, target, primitive.axis, values=values)
+        return
+    places = build.temporary("int64", keys.shape)
+    _argsort(build, keys, places, primitive.axis, False)
+    _write(build, _TAKE, values, target, [places], sizes)
+
+
+def _argsort(build, view, target, axis, is_descending):
+    before, n, after = as_lines(view, axis).shape
     dtype = view.buffer.dtype
+    if radix.serves(dtype, n):
+        radix.sort_codes(build, view, target, axis, is_descending)
+        return
     scratch = [build.temporary(d, (n,)) for d in (dtype, dtype, "int64", "int64")]
-    p_before_q = _before("p", "q", dtype.kind, primitive.descending)
+    p_before_q = _before("p", "q", dtype.kind, is_descending)
     source = _SOURCE.replace("P_BEFORE_Q", p_before_q)
     _write(build, source, view, target, scratch, (before, n, after))
 

@@ -5,6 +5,7 @@ import numpy as np
 from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
+from fungrad.primitives.elementwise import aligned
 from fungrad.primitives.indexing import Gather
 from fungrad.primitives.movement import Iota
 
@@ -92,6 +93,50 @@ class Argsort(Routine):
 
     def emit(self, build, inputs, outputs):
         build.argsort(self, inputs, outputs)
+
+
+class SortBy(Routine):
+    """Elements in the order in which keys ascend along an axis, nan last; stable.
+
+    It takes the keys and the elements, of one shape.
+    """
+
+    axis: int
+
+    @property
+    def name(self):
+        return "sort_by"
+
+    def flops(self, inputs, outputs):
+        return comparisons(outputs[0], self.axis)
+
+    def infer(self, keys, x):
+        require_axis(self.name, self.axis, keys)
+        if keys.shape != x.shape:
+            raise ShapeError(
+                f"{self.name}: keys of shape {keys.shape} for elements of shape {x.shape}"
+            )
+        return x
+
+    def evaluate(self, keys, x):
+        return np.take_along_axis(x, np.argsort(keys, self.axis, kind="stable"), self.axis)
+
+    def jvp(self, inputs, tangents):
+        t = tangents[1]
+        return self(*inputs), None if t is None else self(inputs[0], t)
+
+    def transpose(self, cotangents, inputs, linear):
+        """Back to where the elements came from: in the order of their former positions."""
+        if linear[0]:
+            raise LinearityError(f"{self.name} is linear in its second operand only")
+        came_from = Argsort(self.axis, False)(inputs[0])
+        return None, SortBy(self.axis)(came_from, cotangents[0])
+
+    def batch(self, inputs, batched, axis):
+        return SortBy(self.axis + 1)(*aligned(inputs, batched, axis)), True
+
+    def emit(self, build, inputs, outputs):
+        build.sort_by(self, inputs, outputs)
 
 
 class TopK(Routine):

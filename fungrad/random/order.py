@@ -12,13 +12,14 @@ from fungrad.numpy.dispatch import normalize_axis
 from fungrad.numpy.promotion import convert, promote_to_float
 from fungrad.numpy.reductions import argmax, cumsum
 from fungrad.numpy.shapes import expand_dims, moveaxis, reshape
-from fungrad.numpy.sorting import searchsorted, sort
-from fungrad.numpy.taking import take, take_along_axis
+from fungrad.numpy.sorting import searchsorted
+from fungrad.numpy.taking import take
 from fungrad.numpy.ufuncs import log
-from fungrad.primitives import elementwise as e
 from fungrad.primitives.movement import Iota
-from fungrad.primitives.random_bits import BLOCK
+from fungrad.primitives.ordering import SortBy
+from fungrad.primitives.random_bits import WORD
 from fungrad.random.arguments import drawn_shape, key_of, known, require_fit, size_of
+from fungrad.random.drawing import drawn
 from fungrad.random.keys import split
 from fungrad.random.real_numbers import standard_gumbel
 from fungrad.random.uniform_numbers import randint, unit, unsigned
@@ -55,8 +56,7 @@ def permutation(key, x, axis=0, independent=False):
         n = x.shape[axis]
         rounds = _rounds(size_of(x.shape) if x.ndim == 1 else n)
         return take(x, _order(key, shape=(n,), axis=0, rounds=rounds), axis)
-    order = _order(key, shape=tuple(x.shape), axis=axis, rounds=_rounds(size_of(x.shape)))
-    return take_along_axis(x, order, axis)
+    return _reordered(key, x, shape=tuple(x.shape), axis=axis)
 
 
 def shuffled(key, *, shape, axis):
@@ -69,22 +69,25 @@ def _rounds(size):
     return math.ceil(3 * math.log(max(1, size)) / math.log(2**32 - 1))
 
 
+@drawn
 def _order(key, *, shape, axis, rounds):
-    """Positions along an axis, sorted again and again by random 32-bit numbers.
+    """The positions along an axis after some rounds."""
+    places = Iota(shape, WORD, axis)()
+    return convert(_sorted_at_random(key, places, axis, rounds), INT64)
 
-    A number and the position where it stands are one uint64, which sorts faster than pairs and
-    keeps the order of equal numbers. Eager code sorts with NumPy, whose sort is vectorised.
-    """
-    place = Iota(shape, BLOCK, axis)()
-    order = convert(place, INT64)
+
+@drawn
+def _reordered(key, x, *, shape, axis):
+    """The elements along an axis, each line in a random order of its own."""
+    return _sorted_at_random(key, x, axis, _rounds(size_of(shape)))
+
+
+def _sorted_at_random(key, x, axis, rounds):
+    """Elements sorted again and again by random 32-bit numbers."""
     for _ in range(rounds):
         key, subkey = split(key)
-        words = unsigned(subkey, shape=shape, dtype=np.dtype(np.uint32))
-        high = e.left_shift(convert(words, BLOCK), BLOCK.type(32))
-        pairs = sort(e.bitwise_or(high, place), axis)
-        found = convert(e.bitwise_and(pairs, BLOCK.type(0xFFFFFFFF)), INT64)
-        order = take_along_axis(order, found, axis)
-    return order
+        x = SortBy(axis)(unsigned(subkey, shape=tuple(x.shape), dtype=WORD), x)
+    return x
 
 
 def choice(key, a, shape=(), replace=True, p=None, axis=0, mode=None):

@@ -1,0 +1,243 @@
+"""Sorting by codes of elements, unsigned integers in their order: by ranks if few, else by digits.
+
+The rank of an element is the number of those that come before it, which are counted by vectors.
+Each digit takes one pass, lower ones first, which keeps the order of those before it: the sort is
+stable, and takes a time proportional to the number of elements. Only as many of the upper digits
+are taken as decide nearly every comparison, what is left is done by insertion: were the digits
+independent, an element would share those taken with less than half another one. Where that proves
+wrong, as the moves of the insertion show, all digits take their pass.
+"""
+
+from fungrad.compiler.cumulative import as_lines
+
+#: From so many elements along an axis on digits are faster than ranks.
+_LEAST = 40
+#: A digit has at most so many bits: elements go to 2**9 places, each in a page of memory of its own.
+_MOST_BITS = 9
+
+#: Sorts one line after another. `a` and `b` hold items: codes, above places in the lower half of an
+#: item where there is room; else `c` and `d` hold the places. Digits begin below the upper bits
+#: that all codes share; the lowest may overlap the one above.
+_SOURCE = """
+def {name}(x, GIVEN y, SCRATCH counts, before, n, after, bits):
+    size = int64(left_shift(uint64(1), uint64(bits)))
+    mask = uint64(size - 1)
+    for line in range(before * after):
+        start = line // after * n * after + line % after
+        element = x[start]
+        last = CODE
+        differing = uint64(0)
+        descents = 0
+        for i in range(n):
+            element = x[start + i * after]
+            code = CODE
+            differing |= code ^ last
+            descents += int64(code < last)
+            last = code
+            a[i] = ITEM
+            FIRST_PLACE
+        width = 0
+        while width < WIDTH and right_shift(differing, uint64(width)) > 0:
+            width += 1
+        shared = float64(n)
+        for attempt in range(2):
+            digits = 0
+            shift = width
+            while shift > 0 and shared > 0.5 and descents > 0:
+                shift = max(shift - bits, 0)
+                low = uint64(OFFSET + shift)
+                base = digits * size
+                for k in range(size):
+                    counts[base + k] = 0
+                for i in range(n):
+                    k = base + int64(right_shift(a[i], low) & mask)
+                    counts[k] += 1
+                squares = 0.0
+                for k in range(size):
+                    count = float64(counts[base + k])
+                    squares += count * count
+                shared *= squares / (float64(n) * float64(n))
+                digits += 1
+            for digit in range(digits - 1, -1, -1):
+                low = uint64(OFFSET + max(width - (digit + 1) * bits, 0))
+                base = digit * size
+                total = 0
+                for k in range(size):
+                    here = counts[base + k]
+                    counts[base + k] = total
+                    total += here
+                for i in range(n):
+                    item = a[i]
+                    k = base + int64(right_shift(item, low) & mask)
+                    p = counts[k]
+                    counts[k] = p + 1
+                    b[p] = item
+                    MOVE_PLACE
+                a, b = b, a
+                SWAP_PLACES
+            moves = 0
+            last = uint64(0)
+            for i in range(n):
+                item = a[i]
+                SAVE_PLACE
+                code = OF_ITEM
+                j = i
+                if code < last:
+                    while j > 0 and OF_PREVIOUS > code:
+                        a[j] = a[j - 1]
+                        SHIFT_PLACE
+                        y[start + j * after] = y[start + (j - 1) * after]
+                        j -= 1
+                    a[j] = item
+                    STORE_PLACE
+                    moves += i - j
+                    if moves > n:
+                        break
+                else:
+                    last = code
+                y[start + j * after] = RESULT
+            if moves <= n:
+                break
+            shared = inf
+    return 0
+"""
+#: Ranks one line after another; of equal codes, the earlier one comes first.
+_RANKS = """
+def {name}(x, GIVEN y, codes, ranks, before, n, after):
+    for line in range(before * after):
+        start = line // after * LENGTH * after + line % after
+        for i in range(LENGTH):
+            element = x[start + i * after]
+            codes[i] = CODE
+            ranks[i] = 0
+        for j in range(LENGTH):
+            code = codes[j]
+            for i in range(LENGTH):
+                ranks[i] += int64((code < codes[i]) | ((code == codes[i]) & (j < i)))
+        for i in range(LENGTH):
+            y[start + ranks[i] * after] = RESULT
+    return 0
+"""
+
+
+def serves(dtype, n, value_dtype=None):
+    """Whether lines of n elements of a dtype are sorted by codes here, or values in their order."""
+    is_small = value_dtype is None or value_dtype.itemsize <= 4
+    return dtype.kind in "biuf" and (n < _LEAST or n < 2**32 and is_small)
+
+
+def sort_codes(build, view, target, axis, is_descending=False, values=None):
+    """Write the positions that sort the elements of a view along an axis; or `values` so ordered."""
+    sizes = as_lines(view, axis).shape
+    dtype, n = view.buffer.dtype, sizes[1]
+    value_dtype = None if values is None else values.buffer.dtype
+    if n < _LEAST:
+        text = _source_of_ranks(dtype, is_descending, value_dtype, str(n) if n <= 16 else "n")
+        scratch = [build.temporary(dtype, (n,)) for dtype in ("uint64", "int64")]
+    else:
+        text = _source_of_digits(dtype, is_descending, value_dtype)
+        bits = min((n.bit_length() + 2) // 2, _MOST_BITS)
+        sizes = *sizes, bits
+        scratch = [build.temporary("uint64", (n,)) for _ in range(2)]
+        scratch += [build.temporary("uint32", (n,)) for _ in range(2 * (dtype.itemsize == 8))]
+        scratch.append(build.temporary("int64", (-(-8 * dtype.itemsize // bits) << bits,)))
+    writer = build.kernel("sort_kernel")
+    given = (view,) if values is None else (view, values)
+    for v in (*given, target, *scratch):
+        writer.pointer(v.buffer, v.offset, v not in given)
+    for size in sizes:
+        writer.parameter(size)
+    writer.text = text
+    build.call(writer)
+
+
+def _source_of_ranks(dtype, is_descending, value_dtype, length):
+    has_values = value_dtype is not None
+    forms = {
+        "GIVEN ": "v, " if has_values else "",
+        "CODE": _code(dtype, is_descending),
+        "LENGTH": length,
+        "RESULT": "v[start + i * after]" if has_values else "i",
+    }
+    return filled(_RANKS, forms)
+
+
+def _source_of_digits(dtype, is_descending, value_dtype):
+    is_wide = dtype.itemsize == 8
+    place, result = "i", "int64({})"
+    if value_dtype is not None:
+        place = f"bitcast_uint32({_widened('v[start + i * after]', value_dtype)})"
+        result = _narrowed("{}", value_dtype)
+    key = "{}" if is_wide else "right_shift({}, uint64(32))"
+    forms = {
+        "GIVEN ": "v, " if value_dtype is not None else "",
+        "SCRATCH": "a, b, c, d," if is_wide else "a, b,",
+        "OF_ITEM": key.format("item"),
+        "OF_PREVIOUS": key.format("a[j - 1]"),
+        "CODE": _code(dtype, is_descending),
+        "OFFSET": "0" if is_wide else "32",
+        "WIDTH": "64" if is_wide else "32",
+        "ITEM": "code" if is_wide else f"left_shift(code, uint64(32)) | uint64({place})",
+        "RESULT": result.format("place" if is_wide else "item & uint64(0xFFFFFFFF)"),
+        "FIRST_PLACE": [f"c[i] = uint32({place})"] * is_wide,
+        "MOVE_PLACE": ["d[p] = c[i]"] * is_wide,
+        "SWAP_PLACES": ["c, d = d, c"] * is_wide,
+        "SAVE_PLACE": ["place = c[i]"] * is_wide,
+        "SHIFT_PLACE": ["c[j] = c[j - 1]"] * is_wide,
+        "STORE_PLACE": ["c[j] = place"] * is_wide,
+    }
+    return filled(_SOURCE, forms)
+
+
+def filled(source, forms):
+    """The source with forms in place of their names: texts, or lists of lines for whole lines."""
+    lines = []
+    for line in source.strip().splitlines():
+        form = forms.get(line.strip(), [line.strip()])
+        indent = line[: len(line) - len(line.lstrip())]
+        lines += [indent + each for each in form]
+    text = "\n".join(lines)
+    for name, form in forms.items():
+        if isinstance(form, str):
+            text = text.replace(name, form)
+    return text
+
+
+_ALL = {4: "uint64(0xFFFFFFFF)", 8: "bitwise_not(uint64(0))"}
+
+
+def _code(dtype, is_descending):
+    """The code of an element as a uint64: nan is the largest, -0.0 and 0.0 are equal."""
+    code = _ascending_code(dtype)
+    return f"{_ALL[max(dtype.itemsize, 4)]} ^ ({code})" if is_descending else code
+
+
+def _ascending_code(dtype):
+    bits = 8 * dtype.itemsize
+    if dtype.kind in "bu":
+        return "uint64(element)"
+    if dtype.kind == "i":
+        if bits == 64:
+            return "bitcast_uint64(element) ^ left_shift(uint64(1), uint64(63))"
+        return f"uint64(int64(element) + {1 << bits - 1})"
+    whole = f"bitcast_int{bits}(element + float{bits}(0.0))"
+    sign = f"left_shift(int{bits}(1), int{bits}({bits - 1}))"
+    ordered = (
+        f"bitcast_uint{bits}({whole} ^ (right_shift({whole}, int{bits}({bits - 1})) | {sign}))"
+    )
+    return f"select(element != element, {_ALL[dtype.itemsize]}, uint64({ordered}))"
+
+
+def _widened(x, dtype):
+    """A number of at most 4 bytes as 4 bytes."""
+    if dtype.itemsize == 4:
+        return x
+    return f"uint32({x})" if dtype.kind in "bu" else f"int32({x})"
+
+
+def _narrowed(x, dtype):
+    """A number of at most 4 bytes from these bytes, in the lower half of x."""
+    word = f"uint32({x})"
+    if dtype.itemsize == 4:
+        return f"bitcast_{dtype.name}({word})"
+    return f"{dtype.name}({word})"

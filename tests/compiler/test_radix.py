@@ -1,0 +1,63 @@
+"""Sorting by codes in compiled code: every kind of element, few and many, and awkward orders."""
+
+import numpy as np
+import pytest
+
+from fungrad import jit
+from fungrad.primitives.ordering import Argsort, SortBy
+
+RANDOM = np.random.default_rng(0)
+
+
+def _dependent_digits(n):
+    """Numbers of three digits, of which the upper two would decide if they were not the same."""
+    bits = (n.bit_length() + 2) // 2
+    upper, lowest = RANDOM.integers(0, 2**bits, (2, n))
+    return upper << 2 * bits | upper << bits | lowest
+
+
+def elements(n):
+    """Lines of n elements by name."""
+    reals = RANDOM.normal(size=n)
+    special = np.array([np.nan, 0.0, -0.0, np.inf, -np.inf, 1e-310, -np.nan])
+    reals[:: max(n // 40, 1)] = RANDOM.choice(special, len(reals[:: max(n // 40, 1)]))
+    whole = RANDOM.integers(0, 200, n)
+    return {
+        "float64": reals,
+        "float32": reals.astype(np.float32),
+        "float16": reals.astype(np.float16),
+        "int64": RANDOM.integers(-(2**63), 2**63 - 1, n),
+        "int32": RANDOM.integers(-(2**31), 2**31, n, dtype=np.int32),
+        "int8": RANDOM.integers(-5, 5, n).astype(np.int8),
+        "uint64": RANDOM.integers(0, 2**64, n, dtype=np.uint64),
+        "uint32": RANDOM.integers(0, 2**32, n, dtype=np.uint32),
+        "bool": RANDOM.random(n) < 0.3,
+        "equal": np.zeros(n),
+        "in order": np.arange(n),
+        "falling": np.arange(n)[::-1].copy(),
+        "nearly in order": np.arange(n) + 3 * RANDOM.normal(size=n),
+        "gap": whole + 2**40 * RANDOM.integers(0, 3, n),
+        "dependent digits": _dependent_digits(n),
+    }
+
+
+@pytest.mark.parametrize("n", [1, 13, 39, 40, 300, 3000])
+def test_positions_are_those_of_a_stable_sort(n):
+    ascending = jit(lambda x: Argsort(0, False)(x))
+    descending = jit(lambda x: Argsort(0, True)(x))
+    for name, x in elements(n).items():
+        np.testing.assert_array_equal(ascending(x), np.argsort(x, kind="stable"), name)
+        np.testing.assert_array_equal(descending(x), Argsort(0, True).evaluate(x), name)
+
+
+@pytest.mark.parametrize("shape", [(5, 30), (30, 5), (3, 200), (200, 3)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_values_follow_their_keys(shape, axis):
+    sort = jit(lambda keys, x: SortBy(axis)(keys, x))
+    size = np.prod(shape)
+    for keys in (RANDOM.integers(0, 9, size), RANDOM.normal(size=size)):
+        keys = keys.reshape(shape)
+        order = np.argsort(keys, axis, kind="stable")
+        for dtype in (np.int8, np.uint16, np.float32, np.int64, np.float64, np.complex128):
+            x = np.arange(size).astype(dtype).reshape(shape)
+            np.testing.assert_array_equal(sort(keys, x), np.take_along_axis(x, order, axis))
