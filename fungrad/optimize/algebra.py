@@ -146,7 +146,9 @@ def _quotient(equation, inputs, result):
 
 
 def _strong_product(equation, inputs, result):
-    """Zero wins over infinity and nan only where there is one."""
+    """Zero wins over infinity and nan only where there is one, and one that is not zero too."""
+    if inputs[0] is inputs[1]:
+        return result.add(e.square, inputs[:1], equation.source)
     for y in inputs:
         if type(y) is Literal and np.isfinite(y.value) and y.value != 0:
             return result.add(e.multiply, inputs, equation.source)

@@ -175,6 +175,11 @@ SIMPLIFIED = {
         f64(3),
         "b: f64[3] = multiply a 3.0\nreturn b",
     ),
+    "strong product with itself": (
+        lambda x: e.strong_multiply(x, x),
+        f64(3),
+        "b: f64[3] = square a\nreturn b",
+    ),
     "stop_gradient": (lambda x: e.stop_gradient(x), f64(3), "return a"),
     "power of two": (lambda x: e.power(x, np.float64(2)), f64(3), "b: f64[3] = square a\nreturn b"),
     "select of one": (lambda x: e.select(np.True_, x, x + 1.0), f64(3), "return a"),
@@ -328,3 +333,16 @@ def test_the_adjoint_of_a_split_is_one_concatenation():
 def test_optimizing_twice_changes_nothing():
     program = optimize(recorded(lambda x: e.exp(x * 1.0) + 0.5, f64(3)))
     assert body(optimize(program)) == body(program)
+
+
+@pytest.mark.parametrize(
+    ("f", "divisions"),
+    [(lambda x: 1 / fungrad.numpy.sqrt(x), 1), (lambda x: x / (1 + x * x), 2)],
+    ids=["reciprocal of a root", "quotient"],
+)
+def test_derivatives_divide_as_little_as_the_function(f, divisions):
+    x = np.full(3, 2.0)
+    for derivative in (fungrad.grad(lambda x: f(x).sum()), lambda x: fungrad.jvp(f, (x,), (x,))):
+        program = optimize(fungrad.jit(derivative).lower(x).program)
+        names = [equation.primitive.name for equation in program.equations]
+        assert names.count("divide") + names.count("strong_divide") == divisions

@@ -23,11 +23,24 @@ divide = binary(
     np.divide,
     (
         lambda t, x, y, z: strong_divide(t, y),
-        lambda t, x, y, z: strong_multiply(t, negative(strong_divide(z, y))),
+        lambda t, x, y, z: strong_multiply(t, _slope_of_divisor(x, y, z)),
     ),
     (0,),
     kinds="fc",
+    together=lambda ts, x, y, z: _tangent_of_quotient(ts, y, z),
 )
+
+
+def _slope_of_divisor(x, y, z):
+    """The derivative of z = x / y in y; no second division where z is a reciprocal."""
+    is_reciprocal = isinstance(x, np.generic) and x == 1
+    return negative(strong_multiply(z, z) if is_reciprocal else strong_divide(z, y))
+
+
+def _tangent_of_quotient(tangents, y, z):
+    """(dx - z dy) / y: one division for both tangents, and for both cotangents."""
+    dx, dy = tangents
+    return strong_divide(subtract(dx, strong_multiply(dy, z)), y)
 
 
 def _strong_multiply(x, y):
@@ -76,10 +89,11 @@ strong_divide = binary(
     _strong_divide,
     (
         lambda t, x, y, z: strong_divide(t, y),
-        lambda t, x, y, z: strong_multiply(t, negative(strong_divide(z, y))),
+        lambda t, x, y, z: strong_multiply(t, _slope_of_divisor(x, y, z)),
     ),
     (0,),
     kinds="fc",
+    together=lambda ts, x, y, z: _tangent_of_quotient(ts, y, z),
 )
 
 

@@ -35,10 +35,17 @@ power = binary(
 )
 
 square = unary("square", np.square, lambda t, x, y: t * (x + x), kinds="iufc")
-sqrt = unary("sqrt", np.sqrt, lambda t, x, y: strong_divide(t, y + y))
-rsqrt = unary("rsqrt", lambda x: 1 / np.sqrt(x), lambda t, x, y: strong_multiply(t, -0.5 * y / x))
+# A root is never so small that its reciprocal overflows, and `1 / y` may be there already.
+sqrt = unary("sqrt", np.sqrt, lambda t, x, y: strong_multiply(t, 0.5 * (1 / y)))
+rsqrt = unary(
+    "rsqrt",
+    lambda x: 1 / np.sqrt(x),
+    lambda t, x, y: strong_multiply(t, strong_multiply(-0.5 * y, strong_multiply(y, y))),
+)
 cbrt = unary("cbrt", np.cbrt, lambda t, x, y: strong_divide(t, 3 * square(y)), kinds="f")
-reciprocal = unary("reciprocal", lambda x: 1 / x, lambda t, x, y: strong_multiply(t, -y * y))
+reciprocal = unary(
+    "reciprocal", lambda x: 1 / x, lambda t, x, y: strong_multiply(t, strong_multiply(-y, y))
+)
 
 exp = unary("exp", np.exp, lambda t, x, y: strong_multiply(t, y))
 exp2 = unary("exp2", np.exp2, lambda t, x, y: strong_multiply(t, y * math.log(2.0)))

@@ -75,6 +75,7 @@ class Elementwise(Pointwise):
     selector: bool = False
     transposed: tuple = ()
     multilinear: bool = False
+    together: object = None
 
     @property
     def name(self):
@@ -96,6 +97,8 @@ class Elementwise(Pointwise):
 
     def jvp(self, inputs, tangents):
         y = self(*inputs)
+        if self.together is not None and None not in tangents:
+            return y, self.together(tangents, *inputs, y)
         total = None
         for passes, t in zip(self.passes, tangents, strict=True):
             if t is not None and passes is not None:
@@ -148,6 +151,13 @@ def binary(
     kinds="iufc",
     result=same_dtype,
     multilinear=False,
+    together=None,
 ):
-    """A row with two inputs of one dtype; `multilinear` where it is linear in one at a time."""
-    return Elementwise(word, function, passes, linear, kinds, result, multilinear=multilinear)
+    """A row with two inputs of one dtype; `multilinear` where it is linear in one at a time.
+
+    `together(tangents, x, y, z)` is the tangent where both inputs have one, if that is less work
+    than the sum of what each `passes`.
+    """
+    return Elementwise(
+        word, function, passes, linear, kinds, result, multilinear=multilinear, together=together
+    )
