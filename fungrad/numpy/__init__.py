@@ -8,6 +8,7 @@ from fungrad.lazy import no_other_names
 from fungrad.numpy import conversions, fft, indexing, linalg, methods, operators, protocols
 from fungrad.numpy.arrays import array, asarray
 from fungrad.numpy.at import at
+from fungrad.numpy.bessel import kaiser
 from fungrad.numpy.bessel import numpy_i0 as i0
 from fungrad.numpy.calculus import (
     convolve,

@@ -71,3 +71,13 @@ def numpy_i0(x):
     if x.dtype.kind == "c":
         raise TypeError("i0 not supported for complex values")
     return b.i0(convert(x, as_quotient(x.dtype)))
+
+
+@traced(np.kaiser)
+def kaiser(M, beta):
+    """`numpy.kaiser`: a window of M numbers, differentiable in `beta`."""
+    if M <= 1:
+        return np.ones(max(M, 0)) + 0 * operand(beta)
+    half = (M - 1) / 2
+    falling = np.sqrt(1 - ((np.arange(M) - half) / half) ** 2)
+    return numpy_i0(beta * falling) / numpy_i0(operand(beta))

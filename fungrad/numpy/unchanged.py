@@ -72,7 +72,6 @@ from numpy import (
     isscalar,
     issubdtype,
     iterable,
-    kaiser,
     load,
     loadtxt,
     long,

@@ -1,6 +1,5 @@
 """The functions of `fungrad.lax` against NumPy, on plain values and under jit."""
 
-import math
 
 import numpy as np
 import pytest
@@ -8,117 +7,7 @@ import pytest
 import fungrad.numpy as fnp
 from fungrad import grad, jit, lax, vmap
 from fungrad.core.errors import ShapeError, UnknownAxisNameError
-
-R = np.random.default_rng(0)
-X, Y = R.standard_normal((3, 4)), R.standard_normal((3, 4))
-C = R.standard_normal((2, 3, 4))
-I, J = np.array([-7, 7, 5, -3, 0]), np.array([2, -2, 3, 2, 4])
-HALVES = np.array([0.5, 1.5, -0.5, -2.5, 0.3])
-GATHER, SCATTER = lax.GatherDimensionNumbers, lax.ScatterDimensionNumbers
-
-
-def scattered(x, index, value):
-    y = x.copy()
-    y[index] = value
-    return y
-
-
-# (name, arguments, keywords, expected): arrays among the arguments are traced under jit.
-CALLS = [
-    ("div", (I, J), {}, np.trunc(I / J).astype(int)),
-    ("div", (X, Y), {}, X / Y),
-    ("rem", (I, J), {}, np.fmod(I, J)),
-    ("round", (HALVES,), {}, np.array([1.0, 2.0, -1.0, -3.0, 0.0])),
-    ("round", (HALVES, lax.RoundingMethod.TO_NEAREST_EVEN), {}, np.rint(HALVES)),
-    ("integer_pow", (X, -3), {}, X**-3),
-    ("rsqrt", (X**2,), {}, 1 / np.abs(X)),
-    ("reciprocal", (X,), {}, 1 / X),
-    ("logistic", (X,), {}, 1 / (1 + np.exp(-X))),
-    ("erf", (X,), {}, np.vectorize(math.erf)(X)),
-    ("lgamma", (X**2,), {}, np.vectorize(math.lgamma)(X**2)),
-    ("population_count", (np.array([0, 5, 7]),), {}, np.array([0, 2, 3])),
-    ("complex", (X, Y), {}, X + 1j * Y),
-    ("clamp", (-0.5, X, 0.5), {}, np.clip(X, -0.5, 0.5)),
-    ("select", (X > 0, X, Y), {}, np.where(X > 0, X, Y)),
-    ("select_n", (np.array([0, 2, 1]), X[0, :3], Y[0, :3], X[1, :3]), {},
-     np.array([X[0, 0], X[1, 1], Y[0, 2]])),
-    ("select_n", (X > 0, X, Y), {}, np.where(X > 0, Y, X)),
-    ("convert_element_type", (X, np.int32), {}, X.astype(np.int32)),
-    ("iota", (np.int32, 4), {}, np.arange(4, dtype=np.int32)),
-    ("broadcasted_iota", (float, (2, 3), 1), {}, np.array([[0.0, 1, 2], [0, 1, 2]])),
-    ("full", ((2, 3), 7.0), {}, np.full((2, 3), 7.0)),
-    ("full_like", (X, 7), {"dtype": int}, np.full((3, 4), 7)),
-    ("empty", ((2,),), {}, np.zeros(2)),
-    ("broadcast", (X, (2,)), {}, np.stack([X, X])),
-    ("broadcast_in_dim", (X[:, :1], (3, 2, 4), (0, 2)), {},
-     np.broadcast_to(X[:, :1, None], (3, 2, 4))),
-    ("broadcast_to_rank", (X, 4), {}, X[None, None]),
-    ("expand_dims", (X, (0, 3)), {}, X[None, :, :, None]),
-    ("squeeze", (X[:, :1], (1,)), {}, X[:, 0]),
-    ("reshape", (X, (2, 6), (1, 0)), {}, X.T.reshape(2, 6)),
-    ("transpose", (C, (2, 0, 1)), {}, C.transpose(2, 0, 1)),
-    ("rev", (C, (0, 2)), {}, C[::-1, :, ::-1]),
-    ("collapse", (C, 0, -1), {}, C.reshape(6, 4)),
-    ("collapse", (C, 1), {}, C.reshape(2, 12)),
-    ("concatenate", ([X, Y], 1), {}, np.hstack([X, Y])),
-    ("stack", ([X, Y], 1), {}, np.stack([X, Y], 1)),
-    ("tile", (X, (2, 1)), {}, np.tile(X, (2, 1))),
-    ("pad", (X, 0.5, [(1, -1, 0), (0, 0, 0)]), {}, np.pad(X, ((1, 0), (0, 0)),
-     constant_values=0.5)[:-1]),
-    ("pad", (X[0], 0.0, [(0, 1, 2)]), {}, np.array([X[0, 0], 0, 0, X[0, 1], 0, 0, X[0, 2], 0, 0,
-                                                     X[0, 3], 0])),
-    ("slice", (X, (0, 1), (3, 4), (2, 1)), {}, X[::2, 1:]),
-    ("slice_in_dim", (X, 1, 4), {"stride": 2, "axis": 1}, X[:, 1:4:2]),
-    ("index_in_dim", (X, -1, 1), {}, X[:, -1:]),
-    ("index_in_dim", (X, 2), {"keepdims": False}, X[2]),
-    ("dynamic_slice", (X, [np.int64(9), np.int64(-3)], (2, 2)), {}, X[1:3, 1:3]),
-    ("dynamic_slice_in_dim", (X, np.int64(2), 2), {"axis": 1}, X[:, 2:]),
-    ("dynamic_index_in_dim", (X, np.int64(-2)), {"axis": 1, "keepdims": False}, X[:, -2]),
-    ("dynamic_update_slice", (X, np.ones((2, 2)), [np.int64(9), np.int64(1)]), {},
-     scattered(X, np.s_[1:3, 1:3], 1.0)),
-    ("dynamic_update_slice_in_dim", (X, np.ones((3, 1)), np.int64(1), 1), {},
-     scattered(X, np.s_[:, 1], 1.0)),
-    ("dynamic_update_index_in_dim", (X, np.ones(4), np.int64(-1), 0), {}, scattered(X, 2, 1.0)),
-    ("index_take", (X, (np.array([0, 9]), np.array([1, 3])), (0, 1)), {}, X[[0, 2], [1, 3]]),
-    ("reduce_sum", (C, (0, 2)), {}, C.sum((0, 2))),
-    ("reduce_prod", (C, (0, 2)), {}, C.prod((0, 2))),
-    ("reduce_max", (C, (1,)), {}, C.max(1)),
-    ("reduce_min", (C, (1,)), {}, C.min(1)),
-    ("reduce_and", (C > 0, (1,)), {}, (C > 0).all(1)),
-    ("reduce_or", (C > 0, (1,)), {}, (C > 0).any(1)),
-    ("reduce", (C, 2.0, lax.mul, (0, 1)), {}, 2 * C.prod((0, 1))),
-    ("reduce", (C[:, :0], 2.0, lax.add, (1,)), {}, np.full((2, 4), 4.0)),
-    ("argmax", (X, 1), {"index_dtype": np.int32}, X.argmax(1).astype(np.int32)),
-    ("argmin", (X, 0), {}, X.argmin(0)),
-    ("cumsum", (X, 1), {"reverse": True}, X[:, ::-1].cumsum(1)[:, ::-1]),
-    ("cumprod", (X, 1), {}, X.cumprod(1)),
-    ("cummax", (X,), {}, np.maximum.accumulate(X)),
-    ("cummin", (X,), {"reverse": True}, np.minimum.accumulate(X[::-1])[::-1]),
-    ("cumlogsumexp", (X, 1), {}, np.logaddexp.accumulate(X, 1)),
-    ("sort", (X,), {"dimension": 0}, np.sort(X, 0)),
-    ("dot", (X, Y.T), {}, X @ Y.T),
-    ("dot", (X[0], Y[0]), {}, X[0] @ Y[0]),
-    ("dot_general", (C, C.transpose(2, 0, 1), (((2,), (0,)), ((0,), (1,)))), {},
-     np.einsum("bik,kbj->bij", C, C.transpose(2, 0, 1))),
-    ("batch_matmul", (C, C.transpose(0, 2, 1)), {}, C @ C.transpose(0, 2, 1)),
-    ("gather", (X, np.array([[0], [5]]), GATHER((1,), (0,), (0,)), (1, 4)), {}, X[[0, 2]]),
-    ("gather", (X, np.array([[0, 1], [1, 3]]), GATHER((1, 2), (), (0, 1)), (1, 2)),
-     {"mode": "fill", "fill_value": 0.0}, np.stack([X[:1, 1:3], np.zeros((1, 2))])),
-    ("gather", (X, np.array([[0], [3], [1]]), GATHER((), (1,), (1,), (0,), (0,)), (1, 1)), {},
-     X[[0, 1, 2], [0, 3, 1]]),
-    ("scatter", (X, np.array([[0], [5]]), np.ones((2, 4)), SCATTER((1,), (0,), (0,))), {},
-     scattered(X, 0, 1.0)),
-    ("scatter", (X, np.array([[5]]), np.ones((1, 4)), SCATTER((1,), (0,), (0,))),
-     {"mode": "clip"}, scattered(X, 2, 1.0)),
-    ("scatter_add", (X, np.array([[1], [1]]), np.ones((3, 2)), SCATTER((0,), (1,), (1,))), {},
-     scattered(X, np.s_[:, 1], X[:, 1] + 2)),
-    ("scatter_mul", (X, np.array([[1]]), np.full((3, 1), 3.0), SCATTER((0,), (1,), (1,))), {},
-     scattered(X, np.s_[:, 1], X[:, 1] * 3)),
-    ("scatter_max", (X, np.array([[1]]), np.zeros((3, 1)), SCATTER((0,), (1,), (1,))), {},
-     scattered(X, np.s_[:, 1], np.maximum(X[:, 1], 0))),
-    ("scatter_min", (X, np.array([[1]]), np.zeros((3, 1)), SCATTER((0,), (1,), (1,))), {},
-     scattered(X, np.s_[:, 1], np.minimum(X[:, 1], 0))),
-]  # fmt: skip
+from tests.tables.of_lax import CALLS, GATHER, X, Y
 
 
 def same(expected, result):

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 from grid import ACCIDENTS, DTYPES, FAMILIES, NUMBERS, PAIRS, TWO_SHAPES
-from harness import compiled_path, eagerly, flat
+
+from tests.tables.traced import compiled_path, eagerly, flat
 
 R = np.random.default_rng(7)
 TOLERANCES = {2: 1e-2, 4: 1e-4}
@@ -111,13 +112,11 @@ def cases_of_pair(name):
 NAMES = list(dict.fromkeys(name for family in FAMILIES for name in family.names.split()))
 
 
-@pytest.mark.law("values")
 @pytest.mark.parametrize("name", NAMES)
 def test_functions_of_one_array(name):
     check(name, cases_of(name))
 
 
-@pytest.mark.law("values")
 @pytest.mark.parametrize("name", PAIRS)
 def test_functions_of_two_arrays(name):
     check(name, cases_of_pair(name))

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from harness import compiled_path, eagerly, same
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -11,6 +10,7 @@ import fungrad.numpy as fnp
 from fungrad.core.errors import BooleanIndexError, OutOfBoundsError, ShapeError, UnknownValueError
 from fungrad.core.tracing import Recording, trace
 from fungrad.core.types import type_of
+from tests.tables.traced import compiled_path, eagerly, same
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=5)
 

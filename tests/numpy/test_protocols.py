@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import scipy.special
-from harness import eagerly, same
 
 import fungrad.numpy as fnp
 from fungrad import grad, vmap
 from fungrad.core.errors import DtypeError, ShapeError
+from tests.tables.traced import eagerly, same
 
 X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0]])
 

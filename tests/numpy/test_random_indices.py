@@ -4,9 +4,9 @@ import random
 
 import numpy as np
 import pytest
-from harness import compiled_path, eagerly
 
 from fungrad import jit
+from tests.tables.traced import compiled_path, eagerly
 
 SHAPES = [(3,), (3, 4), (2, 3, 4), (0, 3), (2, 0, 3), (2, 2, 2, 3)]
 R = np.random.default_rng(3)

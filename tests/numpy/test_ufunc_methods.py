@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from harness import compiled_path, eagerly
 from test_grid import difference
 
 from fungrad import grad
 from fungrad.errors import ViewWriteError
 from fungrad.testing import check_grads
+from tests.tables.traced import compiled_path, eagerly
 
 R = np.random.default_rng(1)
 NAMES = """add subtract multiply divide power maximum minimum fmax fmin logaddexp hypot arctan2

@@ -3,66 +3,48 @@
 Arguments that are arrays of floats, or marked with `traced`, are traced; the rest is static.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import numpy as np
 import scipy.special
 
 import fungrad.numpy as fnp
+from tests.coverage_of_names.catalogue import catalogue, home
+from tests.tables.row import Call, Traced, marked, t
 
 R = np.random.default_rng(0)
 
-
-@dataclass(frozen=True)
-class Traced:
-    """An argument that is traced: an array, or a list of arrays."""
-
-    value: object
-
-
-def _shown(argument):
-    """An argument in the name of a test: the shape of an array, the name of a function."""
-    if isinstance(argument, Traced) and hasattr(argument.value, "shape"):
-        return repr(argument.value.shape)
-    if hasattr(argument, "__name__"):
-        return argument.__name__
-    return repr(argument).replace("\n", "")
+# Results whose sizes depend on values: only where these are known.
+VALUE_DEPENDENT = {
+    np.trim_zeros, np.unique, np.union1d, np.setdiff1d, np.intersect1d, np.setxor1d, np.nonzero,
+    np.flatnonzero, np.argwhere, np.unique_all, np.unique_counts, np.unique_inverse,
+    np.unique_values, np.compress, np.extract,
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Call:
-    """`function(*args, **kwargs)`; `smooth` says that finite differences are to be tried."""
+def _names_of_functions():
+    """The public names of each function: of NumPy's or SciPy's, and of fungrad's."""
+    found = {}
+    peers = {"numpy": np, "numpy.linalg": np.linalg, "scipy.special": scipy.special}
+    for space, peer in peers.items():
+        for name in [n for names in catalogue()[space].values() for n in names]:
+            for module in (peer, home(space)):
+                function = getattr(module, name, None)
+                if callable(function):
+                    found.setdefault(function, {})[space, name] = None
+    return {function: tuple(names) for function, names in found.items()}
 
-    function: object
-    args: tuple
-    kwargs: dict = field(default_factory=dict)
-    smooth: bool = True
 
-    def __str__(self):
-        shown = [_shown(a) for a in self.args]
-        shown += [f"{k}={v!r}".replace("\n", "") for k, v in self.kwargs.items()]
-        return f"{getattr(self.function, '__name__', 'vectorised')}({', '.join(shown)})"[:90]
-
+NAMES = _names_of_functions()
 
 CALLS = []
 
 
-def row(function, *args, smooth=True, **kwargs):
+def row(function, *args, smooth=True, name=None, **kwargs):
     """Add a call to the table; arrays of floats and complex numbers are traced."""
-    CALLS.append(Call(function, tuple(map(_marked, args)), kwargs, smooth))
-
-
-def _marked(x):
-    if isinstance(x, np.ndarray) and x.dtype.kind in "fc":
-        return Traced(x)
-    if isinstance(x, list) and x and all(isinstance(v, np.ndarray) for v in x):
-        return Traced(x)
-    return x
-
-
-def t(x, dtype=None):
-    """A traced argument of any dtype."""
-    return Traced(np.asarray(x, dtype)[()])
+    names = (("numpy", name),) if name else NAMES.get(function, ())
+    options = {"names": names, "sized": function not in VALUE_DEPENDENT}
+    CALLS.append(Call(function, tuple(map(marked, args)), kwargs, smooth, **options))
 
 
 def u(*shape, low=-1.0, high=1.0, dtype=np.float64):
@@ -586,3 +568,53 @@ for f in (S.logit, S.erfinv, S.erfcinv, S.entr, S.gammaln, S.digamma):
 for f in (S.xlogy, S.xlog1py, S.rel_entr, S.kl_div, S.boxcox, S.boxcox1p, S.inv_boxcox):
     row(f, P, u(4, low=0.3, high=0.9))
 row(S.xlogy, np.array([0.0, 0.0, 1.0]), np.array([0.0, np.nan, 2.0]), smooth=False)
+
+
+# ---- names of dtypes, shapes and numbers, and functions that write into their first argument
+
+for _name in ("e", "pi", "inf", "nan", "euler_gamma"):
+    row(lambda _name=_name: getattr(fnp, _name), name=_name, smooth=False)
+row(lambda x: x[fnp.newaxis], V, name="newaxis")
+row(fnp.broadcast_shapes, (3, 1), (4,), smooth=False)
+row(lambda: fnp.result_type(np.float32, np.int64).itemsize, name="result_type", smooth=False)
+row(lambda: fnp.promote_types(np.float32, np.int8).itemsize, name="promote_types", smooth=False)
+row(fnp.can_cast, np.int64, np.float32, smooth=False)
+row(fnp.issubdtype, np.float32, np.floating, smooth=False)
+row(fnp.isdtype, np.dtype(np.float32), "real floating", smooth=False)
+row(fnp.isscalar, 3.0, smooth=False)
+row(lambda x: fnp.vectorize(lambda v: v * v)(x), M, name="vectorize")
+row(lambda x: fnp.argpartition(x, 2)[2] * x[0], V, name="argpartition", smooth=False)
+row(lambda x, y: len(np.einsum_path("ij,jk", x, y)[0]), M, N.T, name="einsum_path", smooth=False)
+row(fnp.mask_indices, 3, np.triu, smooth=False)
+for _name in ("unique_all", "unique_counts", "unique_inverse"):
+    row(getattr(np, _name), I, smooth=False)
+row(lambda x: np.sort(np.unique_values(x)), t([3, 3]), name="unique_values", smooth=False)
+CALLS[-1] = replace(CALLS[-1], sized=False)
+row(lambda c: fnp.roots(c) + 0j, np.array([1.0, -3.0, 1.0]), name="roots")
+for f in (fnp.hamming, fnp.hanning, fnp.blackman, fnp.bartlett):
+    row(f, 5, smooth=False)
+row(fnp.kaiser, 5, t(3.0))
+row(lambda x, y: fnp.c_[x, y], V, W, name="c_")
+row(lambda x, y: fnp.r_[x, 1.0, y], V, W, name="r_")
+row(lambda x: x[fnp.s_[1:3]], V, name="s_")
+row(lambda x: x[fnp.index_exp[::2]], V, name="index_exp")
+row(lambda: fnp.mgrid[0:2, 0:3], name="mgrid", smooth=False)
+row(lambda: tuple(fnp.ogrid[0:2, 0:3]), name="ogrid", smooth=False)
+row(lambda: fnp.from_dlpack(np.arange(3.0)), name="from_dlpack", smooth=False)
+
+
+def _written(function, *args):
+    """A function that writes into a copy."""
+
+    def call(x):
+        y = x + 0
+        function(y, *args)
+        return y
+
+    return call
+
+
+row(_written(np.fill_diagonal, 2.0), M, name="fill_diagonal")
+row(_written(np.put, [0, 5], [1.0, 2.0]), M, name="put")
+row(_written(np.place, M > 0, [1.0, 2.0]), M, name="place")
+row(_written(np.put_along_axis, np.argmax(M, 1)[:, None], 0.0, 1), M, name="put_along_axis")

@@ -1,11 +1,11 @@
 """Calls under a trace: with known values, with unknown ones, and the arrays that come out."""
 
 import numpy as np
-from calls import Traced
 
 from fungrad.core.evaluation import evaluate
 from fungrad.core.tracing import Recording, Tracer, trace
 from fungrad.core.types import type_of
+from tests.tables.row import Traced
 
 
 def operands(call):
