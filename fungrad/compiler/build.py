@@ -25,6 +25,8 @@ from fungrad.compiler import (
     parallel,
     python_call,
     scipy_library,
+    tiles,
+    transposing,
 )
 from fungrad.compiler import cache as disk
 from fungrad.compiler.arguments import Argument, Array, Pointer, Result, Scalar
@@ -66,6 +68,9 @@ _LIBRARIES = (
     ("parallel", parallel.address),
     ("fourier", fourier.address),
 )
+
+#: Whose kernels a source may call by name.
+_OF_ROUTINES = blas, fourier, numpy_sorting, tiles, transposing
 
 _lock = threading.RLock()
 _built = OrderedDict()
@@ -239,9 +244,8 @@ def clear(on_disk=False):
     """Forget every kernel and entry that is not in use; with `on_disk`, empty the cache folder."""
     with _lock:
         _built.clear()
-        blas.routine.cache_clear()
-        numpy_sorting.routine.cache_clear()
-        fourier.routine.cache_clear()
+        for library in _OF_ROUTINES:
+            library.routine.cache_clear()
     if on_disk:
         disk.clear()
 
@@ -392,12 +396,12 @@ def _address(name, needs):
 
 
 def _routines(source, language):
-    """The kernels of BLAS, LAPACK, NumPy's sorts and Fourier transforms that a source names."""
+    """The kernels of BLAS, LAPACK, NumPy's sorts, tiles and others that a source names."""
     if language == "llvm":
         return {}
     return {
         name: library.routine(name)
-        for library in (blas, fourier, numpy_sorting)
+        for library in _OF_ROUTINES
         for name in set(re.findall(library.NAMES, source))
     }
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from math import prod
 
 from fungrad.compiler.convolution_products import write_gathered, write_scattered
+from fungrad.compiler.convolution_tiles import tiling, write_tiles
 from fungrad.compiler.copy import fill
 from fungrad.compiler.labelled import Labelled
 from fungrad.compiler.scalar import INDEX, call, constant
@@ -26,8 +27,11 @@ def convolve(build, primitive, inputs, outputs):
         fill(build.entry, constant(0, target.buffer.dtype), target)
         return
     work = Convolution(build, primitive, x, y, target)
+    plan = tiling(work)
     if work.is_direct:
         _write_loops(work)
+    elif plan is not None:
+        write_tiles(work, plan)
     elif work.is_dilated:
         write_scattered(work)
     else:

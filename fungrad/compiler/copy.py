@@ -1,17 +1,80 @@
 """Copies: elements of one view written or added to another of the same shape, or one scalar."""
 
-from fungrad.compiler.kernel_writer import KernelWriter
-from fungrad.compiler.statements import load
-from fungrad.compiler.views import View, whole
+from contextlib import ExitStack
+
+from fungrad.compiler import transposing
+from fungrad.compiler.kernel_writer import KernelArray, KernelWriter
+from fungrad.compiler.scalar import INDEX, constant
+from fungrad.compiler.statements import Call, Point, load
+from fungrad.compiler.views import Buffer, View, whole
 
 
 def copy(entry, source, target):
     """Write a call that copies the elements of a view to another one."""
     writer = KernelWriter("copy_kernel")
     source, target = joined(source, target)
-    x, y = writer.array(source), writer.array(target, is_written=True)
-    _loops(writer, source.shape, y, lambda i: load(x.pointer, x.position(i), x.dtype))
+    x = writer.pointer(source.buffer, source.offset)
+    y = writer.pointer(target.buffer, target.offset, is_written=True)
+    _copy_loops(writer, source, target, x, y)
     entry.call(writer)
+
+
+def write_copy(writer, dtype, shape, source, target):
+    """Write loops of a kernel that copy; source and target are (name of a pointer, strides)."""
+    views = [View(Buffer("part", pointer, dtype, 0), 0, tuple(shape), tuple(strides))
+             for pointer, strides in (source, target)]  # fmt: skip
+    _copy_loops(writer, *joined(*views), source[0], target[0])
+
+
+def _copy_loops(writer, source, target, x, y):
+    """Loops over all elements; where the two lie across each other, over transposed matrices."""
+    axes = _crossed_axes(source, target)
+    if axes is None:
+        x, y = KernelArray(writer, x, source), KernelArray(writer, y, target)
+        _loops(writer, source.shape, y, lambda i: load(x.pointer, x.position(i), x.dtype))
+        return
+    order = [a for a in range(len(source.shape)) if a not in axes]
+    with ExitStack() as stack:
+        positions = [constant(0, INDEX)] * 2
+        for a in order:
+            i = stack.enter_context(writer.loop(writer.integer(source.shape[a])))
+            positions = [
+                at + i * writer.integer(v.strides[a])
+                for at, v in zip(positions, (source, target), strict=True)
+            ]
+        names = []
+        for name, at in zip((x, y), positions, strict=True):
+            names.append(writer.fresh("matrix"))
+            writer.write(Point(names[-1], f"offset({name}, {{}})", (at,)))
+        rows, columns = axes
+        writer.write(
+            Call(
+                f"transpose_{source.buffer.dtype.name}",
+                [
+                    *[writer.integer(source.shape[a]) for a in axes],
+                    names[0],
+                    writer.integer(source.strides[rows]),
+                    names[1],
+                    writer.integer(target.strides[columns]),
+                ],
+            )
+        )
+
+
+def _crossed_axes(source, target):
+    """The axis along which the target has neighbours and that along which the source has, or None.
+
+    None also where they are so short that plain loops are as fast.
+    """
+    if not transposing.is_known(source.buffer.dtype):
+        return None
+    rows, columns = (
+        next((a for a, s in enumerate(v.strides) if s == 1), None) for v in (target, source)
+    )
+    if rows is None or columns is None or rows == columns:
+        return None
+    shortest = min(source.shape[rows], source.shape[columns])
+    return (rows, columns) if shortest >= transposing.SHORTEST else None
 
 
 def add(entry, source, target):

@@ -54,16 +54,15 @@ class KernelWriter(Writer):
 
     def array(self, view, is_written=False):
         """Access to the elements of a view by their index."""
-        return KernelArray(self, view, is_written)
+        return KernelArray(self, self.pointer(view.buffer, view.offset, is_written), view)
 
 
 class KernelArray:
     """The elements of a view inside a kernel: index them by as many scalars as it has axes."""
 
-    def __init__(self, writer, view, is_written):
-        self.writer = writer
+    def __init__(self, writer, pointer, view):
+        self.writer, self.pointer = writer, pointer
         self.dtype = view.buffer.dtype
-        self.pointer = writer.pointer(view.buffer, view.offset, is_written)
         self.strides = [
             constant(0, INDEX) if n == 1 else writer.integer(s)
             for n, s in zip(view.shape, view.strides, strict=True)

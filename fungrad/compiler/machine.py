@@ -20,6 +20,18 @@ def _processor():
 
 
 @cache
+def vectors():
+    """The bytes of a vector register, and how many registers there are."""
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f") and features.get("avx512vl"):
+        return 64, 32
+    if features.get("avx2") and features.get("fma"):
+        return 32, 16
+    is_x86 = llvm.get_process_triple().startswith(("x86", "i386", "i686"))
+    return 16, 16 if is_x86 else 32
+
+
+@cache
 def _target_machine(effort):
     """The target machine whose code generator makes that effort, from 0 to 3."""
     llvm.initialize_native_target()

@@ -13,6 +13,7 @@ PARTS = 8
 WORTH_WAKING = 60_000
 _CALL_WEIGHT = 8  # an elementary function, among operations of weight 1
 FIRST, LAST = "first_part", "last_part"
+WORK = "operations"  # the parameter that says how many there are, of a kernel that knows
 
 
 def over_a_range(tree):
@@ -111,7 +112,8 @@ def dispatcher(tree, arguments, symbol):
     taken = [pair for n, a in zip(names, arguments, strict=True) for pair in parameters(a, n)]
     passed = ", ".join(f"{kind.removesuffix(' noalias')} {name}" for kind, name in taken)
     extent = f"%{extent_of(tree)}"
-    work = [f"%{f}" if isinstance(f, str) else f for f in _work(tree.body, set(names))]
+    factors = [WORK] if WORK in names else _work(tree.body, set(names))
+    work = [f"%{f}" if isinstance(f, str) else f for f in factors]
     call = f"@{symbol}.body({passed}, i64 {{}}, i64 {{}})"
     part = (
         f"  %extent = add i64 {extent}, 0",
