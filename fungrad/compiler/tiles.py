@@ -170,7 +170,10 @@ class _Text:
                 lines.append(self._element(f"y{i}.{j}", f"y{i}.0", j * self.length))
         if self.has_table:
             return [*lines, "  br label %outer"]
-        lines += ["  %is_added = icmp ne i64 %adds, 0", "  br i1 %is_added, label %sum, label %outer"]
+        lines += [
+            "  %is_added = icmp ne i64 %adds, 0",
+            "  br i1 %is_added, label %sum, label %outer",
+        ]
         lines.append("sum:")
         lines += [self._load(f"s{i}.{j}", f"y{i}.{j}", j) for i, j in self.cells]
         return [*lines, "  br label %outer"]
@@ -199,9 +202,7 @@ class _Text:
         """The loop over k0."""
         lines = ["inner:", "  %k0 = phi i64 [0, %turn], [%k0.next, %body]"]
         for i, j in self.cells:
-            lines.append(
-                f"  %d{i}.{j} = phi {self.vector} [%c{i}.{j}, %turn], [%e{i}.{j}, %body]"
-            )
+            lines.append(f"  %d{i}.{j} = phi {self.vector} [%c{i}.{j}, %turn], [%e{i}.{j}, %body]")
         lines += [
             "  %more0 = icmp slt i64 %k0, %n0",
             "  br i1 %more0, label %body, label %ended",
@@ -217,7 +218,9 @@ class _Text:
             lines += self._splat(f"w{i}", self.number, f"%x{i}")
             for j in range(self.vectors):
                 operands = ", ".join(f"{self.vector} %{n}" for n in (f"w{i}", f"v{j}", f"d{i}.{j}"))
-                lines.append(f"  %e{i}.{j} = call {self.vector} @llvm.fma.{self.suffix}({operands})")
+                lines.append(
+                    f"  %e{i}.{j} = call {self.vector} @llvm.fma.{self.suffix}({operands})"
+                )
         lines += ["  %k0.next = add nsw i64 %k0, 1", "  br label %inner"]
         return [*lines, "ended:", "  %k1.next = add nsw i64 %k1, 1", "  br label %outer"]
 
@@ -225,7 +228,10 @@ class _Text:
         if not self.has_table:
             lines = [f"  %{x}0.to = mul nsw i64 %k0, %{x}0" for x in "ab"]
         else:
-            lines = ["  %twice = shl nsw i64 %k0, 1", "  %pair = getelementptr i64, ptr %table, i64 %twice"]
+            lines = [
+                "  %twice = shl nsw i64 %k0, 1",
+                "  %pair = getelementptr i64, ptr %table, i64 %twice",
+            ]
             lines += ["  %a0.to = load i64, ptr %pair"]
             lines += ["  %second = getelementptr i64, ptr %pair, i64 1"]
             lines += ["  %b0.to = load i64, ptr %second"]
