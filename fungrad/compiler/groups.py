@@ -151,11 +151,13 @@ class Placing:
 
     def __init__(self, graph, maker, stored, allies):
         self.graph, self.maker, self.stored, self.allies = graph, maker, stored, allies
+        self.at_index = {}  # the groups that read or make a variable at the index of their loop
+        self.home = {}  # the group that makes a variable
 
     def place(self, equation):
         """Put the equation into a group."""
         uses = uses_of(equation, self.maker, self.stored)
-        for group in reversed(self.graph.groups):
+        for group in self._candidates(equation, uses):
             if not self._may_join(group, uses):
                 continue
             if self._join(equation, uses, group) or self._join_rows(equation, uses, group):
@@ -163,6 +165,16 @@ class Placing:
         group = Group(uses.domain)
         self.graph.add(group, (), ())
         self._add(equation, uses, group, 0)
+
+    def _candidates(self, equation, uses):
+        """The groups that have to do with an equation, the latest first."""
+        found = {self.home[v] for v in uses.stored if v in self.home}
+        for v in uses.at_index:
+            found.update(self.at_index.get(v, ()))
+        ally = self.allies.get(equation)
+        if ally is not None:
+            found.update([self.home[v] for v in ally.outputs if v in self.home])
+        return sorted(found, key=self.graph.number.get, reverse=True)
 
     def _may_join(self, group, uses):
         if len(group.phases) >= _MOST_ROOTS:
@@ -235,6 +247,9 @@ class Placing:
         group.at_index |= uses.at_index
         if not isinstance(equation.primitive, Reduction):
             group.at_index.add(equation.outputs[0])
+        for v in (*uses.at_index, *equation.outputs):
+            if v in group.at_index and v.type.shape:
+                self.at_index.setdefault(v, {})[group] = None
         self._note(equation, uses, group, phase)
 
     def _note(self, equation, uses, group, phase):
@@ -242,6 +257,7 @@ class Placing:
             group.inlined.setdefault(v, set()).add(phase)
         group.reads.update(dict.fromkeys(uses.stored))
         group.elsewhere |= uses.elsewhere
+        self.home.update(dict.fromkeys(equation.outputs, group))
         self.graph.extend(group, uses.stored, equation.outputs)
 
 
@@ -275,6 +291,7 @@ class StepGraph:
         self.number = {}
         self.needs = []  # directly
         self.before = []  # also through other steps
+        self.needed = 0  # by some step
         self.made_in = {}
 
     def add(self, step, uses, outputs):
@@ -295,10 +312,17 @@ class StepGraph:
         new = self._closed(direct) & ~self.before[number]
         if new:
             self.before[number] |= new
-            for later in range(len(self.steps)):
-                if self.before[later] >> number & 1:
-                    self.before[later] |= self.before[number]
+            self.needed |= new
+            if self.needed >> number & 1:
+                self._pass_on(number)
         self.made_in.update(dict.fromkeys(outputs, number))
+
+    def _pass_on(self, number):
+        """Let the steps that need a step need what it needs."""
+        before = self.before[number]
+        for later, needs in enumerate(self.before):
+            if needs >> number & 1:
+                self.before[later] = needs | before
 
     def may_need(self, step, uses):
         """Whether no step that makes one of `uses` needs the step itself."""
