@@ -172,19 +172,21 @@ class Recording:
     def record(self, primitive, inputs):
         """Record `primitive(*inputs)`; return the tracer of its output, or a tuple of them."""
         values = self.values
-        ids, operands = [], []
-        for x in inputs:
-            if type(x) is Tracer and x.recording is self:
-                ids.append(x.id)
-                operands.append(values[x.id])
-            elif type(x) is Literal:
-                ids.append(x)
-                operands.append(x.value)
-            else:
-                i = self.id_of(x)
-                ids.append(i)
-                operands.append(i.value if type(i) is Literal else values[i])
-        entry = (primitive, tuple(ids))
+        if len(inputs) == 1:  # written out: much of what an eager derivative costs is here
+            (x,) = inputs
+            i = x.id if type(x) is Tracer and x.recording is self else self.id_of(x)
+            ids, operands = (i,), (values[i] if type(i) is int else i.value,)
+        elif len(inputs) == 2:
+            x, y = inputs
+            i = x.id if type(x) is Tracer and x.recording is self else self.id_of(x)
+            j = y.id if type(y) is Tracer and y.recording is self else self.id_of(y)
+            left = values[i] if type(i) is int else i.value
+            right = values[j] if type(j) is int else j.value
+            ids, operands = (i, j), (left, right)
+        else:
+            ids = tuple([self.id_of(x) for x in inputs])
+            operands = [values[i] if type(i) is int else i.value for i in ids]
+        entry = (primitive, ids)
         first = len(values)
         if not self.is_evaluated or primitive.is_deferred:
             if primitive.is_deferred or any(v is UNKNOWN or v is DEFERRED for v in operands):

@@ -71,15 +71,23 @@ class Plan:
         shape = self.gathered
         return shape if self.order is None else tuple([shape[a] for a in self.order])
 
+    @cached_property
+    def movements(self):
+        """The primitives that read the block, one after another."""
+        found = []
+        if not self.is_whole and self.sliced != self.shape:
+            found.append(Slice(self.starts, self.stops, self.steps))
+        if self.reversed:
+            found.append(Reverse(self.reversed))
+        if self.block != self.sliced:
+            found.append(Reshape(self.block))
+        return found
+
     def read_block(self, x):
         """The block of `x`."""
-        if self.is_whole:
-            return x if self.block == self.shape else Reshape(self.block)(x)
-        if self.sliced != self.shape:
-            x = Slice(self.starts, self.stops, self.steps)(x)
-        if self.reversed:
-            x = Reverse(self.reversed)(x)
-        return x if self.block == self.sliced else Reshape(self.block)(x)
+        for movement in self.movements:
+            x = movement(x)
+        return x
 
     def read(self, x):
         """The indexed elements of `x`."""
@@ -131,6 +139,9 @@ _STATIC = frozenset({int, type(None), type(Ellipsis)})
 
 def _static_key(index):
     """What identifies a basic index: integers, slices, None, Ellipsis; None for other indices."""
+    if type(index) is slice:
+        key = (index.start, index.stop, index.step)
+        return (key,) if _STATIC.issuperset(map(type, key)) else None
     parts = []
     for i in index if type(index) is tuple else (index,):
         if type(i) is slice:
@@ -301,9 +312,7 @@ class _Reader:
         if self.outside is not None and 0 not in shape:
             raise_out_of_bounds(*self.outside)
         indices = [
-            broadcast_to(i, shape)
-            if type(i) is Tracer
-            else np.array(np.broadcast_to(i, shape))[()]
+            broadcast_to(i, shape) if type(i) is Tracer else np.array(np.broadcast_to(i, shape))[()]
             for i in self.indices
         ]
         numbers = [number for number, _ in self.advanced]

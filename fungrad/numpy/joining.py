@@ -47,8 +47,11 @@ def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind")
     target = np.dtype(dtype) if dtype is not None else result_dtype(*parts)
     parts = [convert(x, target) for x in parts]
     first = tuple(parts[0].shape)
+    before, after = first[:axis], first[axis + 1 :]
     for number, x in enumerate(parts):
-        shape = tuple(x.shape)
+        shape = x.shape
+        if shape[:axis] == before and shape[axis + 1 :] == after and len(shape) == len(first):
+            continue
         if len(shape) != len(first):
             raise ShapeError(
                 "all the input array dimensions must match, but the array at index 0 has "

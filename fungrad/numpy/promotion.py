@@ -95,8 +95,15 @@ def raise_for_objects(x):
     )
 
 
+_ARRAYS = frozenset({Tracer, np.ndarray})
+
+
 def promote(*operands):
     """The operands in their common dtype."""
+    x, y = operands[0], operands[-1]
+    if len(operands) == 2 and _ARRAYS.issuperset((type(x), type(y))):
+        if x.dtype == y.dtype and x.ndim and y.ndim:
+            return operands
     dtype = result_dtype(*operands)
     return [convert(x, dtype) for x in operands]
 

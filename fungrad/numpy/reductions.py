@@ -67,8 +67,10 @@ def reduced(primitive, x, axis, keepdims, where, neutral):
 @traced(np.sum)
 def sum(a, axis=None, dtype=None, out=None, keepdims=KEEP, initial=KEEP, where=KEEP):
     """`numpy.sum`."""
-    refuse_out("sum", out)
     a = operand(a)
+    if dtype is None and a.dtype.kind == "f" and initial is KEEP and out is None:
+        return reduced(r.Sum, a, axis, keepdims, where, a.dtype.type(0))
+    refuse_out("sum", out)
     a = convert(a, np.dtype(dtype) if dtype is not None else total_dtype(a.dtype))
     if a.dtype.kind == "b":
         return any(a, axis, keepdims=keepdims, where=where)

@@ -234,10 +234,12 @@ class Scatter(Routine):
     def evaluate(self, x, updates, *indices):
         indices, valid = resolve(self, indices, x.shape)
         result = np.array(x)
-        if any(x.shape[a] == 0 for a in self.axes):
+        if not x.size and any(x.shape[a] == 0 for a in self.axes):
             return result
-        order = (*self.axes, *(a for a in range(x.ndim) if a not in self.axes))
-        target = result.transpose(order)
+        target = result
+        if self.axes != (0,):
+            order = (*self.axes, *(a for a in range(x.ndim) if a not in self.axes))
+            target = result.transpose(order)
         updates = np.asarray(updates)
         if valid is not None:
             indices = [i[valid] for i in indices]

@@ -1,5 +1,7 @@
 """Primitives that put arrays beside each other, or a border around one."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
@@ -34,9 +36,17 @@ class Pad(Pointwise):
         return x.with_shape(self._outside(x.shape))
 
     def evaluate(self, x, value):
-        result = np.full(self._outside(x.shape), value, x.dtype)
-        result[self._inside(x.shape)] = x
+        outside, inside = self._places(x.shape)
+        result = np.zeros(outside, x.dtype)
+        if any(value.tobytes()):  # -0.0 among them
+            result.fill(value)
+        result[inside] = x
         return result
+
+    @lru_cache(maxsize=4096)
+    def _places(self, shape):
+        """The shape of the result, and the slices of it in which an input of a shape stands."""
+        return self._outside(shape), self._inside(shape)
 
     def _outside(self, shape):
         """The shape of the result."""

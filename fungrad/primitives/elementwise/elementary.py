@@ -1,6 +1,7 @@
 """Elementary functions: powers, exponentials, logarithms, of the circle and hyperbola; erf."""
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -120,10 +121,14 @@ arctanh = unary("arctanh", np.arctanh, lambda t, x, y: strong_divide(t, (1 - x) 
 def of_scipy(name):
     """The function of `scipy.special`, imported at its first call; half precision stays."""
 
-    def function(*operands):
+    @cache
+    def found():
         from scipy import special
 
-        result = getattr(special, name)(*operands)
+        return getattr(special, name)
+
+    def function(*operands):
+        result = found()(*operands)
         return result.astype(np.float16) if operands[0].dtype == np.float16 else result
 
     return function
