@@ -114,7 +114,7 @@ def assemble(program, donated=()):
         sizes,
         workspace,
         entry.stack_count * STACK_WORDS,
-        is_tiny,
+        is_tiny and not entry.has_long_loops,
         parameters.stack_inputs,
         tuple(entry.meters),
         counters,

@@ -21,6 +21,7 @@ from fungrad.compiler import (
     environment,
     fourier,
     image,
+    interrupts,
     numpy_sorting,
     parallel,
     python_call,
@@ -67,6 +68,7 @@ _LIBRARIES = (
     ("special", scipy_library.special_function),
     ("parallel", parallel.address),
     ("fourier", fourier.address),
+    ("interrupts", interrupts.address),
 )
 
 #: Whose kernels a source may call by name.

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from fungrad.compiler.index import LITERAL
+from fungrad.compiler.interrupts import turns_between_looks
 from fungrad.compiler.scalar import INDEX, Builder, constant
 from fungrad.compiler.source import print_function
 from fungrad.compiler.stack_layout import STACK_TOP, STACK_WORDS
@@ -41,6 +42,7 @@ class Entry(Writer):
         self._names = set(_RESERVED)
         self.depth = 0
         self.stack_count = 0
+        self.has_long_loops = False
         self.callbacks = []  # C functions that call Python
         self.meters = []  # (progress, number of turns or None) of loops that report
 
@@ -75,13 +77,20 @@ class Entry(Writer):
             self._loops.append((first, self.time))
 
     @contextmanager
-    def loop(self, extent, prefix="i"):
-        with self.lasting(), super().loop(extent, prefix) as index:
+    def loop(self, extent, prefix="i", work=None):
+        """A loop; one that says how much work a turn is can be interrupted."""
+        looks = () if work is None else self._looks(work)
+        with self.lasting(), super().loop(extent, prefix, looks) as index:
             yield index
 
+    def _looks(self, work):
+        self.has_long_loops = True
+        return self._slot_symbol(turns_between_looks(work)), self._slot_symbol(work)
+
     @contextmanager
-    def repeat(self):
-        with self.lasting(), super().repeat():
+    def repeat(self, work):
+        _, work = self._looks(work)
+        with self.lasting(), super().repeat(work):
             yield
 
     # ---- integers and constants

@@ -18,14 +18,15 @@ class Interface:
     `stack_inputs` are the numbers of the first stack of each input that is one, by the number of
     the input. `workspace` is a number of bytes, `stacks` one of words. `meters` are pairs
     (progress, number of turns or None) of loops that report, to the array `counters`; `addresses`
-    are those of C functions that call Python.
+    are those of C functions that call Python. It `is_short` where a call takes no time worth
+    mentioning: small values, and no loops that may run long.
     """
 
     __slots__ = (
         "addresses",
         "arguments",
         "counters",
-        "is_tiny",
+        "is_short",
         "meters",
         "origins",
         "outputs",
@@ -43,7 +44,7 @@ class Interface:
         sizes,
         workspace,
         stacks,
-        is_tiny,
+        is_short,
         stack_inputs=None,
         meters=(),
         counters=None,
@@ -51,7 +52,7 @@ class Interface:
     ):
         self.arguments, self.origins, self.outputs = arguments, origins, outputs
         self.sizes, self.workspace, self.stacks = sizes, workspace, stacks
-        self.is_tiny, self.stack_inputs = is_tiny, stack_inputs or {}
+        self.is_short, self.stack_inputs = is_short, stack_inputs or {}
         self.meters, self.counters, self.addresses = meters, counters, addresses
 
     @property
@@ -91,7 +92,7 @@ class Interface:
             self.sizes.tobytes(),
             int(self.workspace),
             int(self.stacks),
-            self.is_tiny,
+            self.is_short,
             self.stack_inputs,
         )
 

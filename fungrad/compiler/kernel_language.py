@@ -1,7 +1,7 @@
 """Translates the language of generated functions to LLVM text, without Numba's front end.
 
-Generated source is Python that Numba could compile: numbers and pointers, `for` over `range`,
-`while`, `if`, tuples only in assignments, and calls of words, conversions, pointer functions and
+Generated source is Python that Numba could compile: numbers and pointers, `for` over `range` (in
+entries also over `turns`, see `interrupts`), `while`, `if`, tuples only in assignments, and calls of words, conversions, pointer functions and
 kernels. A name has one type wherever it is assigned, and stands before it is used, so one walk
 over the syntax tree suffices. Numba needs ten times as long for the same kernel, and 400 ms to be
 imported; what is outside the language (`OutsideError`) is left to it.
@@ -16,6 +16,7 @@ from llvmlite import ir
 
 from fungrad.compiler import parts
 from fungrad.compiler.arguments import Scalar
+from fungrad.compiler.fuel import Fuel
 from fungrad.compiler.kernel_expressions import (
     I64,
     INT,
@@ -57,6 +58,7 @@ class _Function(Expressions):
         self.known = {}  # names that are assigned once: their values, while these are in scope
         self.places = {}  # other names: a place on the stack, and the dtype
         self.ends = []  # where `break` goes, innermost last
+        self.fuel = None
         given = iter(self.function.args)
         for parameter, argument in zip(tree.args.args, arguments, strict=True):
             self.assign(parameter.arg, self._received(argument, given))
@@ -221,14 +223,52 @@ class _Function(Expressions):
         head, body, end = map(self.function.append_basic_block, ("head", "body", "end"))
         self.builder.branch(head)
         self.builder.position_at_end(head)
-        self.builder.cbranch(self.condition(statement.test).code, body, end)
+        if _called(statement.test) == "goes_on":
+            (work,) = statement.test.args
+            self._fuel().use(self.builder, self.integer(work))
+            self.builder.branch(body)
+        else:
+            self.builder.cbranch(self.condition(statement.test).code, body, end)
         self._loop_body(statement, body, head, end)
 
     def For(self, statement):
+        if _called(statement.iter) == "turns":
+            self._turns(statement)
+            return
         bounds = [self.integer(x) for x in _range(statement.iter)]
         start, stop, step = {1: (I64(0), *bounds, I64(1)), 2: (*bounds, I64(1)), 3: bounds}[
             len(bounds)
         ]
+        self._counted(statement, start, stop, step)
+
+    def _turns(self, statement):
+        """A loop over stretches of turns, with a look at interrupts after each of them."""
+        count, stretch, work = map(self.integer, statement.iter.args)
+        append, builder, before = self.function.append_basic_block, self.builder, self.builder.block
+        fuel = self._fuel()
+        head, body, end = map(append, ("head", "stretch", "end"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        first = builder.phi(I64)
+        first.add_incoming(I64(0), before)
+        builder.cbranch(builder.icmp_signed("<", first, count), body, end)
+        builder.position_at_end(body)
+        left = builder.sub(count, first)
+        here = builder.select(builder.icmp_signed("<", left, stretch), left, stretch)
+        last = builder.add(first, here, flags=("nsw",))
+        self._counted(statement, first, last, I64(1))
+        fuel.use(builder, builder.mul(here, work))
+        first.add_incoming(last, builder.block)
+        builder.branch(head)
+        builder.position_at_end(end)
+
+    def _fuel(self):
+        if self.fuel is None:
+            self.fuel = Fuel(self.builder)
+        return self.fuel
+
+    def _counted(self, statement, start, stop, step):
+        """The loop over the numbers from start below stop."""
         before = self.builder.block
         head, body, turn, end = map(
             self.function.append_basic_block, ("head", "body", "turn", "end")
@@ -274,7 +314,12 @@ def _assignments(tree):
     return counts
 
 
+def _called(node):
+    """The name of the function that an expression calls, or None."""
+    return getattr(node.func, "id", None) if isinstance(node, ast.Call) else None
+
+
 def _range(iterated):
-    if not (isinstance(iterated, ast.Call) and getattr(iterated.func, "id", "") == "range"):
+    if _called(iterated) != "range":
         raise OutsideError("a loop over something else than a range")
     return iterated.args

@@ -13,6 +13,7 @@ from fungrad.compiler.stack_layout import is_stack
 from fungrad.compiler.stacks import StackValue, StackWriter, element
 from fungrad.compiler.statements import Point
 from fungrad.compiler.views import Buffer, View, whole
+from fungrad.core.cost import bytes_moved, flops_of
 
 _build = Builder()
 
@@ -119,6 +120,11 @@ class _Saved:
         return row_of(entry, self.view, k)
 
 
+def work_of(program):
+    """Roughly the nanoseconds that one turn of a program takes; at least 1."""
+    return 1 + flops_of(program)[0] // 2 + bytes_moved(program) // 16
+
+
 def row_of(entry, view, k):
     """Row k of a view, k being known at run time."""
     place = k * entry.integer(view.strides[0]) + entry.integer(view.offset)
@@ -133,6 +139,7 @@ class _Loop:
         self.build, self.entry, self.lowering = build, build.entry, build.lowering
         self.body = body
         self.most_locals = fitting_locals(body)
+        self.work = work_of(body)
         self.homes = Homes(body, fuse(body, self.most_locals))
 
     def represent(self, v):
@@ -202,7 +209,7 @@ def scan(build, primitive, inputs, outputs):
     for v, output in zip(primitive.body.outputs[n:], outputs[n:], strict=True):
         saved.append(_kept(build, v, output, length))
     meter = _meter(entry, primitive.progress, primitive.length)
-    with entry.loop(length) as turn:
+    with entry.loop(length, work=loop.work) as turn:
         k = length - constant(1, INDEX) - turn if primitive.reverse else turn
         if k.operands:
             k = entry.let(k, "k")
@@ -260,7 +267,7 @@ def while_loop(build, primitive, inputs, outputs):
     meter = _meter(entry, primitive.progress, None)
     counts = primitive.records or meter is not None
     count = entry.variable(constant(0, INDEX), "count") if counts else None
-    with entry.repeat():
+    with entry.repeat(loop.work + work_of(primitive.condition)):
         carried = [c.value() for c in loop.carries]
         inner = primitive.condition
         condition = build.lowering.inner(inner, [*conditions, *carried], fitting_locals(inner))

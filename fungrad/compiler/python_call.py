@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 from fungrad.compiler.arguments import Result, parameters
+from fungrad.compiler.interrupts import INTERRUPTED
 from fungrad.compiler.native import Native
 from fungrad.compiler.plan import CONSTANTS, SLOT_SIZE
 
@@ -89,7 +90,9 @@ def call(this, arguments, n):
     result = 0
     if fine:
         status = run(table, slots)
-        if status:
+        if status == INTERRUPTED:
+            result = 0
+        elif status:
             code = new_int(status)
             result = invoke(answer, code)
             drop(code)
@@ -239,7 +242,7 @@ def give(record, arguments, slots, made):
 
 
 #: The same, as it is compiled: `PyObject *call(self, arguments, n)`.
-CALL = Native(SOURCE, CONSTANTS, _C_FUNCTIONS)
+CALL = Native(SOURCE, {**CONSTANTS, "INTERRUPTED": INTERRUPTED}, _C_FUNCTIONS)
 
 
 class _Answer:

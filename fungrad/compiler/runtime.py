@@ -105,7 +105,7 @@ class Executable:
         self.program, self.interface = program, interface
         self.is_checked = not interface.stacks
         self._assembly = assembly
-        releases = bool(interface.meters) or not interface.is_tiny
+        releases = bool(interface.meters) or not interface.is_short
         if interface.stacks:
             plan = plain_plan(interface.arguments, releases)
             self.call = caller(program, interface, build.builtin(code, plan, self._fail))

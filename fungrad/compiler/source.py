@@ -117,12 +117,15 @@ class _Printer:
         self.line(indent, f"{statement.name} = {statement.pointer}[{index}]")
 
     def loop(self, statement, indent):
-        extent = self.value(statement.extent, indent)
-        self.line(indent, f"for {statement.index} in range({extent}):")
+        given = [self.value(x, indent) for x in (statement.extent, *statement.work)]
+        numbers = "turns" if statement.work else "range"
+        self.line(indent, f"for {statement.index} in {numbers}({', '.join(given)}):")
         self.block(statement.body, indent + "    ")
 
     def repeat(self, statement, indent):
-        self.line(indent, "while True:")
+        work = statement.work
+        condition = "True" if work is None else f"goes_on({self.value(work, indent)})"
+        self.line(indent, f"while {condition}:")
         self.block(statement.body, indent + "    ")
 
     def leave(self, statement, indent):

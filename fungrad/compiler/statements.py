@@ -50,17 +50,23 @@ class Load:
 
 @dataclass(slots=True)
 class Loop:
-    """The body for every index from 0 below the extent."""
+    """The body for every index from 0 below the extent.
+
+    `work` are, where the loop may run long, two scalars: after how many turns it looks whether it
+    is interrupted, and the work of one turn (see `interrupts`).
+    """
 
     index: str
     extent: Scalar
+    work: tuple = ()
     body: list = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Repeat:
-    """The body again and again, until a `Leave` in it."""
+    """The body again and again, until a `Leave` in it; `work` is that of one turn."""
 
+    work: Scalar
     body: list = field(default_factory=list)
 
 
@@ -169,20 +175,20 @@ class Writer:
             self._blocks.pop()
 
     @contextmanager
-    def loop(self, extent, prefix="i"):
+    def loop(self, extent, prefix="i", work=()):
         """A loop; yields its index. A loop of one turn is no loop."""
         if extent.is_constant and extent.attribute == 1:
             yield constant(0, INDEX)
             return
-        statement = Loop(self.fresh(prefix), extent)
+        statement = Loop(self.fresh(prefix), extent, work)
         self.write(statement)
         with self.block(statement.body):
             yield _build.symbol(statement.index, INDEX)
 
     @contextmanager
-    def repeat(self):
+    def repeat(self, work=None):
         """An endless loop, which `leave` ends."""
-        statement = Repeat()
+        statement = Repeat(work)
         self.write(statement)
         with self.block(statement.body):
             yield
@@ -260,7 +266,9 @@ def expressions(statement):
     if isinstance(statement, Store):
         return (statement.index, statement.value)
     if isinstance(statement, Loop):
-        return (statement.extent,)
+        return (statement.extent, *statement.work)
+    if isinstance(statement, Repeat):
+        return () if statement.work is None else (statement.work,)
     if isinstance(statement, If | Leave):
         return (statement.condition,)
     if isinstance(statement, Call | Point):

@@ -93,13 +93,16 @@ class Scan(Routine):
         length = int(count[0]) if count else self.length
         step, n = evaluator(self.body, False), self.carry_count
         rows = [x.rows(length) if isinstance(x, Stack) else x for x in xs]
-        made = [None] * length
+        types = self.body.output_types[n:]
+        columns = [[] for _ in types]
         order = reversed(range(length)) if self.reverse else range(length)
         for i in self.progress.turns(order, length) if self.progress else order:
             result = step(*constants, *carry, *[r[i] for r in rows])
-            carry, made[i] = result[:n], result[n:]
-        types = self.body.output_types[n:]
-        columns = [[m[k] for m in made] for k in range(len(types))]
+            carry = result[:n]
+            for column, value in zip(columns, result[n:], strict=True):
+                column.append(value)
+        if self.reverse:
+            columns = [column[::-1] for column in columns]
         return (*carry, *[self._stacked(c, t) for c, t in zip(columns, types, strict=True)])
 
     def _stacked(self, elements, type):

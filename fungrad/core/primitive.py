@@ -136,7 +136,11 @@ class Primitive(metaclass=Interned):
 
         Those of the programs that it runs (see `runs`) are not among them.
         """
-        return sum(t.size for t in outputs) if self.computes and not subprograms(self) else 0
+        return (
+            sum(getattr(t, "size", 1) for t in outputs)
+            if self.computes and not subprograms(self)
+            else 0
+        )
 
     def runs(self):
         """The programs that one evaluation runs, as (program, times) pairs.
