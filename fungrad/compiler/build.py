@@ -25,6 +25,7 @@ from fungrad.compiler import (
     numpy_sorting,
     parallel,
     python_call,
+    room,
     scipy_library,
     tiles,
     transposing,
@@ -32,7 +33,7 @@ from fungrad.compiler import (
 from fungrad.compiler import cache as disk
 from fungrad.compiler.arguments import Argument, Array, Pointer, Result, Scalar
 from fungrad.compiler.interface import argument_as_data, argument_from_data
-from fungrad.compiler.plan import Given, Kept, Made, Plan, Workspace, plain_plan
+from fungrad.compiler.plan import OUT_OF_MEMORY, Given, Kept, Made, Plan, Workspace, plain_plan
 from fungrad.core.errors import CompilationError
 
 __all__ = [
@@ -69,6 +70,7 @@ _LIBRARIES = (
     ("parallel", parallel.address),
     ("fourier", fourier.address),
     ("interrupts", interrupts.address),
+    ("room", room.address),
 )
 
 #: Whose kernels a source may call by name.
@@ -409,6 +411,8 @@ def _routines(source, language):
 
 
 def _raise_status(status):
+    if status == OUT_OF_MEMORY:
+        raise MemoryError("compiled code could not get the memory that it needs")
     raise RuntimeError(f"compiled code ended with status {status}")
 
 

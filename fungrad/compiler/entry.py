@@ -237,12 +237,6 @@ class Entry(Writer):
         self.errors += sites
         return len(self.errors) - len(sites) + 1
 
-    def call_growing(self, function, arguments):
-        """Call a function that needs memory; return its status where there is none."""
-        status = self.fresh("status")
-        self.write(Call(function, arguments, status))
-        self._return_failure(status, 1)
-
     def call_checked(self, function, arguments, primitive, source):
         """Call a function of the namespace; return this site's code where its status is not 0."""
         status = self.fresh("status")

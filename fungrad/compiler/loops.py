@@ -246,7 +246,7 @@ def _kept(build, v, output, length):
     """Where a scan keeps the values of an output of its body."""
     if not is_stack(output.type):
         return _Saved(v, output, view=build.output(output))
-    stack = StackWriter(build.entry, output.type)
+    stack = StackWriter(build, output.type)
     stack.reserve(length)
     stack.set_top(stack.base + length)
     return _Saved(v, output, stack=stack)
@@ -261,7 +261,7 @@ def while_loop(build, primitive, inputs, outputs):
     given = [loop.represent(v) for v in second]
     loop.start(carry, primitive.body.inputs[b:], outputs[:n])
     saved = [
-        _Saved(v, output, stack=StackWriter(entry, output.type))
+        _Saved(v, output, stack=StackWriter(build, output.type))
         for v, output in zip(primitive.body.outputs[n:], outputs[n + 1 :], strict=False)
     ]
     meter = _meter(entry, primitive.progress, None)

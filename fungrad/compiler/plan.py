@@ -31,6 +31,9 @@ _RETURNED = {"RESULT": 0, "MADE": 1, "INPUT": 2, "OBJECT": 3}
 _WRITEABLE = 0x0400
 _CARRAY = 0x0001 | 0x0100 | _WRITEABLE
 
+#: The status of code that could not get memory.
+OUT_OF_MEMORY = -1
+
 _ALIGNMENT = 64
 SLOT_SIZE = 16  # bytes: the largest number
 
@@ -49,6 +52,7 @@ CONSTANTS = {
     "FLAGS": _HEAD + 48,
     "ITEMS": tuple.__basicsize__,
     "ALIGNMENT": _ALIGNMENT,
+    "OUT_OF_MEMORY": OUT_OF_MEMORY,
 }
 
 _free = ctypes.pythonapi.PyMem_RawFree

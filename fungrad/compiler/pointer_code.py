@@ -8,8 +8,8 @@ the pointer, the dtype of its elements, and the remaining operands.
 from llvmlite import ir
 
 from fungrad.compiler.llvm_scalar import llvm_type
-
-OUT_OF_MEMORY = -1
+from fungrad.compiler.plan import OUT_OF_MEMORY
+from fungrad.compiler.room import WORTH_ASKING
 
 _BYTE, _WORD, _ADDRESS = ir.IntType(8), ir.IntType(64), ir.PointerType()
 _SMALLEST_STACK = 4096
@@ -57,7 +57,10 @@ def _reserve(builder, stack, dtype, n_bytes):
 
 
 def _grow(module):
-    """The function that enlarges a stack, keeping its contents: 0, or OUT_OF_MEMORY."""
+    """The function that enlarges a stack, keeping its contents: 0, or OUT_OF_MEMORY.
+
+    It doubles the stack, or takes little more than is asked for where there is no room for that.
+    """
     name = "fungrad_grow_stack"
     function = module.globals.get(name)
     if function is not None:
@@ -67,16 +70,35 @@ def _grow(module):
     function.attributes.add("noinline")
     builder = ir.IRBuilder(function.append_basic_block())
     stack, n_bytes, capacity = function.args
-    grown = _maximum(builder, n_bytes, builder.shl(capacity, _WORD(1)))
-    grown = _maximum(builder, grown, _WORD(_SMALLEST_STACK))
-    old = _memory(builder, stack, None)
-    new = builder.call(_libc(module, "realloc", _ADDRESS, [_ADDRESS, _WORD]), [old, grown])
-    with builder.if_then(_is_null(builder, new, None)):
-        builder.ret(_WORD(OUT_OF_MEMORY))
-    builder.store(builder.ptrtoint(new, _WORD), stack)
-    builder.store(grown, _capacity_at(builder, stack))
-    builder.ret(_WORD(0))
+    twice = _maximum(builder, builder.shl(capacity, _WORD(1)), _WORD(_SMALLEST_STACK))
+    little = builder.add(n_bytes, builder.lshr(n_bytes, _WORD(4)))
+    for wanted in (_maximum(builder, n_bytes, twice), little):
+        with builder.if_then(_is_there(builder, wanted, builder.sub(wanted, capacity))):
+            old = _memory(builder, stack, None)
+            resize = _libc(module, "realloc", _ADDRESS, [_ADDRESS, _WORD])
+            new = builder.call(resize, [old, wanted])
+            with builder.if_then(builder.not_(_is_null(builder, new, None))):
+                builder.store(builder.ptrtoint(new, _WORD), stack)
+                builder.store(wanted, _capacity_at(builder, stack))
+                builder.ret(_WORD(0))
+    builder.ret(_WORD(OUT_OF_MEMORY))
     return function
+
+
+def _is_there(builder, total, more):
+    """Whether a stack of that total may use so many more bytes; a small one does not ask."""
+    before = builder.block
+    ask, done = map(builder.append_basic_block, ("ask", "told"))
+    builder.cbranch(builder.icmp_signed("<", total, _WORD(WORTH_ASKING)), done, ask)
+    builder.position_at_end(ask)
+    question = _libc(builder.module, "fungrad.room.is_there", _WORD, [_WORD])
+    answer = builder.icmp_signed("!=", builder.call(question, [more]), _WORD(0))
+    builder.branch(done)
+    builder.position_at_end(done)
+    result = builder.phi(ir.IntType(1))
+    result.add_incoming(ir.IntType(1)(1), before)
+    result.add_incoming(answer, ask)
+    return result
 
 
 def _release(builder, stack, dtype):

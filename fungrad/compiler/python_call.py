@@ -41,7 +41,6 @@ _C_FUNCTIONS = {
     "new_scalar": ("fungrad.numpy.PyArray_Scalar", "ptr", ("ptr", "ptr", "ptr")),
     "new_tuple": ("PyTuple_New", "ptr", ("i64",)),
     "set_handler": ("fungrad.numpy.PyDataMem_SetHandler", "ptr", ("ptr",)),
-    "no_memory": ("PyErr_NoMemory", "ptr", ()),
     "release_lock": ("PyEval_SaveThread", "ptr", ()),
     "set_list": ("PyList_SetItem", "i32", ("ptr", "i64", "ptr")),
     "set_tuple": ("PyTuple_SetItem", "i32", ("ptr", "i64", "ptr")),
@@ -77,25 +76,24 @@ def call(this, arguments, n):
     n_made = make(table, slots, made)
     fine = n_made == word(table + MADE)
     workspace = 0
+    lacks = 0
     if word(table + WORKSPACE):
         workspace = word(table + SPARE)  # the lock of the interpreter makes this exchange atomic
         set_word(table + SPARE, 0)
         if workspace == 0:
             workspace = new_workspace(table)
-            if workspace == 0:
-                no_memory()
-                fine = 0
+        lacks = workspace == 0
         aligned = (workspace + ALIGNMENT - 1) & -ALIGNMENT
         set_word(slots + word(table + WORKSPACE_SLOT), aligned)
     result = 0
     if fine:
-        status = run(table, slots)
+        status = OUT_OF_MEMORY
+        if lacks == 0:
+            status = run(table, slots)
         if status == INTERRUPTED:
             result = 0
         elif status:
-            code = new_int(status)
-            result = invoke(answer, code)
-            drop(code)
+            result = fail(answer, status)
         else:
             result = returned(table, arguments, slots, made)
     if workspace:
@@ -113,6 +111,12 @@ def new_workspace(table):
     if word(table + GET):
         return call_address(word(table + GET), 0, word(table + WORKSPACE))
     return get_memory(word(table + WORKSPACE) + ALIGNMENT)
+
+def fail(answer, status):
+    code = new_int(status)
+    result = invoke(answer, code)
+    drop(code)
+    return result
 
 def misfit(table, answer):
     if word(table + RAISES):

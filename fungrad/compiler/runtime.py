@@ -7,11 +7,12 @@ import numpy as np
 from fungrad.compiler import build
 from fungrad.compiler import cache as disk
 from fungrad.compiler.arguments import LLVM_TYPES
+from fungrad.compiler.blas import TOO_LARGE
 from fungrad.compiler.calling import caller, plain
 from fungrad.compiler.interface import Interface
-from fungrad.compiler.plan import Plan, plain_plan
+from fungrad.compiler.plan import OUT_OF_MEMORY, Plan, plain_plan
 from fungrad.compiler.program_key import program_key
-from fungrad.compiler.stack_layout import is_stack
+from fungrad.compiler.stack_layout import Growth, is_stack
 from fungrad.core.errors import DtypeError, FungradError
 from fungrad.core.program import derived
 from fungrad.core.types import ArrayType, type_of
@@ -150,8 +151,17 @@ class Executable:
         return results
 
     def _fail(self, status):
-        if status < 0:
-            raise MemoryError("compiled code could not get the memory that it needs")
+        if status == OUT_OF_MEMORY:
+            raise MemoryError(
+                f"out of memory: {self.program.name} needs {self.interface.workspace / 1e9:.2g} GB for "
+                "what it computes on the way, beside arguments and results. Give it less at a time, "
+                "or keep less for the backward pass: fungrad.checkpoint, checkpoint='sqrt' on a scan"
+            )
+        if status == TOO_LARGE:
+            raise ValueError(
+                f"{self.program.name} has a matrix with a side of 2**31 or more, which BLAS and "
+                "LAPACK cannot take: split it"
+            )
         from fungrad.compiler.index import site_and_value
 
         site, value = site_and_value(status)
@@ -204,7 +214,7 @@ def _converted(stack, type):
 def failure(culprit, source, value):
     """The exception for what has failed at run time; `value` is the integer at fault, if any."""
     where = f" (made at {source})" if source else ""
-    if isinstance(culprit, OutOfBounds):
+    if isinstance(culprit, OutOfBounds | Growth):
         error, message = culprit.failure(value)
     elif hasattr(culprit, "failure"):
         error, message = culprit.failure()

@@ -1,5 +1,7 @@
 """How stacks lie in memory: what their writers, their readers and a call agree on (see `stacks`)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 #: The words of a stack in the argument `stacks`, and which of them counts the elements in use.
@@ -28,3 +30,24 @@ def row_size(type):
 def row_dtype(type):
     """What the memory of a stack holds."""
     return _INDEX if is_stack(type.element) else type.element.dtype
+
+
+@dataclass(frozen=True)
+class Growth:
+    """The culprit where there is no memory for a stack: the loop that fills it, with what."""
+
+    name: str
+    type: object  # of an element
+
+    def failure(self, count):
+        """The class and message of the error, for the number of elements that did not fit."""
+        if is_stack(self.type):
+            what, nbytes = "where the values of inner loops lie", 8 * TRIPLE
+        else:
+            what, nbytes = f"values ({self.type})", self.type.size * self.type.dtype.itemsize
+        return MemoryError, (
+            f"out of memory: reverse mode keeps {what} of every turn of a {self.name} loop for the "
+            f"backward pass, and there is no room for {count} of them ({nbytes * count / 1e9:.2g} GB). "
+            "Keep less: fungrad.checkpoint around the body, checkpoint='sqrt' on a scan, float32, "
+            "or fewer turns; forward mode (jvp, jacfwd) keeps nothing"
+        )

@@ -9,17 +9,19 @@ and how many elements it has. A stack of stacks holds such triples. Number -1 st
 from dataclasses import dataclass
 
 from fungrad.compiler.copy import fill
+from fungrad.compiler.index import as_fault
 from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.scalar import INDEX, Builder, Scalar, constant
 from fungrad.compiler.stack_layout import (
     STACK_TOP,
     STACK_WORDS,
     TRIPLE,
+    Growth,
     is_stack,
     row_dtype,
     row_size,
 )
-from fungrad.compiler.statements import If, Point, load
+from fungrad.compiler.statements import Call, If, Point, Return, load
 from fungrad.compiler.views import Buffer, whole
 
 _build = Builder()
@@ -59,8 +61,11 @@ EMPTY = StackValue(_integer(-1), _integer(0), _integer(0))
 class StackWriter:
     """A stack that one equation fills, each time that it runs, above what is in use already."""
 
-    def __init__(self, entry, type):
-        self.entry, self.type = entry, type
+    def __init__(self, build, type):
+        self.entry, self.type = build.entry, type
+        self.culprit = Growth(build.equation.primitive.name, type.element)
+        self.source = build.equation.source
+        entry = self.entry
         self.number = entry.new_stack()
         self.base = self._top()
 
@@ -77,7 +82,11 @@ class StackWriter:
         size = row_size(self.type) * row_dtype(self.type).itemsize
         nbytes = (self.base + count) * self.entry.integer(size)
         words = f"offset(stacks, {STACK_WORDS * self.number})"
-        self.entry.call_growing("reserve", [words, nbytes])
+        status = self.entry.fresh("status")
+        self.entry.write(Call("reserve", [words, nbytes], status))
+        failed = _build.not_equal(_build.symbol(status, INDEX), _integer(0))
+        code = self.entry.error_sites([(self.culprit, self.source)])
+        self.entry.write(If(failed, [Return(as_fault(count) + _integer(code))]))
 
     def row(self, k):
         """The memory of element k as a buffer; it stays in place until more room is made."""
@@ -176,7 +185,7 @@ def map_stack(build, primitive, inputs, outputs):
     if x.is_empty:
         build.lowering.represent(outputs[0], x)
         return
-    stack = StackWriter(entry, outputs[0].type)
+    stack = StackWriter(build, outputs[0].type)
     stack.reserve(x.count)
     stack.set_top(stack.base + x.count)
     with entry.loop(x.count) as k:
@@ -216,7 +225,7 @@ def _set(variables, stack):
 
 def _filled_sum(build, x, y, type):
     entry = build.entry
-    total = StackWriter(entry, type)
+    total = StackWriter(build, type)
     total.reserve(x.count)
     total.set_top(total.base + x.count)
     if is_stack(type.element):
