@@ -1,13 +1,22 @@
 """debug_nans and debug_infs: the first operation that makes a nan, by name, line and operands."""
 
+import linecache
+import sys
 from contextlib import contextmanager
 
 import numpy as np
 
+from fungrad.api.recorded import operand_of
+from fungrad.core.primitive import Primitive
+from fungrad.core.program import Equation, Program, Variable
 from fungrad.core.tracing import Recording, Tracer, state, user_line
 from fungrad.core.types import type_of
 from fungrad.debug.tracking import first_bad, origin_of
 from fungrad.inspection.lines import place_of
+from fungrad.numpy import dispatch
+
+_VALUES = np.ndarray | np.generic | bool | int | float | complex | list
+_LAX = ("fungrad.lax.", "fungrad.numpy.", "fungrad.api.loops", "fungrad.api.conditionals")
 
 
 class Examination:
@@ -59,33 +68,56 @@ class Examination:
         place = place_of(e)
         way = "in the backward pass " if place and place.is_backward else ""
         where = f"at {place.path}:{place.line} in {place.function}" if place else "(line unknown)"
-        lines = [f"{self.word} was made {way}by {e.primitive} {where}"]
-        if place and place.text:
-            lines.append(f"    {place.text}")
-        at = f" at index {origin.index}" if origin.index else ""
         result = e.outputs[origin.number].type
-        lines.append(f"  result {result}{at}; operands: {self._operands(origin)}")
-        lines += [f"  in turn {turn} of {name}" for name, turn in origin.turns]
-        return "\n".join(lines)
+        line = place.text if place else ""
+        made = f"{self.word} was made {way}by {e.primitive} {where}", line
+        lines = _lines(*made, result, origin.index, origin.operands)
+        return "\n".join([*lines, *[f"  in turn {turn} of {name}" for name, turn in origin.turns]])
 
-    def _operands(self, origin):
-        """Each operand: its element at the index where it has the shape of the result."""
-        shape = origin.equation.outputs[origin.number].type.shape
-        shown = []
-        for x in origin.operands:
-            if not hasattr(x, "dtype"):
-                shown.append(str(type_of(x)))
-            elif np.ndim(x) == 0:
-                shown.append(repr(np.asarray(x)[()].item()))
-            elif np.shape(x) == shape:
-                shown.append(repr(x[origin.index].item()))
-            else:
-                shown.append(
-                    f"{type_of(x)} between {np.min(x):.3g} and {np.max(x):.3g}"
-                    if np.size(x) and x.dtype.kind != "c"
-                    else str(type_of(x))
-                )
-        return ", ".join(shown)
+    def examine_call(self, name, operands, result):
+        """Raise FloatingPointError where a function called on plain values makes a bad number."""
+        for y in result if isinstance(result, tuple | list) else (result,):
+            index = first_bad(y, self.is_bad)
+            if index is None or any(first_bad(x, self.is_bad) is not None for x in operands):
+                continue
+            source = user_line()
+            text = linecache.getline(*_file_and_line(source)).strip() if source else ""
+            where = f"at {source}" if source else "(line unknown)"
+            made = f"{self.word} was made by {name} {where}", text
+            raise FloatingPointError("\n".join(_lines(*made, type_of(y), index, operands)))
+
+
+def _file_and_line(source):
+    path, _, line = source.rpartition(" in ")[0].rpartition(":")
+    return path, int(line)
+
+
+def _lines(made, text, result, index, operands):
+    """What made a number, the line of the user, and the element with its operands."""
+    at = f" at index {index}" if index else ""
+    shown = _described(operands, result.shape, index)
+    return [
+        made,
+        *([f"    {text}"] if text else []),
+        f"  result {result}{at}; operands: {', '.join(shown)}",
+    ]
+
+
+def _described(operands, shape, index):
+    """Each operand: its element at the index where it has the shape of the result."""
+    shown = []
+    for x in operands:
+        if not hasattr(x, "dtype"):
+            shown.append(str(type_of(x)))
+        elif np.ndim(x) == 0:
+            shown.append(repr(np.asarray(x)[()].item()))
+        elif np.shape(x) == shape:
+            shown.append(repr(x[index].item()))
+        else:
+            has_range = np.size(x) and x.dtype.kind != "c"
+            range = f" between {np.min(x):.3g} and {np.max(x):.3g}" if has_range else ""
+            shown.append(f"{type_of(x)}{range}")
+    return shown
 
 
 @contextmanager
@@ -102,12 +134,17 @@ def _examining(function):
             del state.examine
 
 
-_record = Recording.record
+_record, _call = Recording.record, Primitive.__call__
 
 
 def _note_lines():
-    """Let eager recordings note the user's line of every equation, which costs microseconds each."""
-    Recording.record = _noting
+    """Let eager recordings note the user's line of every equation, which costs microseconds each.
+
+    And let functions of `fungrad.numpy` and `fungrad.lax` have their results looked at where the
+    user calls them on plain values.
+    """
+    Recording.record, Primitive.__call__ = _noting, _calling
+    dispatch.watch = _watching
 
 
 def _noting(self, primitive, inputs):
@@ -118,12 +155,61 @@ def _noting(self, primitive, inputs):
     return outputs
 
 
+def _watching(function, args, kwargs):
+    """What a function of NumPy returns; looked at where the caller of the caller is the user."""
+    result = function(*args, **kwargs)
+    if _looks_at_calls() and not _module(sys._getframe(2)).startswith("fungrad."):
+        operands = [np.asarray(x) for x in args if isinstance(x, _VALUES)]
+        state.examine.__self__.examine_call(function.__name__, operands, result)
+    return result
+
+
+def _calling(self, *inputs):
+    """What a primitive returns; looked at where a function of `fungrad.lax` calls it, or the user."""
+    result = _call(self, *inputs)
+    if _looks_at_calls() and _is_called_by_lax(sys._getframe(1)):
+        outputs = result if self.has_many_outputs else (result,)
+        if not any(type(x) is Tracer for x in (*inputs, *outputs)):
+            operands = [operand_of(x)[0] for x in inputs]
+            is_bad = state.examine.__self__.is_bad
+            if all(first_bad(x, is_bad) is None for x in operands):
+                state.examine(_program_of(self, operands), operands, outputs)
+    return result
+
+
+def _is_called_by_lax(frame):
+    """Whether between a frame and the user there are functions of lax, and what they are made of."""
+    module = _module(frame)
+    while module.startswith(_LAX):
+        frame = frame.f_back
+        module = _module(frame)
+    return not module.startswith("fungrad.")
+
+
+def _looks_at_calls():
+    return state.recording is None and state.examine is not None
+
+
+def _module(frame):
+    return frame.f_globals.get("__name__", "")
+
+
+def _program_of(primitive, inputs):
+    """The program that applies a primitive once."""
+    variables = tuple([Variable(type_of(x)) for x in inputs])
+    types = primitive.infer(*[v.type for v in variables])
+    outputs = tuple([Variable(t) for t in (types if primitive.has_many_outputs else (types,))])
+    equation = Equation(primitive, variables, outputs, user_line())
+    return Program(variables, (equation,), outputs, primitive.name)
+
+
 debug_nans = Examination(
     "nan",
     np.isnan,
     """A context in which a result with a nan raises FloatingPointError and names its origin.
 
-    `with debug_nans():` covers what transforms and jitted functions return in this thread;
+    `with debug_nans():` covers what transforms and jitted functions return in this thread, and what
+    functions of `fungrad.numpy` and `fungrad.lax` return that are called on plain arrays;
     `debug_nans.enable()` and `debug_nans.disable()` switch it for the whole process.
 
     The error names the operation that made the nan, its line, whether that was in the backward

@@ -10,6 +10,7 @@ from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.numpy.writing import overwrite, require_cast, require_writeable
 
 TRACED: dict = {}  # NumPy function or ufunc -> its form on traced values
+watch = None  # function of (function, args, kwargs): calls NumPy and looks at the result
 
 
 def has_tracer(values):
@@ -47,6 +48,8 @@ def traced(*functions, creates=False, extras=(), ignored=()):
                 kwargs = {k: v for k, v in kwargs.items() if k not in ignored}
             if state.recording is None:
                 if not (extras and kwargs):
+                    if watch is not None:
+                        return watch(function, args, kwargs)
                     return function(*args, **kwargs)
                 is_traced = False
             else:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fungrad.core.tracing import state
+from fungrad.numpy import dispatch
 from fungrad.numpy.dispatch import TRACED, has_tracer
 from fungrad.numpy.ufunc_methods import attach, call
 
@@ -12,6 +13,8 @@ def public(ufunc, form):
 
     def apply(*inputs, **keywords):
         if state.recording is None:
+            if dispatch.watch is not None:
+                return dispatch.watch(ufunc, inputs, keywords)
             return ufunc(*inputs, **keywords)
         if not has_tracer(inputs):
             if not (keywords and has_tracer(keywords.values())):

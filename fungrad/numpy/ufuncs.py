@@ -4,6 +4,7 @@ import numpy as np
 
 from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
+from fungrad.numpy import dispatch
 from fungrad.numpy.dispatch import TRACED
 from fungrad.numpy.promotion import (
     FLOAT64,
@@ -77,7 +78,7 @@ def binary(primitive, ufunc, on_bools=None, on_complex=None):
                     return primitive(scalar(dtype, x), y)
             matched = type(x) is np.ndarray and dtype == x.dtype and dtype.kind in direct
         else:
-            return ufunc(x, y)
+            return ufunc(x, y) if dispatch.watch is None else dispatch.watch(ufunc, (x, y), {})
         rule = primitive
         if not matched:
             x, y = loop_operands(ufunc, x, y)
@@ -100,7 +101,7 @@ def unary(primitive, ufunc):
 
     def apply(x):
         if type(x) is not Tracer:
-            return ufunc(x)
+            return ufunc(x) if dispatch.watch is None else dispatch.watch(ufunc, (x,), {})
         if type(x.recording.values[x.id]) in scalars or x.dtype.kind in direct:
             return primitive(x)
         return primitive(*loop_operands(ufunc, x))

@@ -109,8 +109,9 @@ def test_loops_in_loops_and_branches():
 
 def test_what_does_not_reach_a_result_is_no_error():
     f = lambda x: fnp.where(x > 0, fnp.log(x), 0.0).sum()
+    expected = f(X)
     with debug_nans():
-        np.testing.assert_allclose(jit(f)(X), f(X))
+        np.testing.assert_allclose(jit(f)(X), expected)
         np.testing.assert_array_equal(grad(f)(X), [1.0, 0.0, 1 / 3.0])
     g = lambda x: fnp.where(x > 0, fnp.log(x), fnp.sqrt(x)).sum()
     assert "by sqrt" in message(jit(g), X), "the arm that is taken is blamed"
@@ -166,3 +167,58 @@ def test_results_are_those_without_the_switch():
     outside = jit(f)(X), grad(f)(X), jit(grad(f))(X), jvp(f, (X,), (X,)), jacrev(fnp.sin)(X)
     for a, b in zip(inside, outside, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+# ---- functions called on plain arrays
+
+
+def divided(x):
+    return fnp.divide(x, x - x)
+
+
+EAGER = {
+    "log": lambda: fnp.log(X),
+    "divide": lambda: divided(np.zeros(3)),
+    "arccos": lambda: fnp.arccos(2.0),
+    "power": lambda: fnp.power(X, 0.5),
+    "fmod": lambda: fnp.fmod(X, 0.0),
+    "mean": lambda: fnp.mean(np.array([])),
+    "subtract": lambda: lax.sub(np.inf, np.inf),
+    "sqrt": lambda: lax.sqrt(np.array([1.0, -1.0])),
+    "lgamma": lambda: lax.log(lax.lgamma(np.array([1.5, 3.0]))),
+    "contract": lambda: lax.dot(np.array([np.inf, 1.0]), np.array([0.0, 1.0])),
+}
+
+
+@pytest.mark.parametrize("name", EAGER)
+def test_functions_called_outside_of_transforms(name):
+    text = message(EAGER[name])
+    made = "log" if name == "lgamma" else name
+    assert re.match(rf"nan was made by {made}\b.* at .*test_nans.py:\d+ in ", text)
+    assert len(text.split("\n")) == 3 and "operands: " in text
+    EAGER[name]()  # and nothing outside of the switch
+
+
+def test_the_element_and_the_operands_are_named():
+    text = message(EAGER["log"])
+    assert text.split("\n")[-1] == "  result f64[3] at index (1,); operands: -2.0"
+    text = message(EAGER["divide"])
+    assert "in divided" in text and "index (0,); operands: 0.0, 0.0" in text
+    assert "inf was made by log" in message(lambda: fnp.log(np.zeros(2)), switch=debug_infs)
+
+
+def test_loops_called_outside_of_transforms_name_the_turn():
+    f = lambda x: lax.fori_loop(0, 9, lambda i, c: fnp.sqrt(c - 1.0), x)
+    text = message(f, 3.0)
+    assert "by sqrt" in text and "in turn 3 of scan" in text
+
+
+def test_nans_among_the_operands_are_nobodys_fault_there():
+    x = np.array([1.0, np.nan])
+    with debug_nans():
+        assert fnp.nansum(x) == 1.0
+        assert np.isnan(fnp.exp(x)[1]) and fnp.isnan(x)[1]
+        assert np.isnan(fnp.array([np.nan])[0])
+        assert fnp.where(fnp.isnan(x), 0, x)[1] == 0
+        assert fnp.linalg.norm(np.zeros(3)) == 0
+        assert lax.cond(True, lambda v: v, lambda v: v * np.nan, 1.0) == 1.0
