@@ -72,7 +72,7 @@ _FLOAT = {
     "multiply": lambda builder, x, y: builder.fmul(x, y),
     "divide": lambda builder, x, y: builder.fdiv(x, y),
     "fmod": lambda builder, x, y: builder.frem(x, y),
-    "fast_add": lambda builder, x, y: builder.fadd(x, y, flags=("reassoc", "contract", "nsz")),
+    "fast_add": lambda builder, x, y: builder.fadd(x, y, flags=("reassoc", "contract")),
     "negative": lambda builder, x: builder.fneg(x),
     "maximum": _extremum("maximum"),
     "minimum": _extremum("minimum"),

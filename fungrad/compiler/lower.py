@@ -14,7 +14,7 @@ from fungrad.compiler.index import IndexBuilder
 from fungrad.compiler.joins import Joins
 from fungrad.compiler.kernels import combined, kernels_of
 from fungrad.compiler.routines import RoutineBuilder
-from fungrad.compiler.scalar import INDEX, Builder, constant
+from fungrad.compiler.scalar import INDEX, Builder, call, constant
 from fungrad.compiler.stack_layout import is_stack
 from fungrad.compiler.statements import Let
 from fungrad.compiler.views import View, row_major, source_of, whole
@@ -278,17 +278,22 @@ class _Elements:
         )
 
     def reduced(self):
-        """The elements of a reduction of few elements, combined one after another."""
+        """The elements of a reduction of few elements, combined one after another.
+
+        A sum is added to 0, as in NumPy: that of negative zeros is 0.
+        """
         (v,) = self.equation.inputs
         reduction = self.equation.primitive
         kept = [a for a in range(v.type.ndim) if a not in reduction.axes]
+        dtype = v.type.dtype
+        identity = constant(reduction.identity(dtype), dtype)
         totals = {}
         for index in _indices(v.type.shape):
             at = tuple([index[a] for a in kept])
             x = self.element(v, index)
             totals[at] = combined(reduction, totals[at], x) if at in totals else x
-        dtype = v.type.dtype
-        identity = constant(reduction.identity(dtype), dtype)
+        if reduction.combine == "add" and dtype.kind in "fc":
+            totals = {at: call("add", dtype, x, identity) for at, x in totals.items()}
         shape = tuple([v.type.shape[a] for a in kept])
         return [totals.get(at, identity) for at in _indices(shape)]
 

@@ -121,10 +121,11 @@ def logaddexp2(x1, x2):
     """`numpy.logaddexp2`: log2(2**x1 + 2**x2)."""
     if type(x1) is not Tracer and type(x2) is not Tracer:
         return np.logaddexp2(x1, x2)
-    x1, x2 = loop_operands(np.logaddexp2, x1, x2)
-    return divide(
-        ufuncs.logaddexp(multiply(x1, math.log(2)), multiply(x2, math.log(2))), math.log(2)
-    )
+    x, y = align("logaddexp2", loop_operands(np.logaddexp2, x1, x2))
+    larger, smaller = ufuncs.maximum(x, y), ufuncs.minimum(x, y)
+    is_known = e.isinf(larger)
+    distance = subtract(where(is_known, 0, smaller), where(is_known, 0, larger))
+    return add(larger, divide(ufuncs.log1p(ufuncs.exp2(distance)), math.log(2)))
 
 
 def _ignoring_nan(function, combine):
@@ -245,7 +246,7 @@ def _gcd(x, y):
     for _ in range(12 * x.dtype.itemsize):  # more steps than Fibonacci numbers of that size take
         is_done = y == 0
         x, y = where(is_done, x, y), where(is_done, y, remainder(x, where(is_done, 1, y)))
-    return x
+    return ufuncs.absolute(x)  # of the smallest integer, whose absolute value is itself
 
 
 def gcd(x1, x2):
@@ -261,7 +262,8 @@ def lcm(x1, x2):
         return np.lcm(x1, x2)
     x, y = align("lcm", loop_operands(np.lcm, x1, x2))
     divisor = _gcd(x, y)
-    return ufuncs.absolute(multiply(floor_divide(x, where(divisor == 0, 1, divisor)), y))
+    x, y = ufuncs.absolute(x), ufuncs.absolute(y)
+    return multiply(floor_divide(x, where(divisor == 0, 1, divisor)), y)
 
 
 def bitwise_count(x):

@@ -1,0 +1,118 @@
+"""Compiled code on nan, infinities, negative zeros, subnormals and extreme integers: NumPy's results."""
+
+import numpy as np
+import pytest
+
+import fungrad.numpy as fnp
+from fungrad import jit
+
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+FINITE = [0, 1, 0.5, 2, 3, 1.5, 2.5, np.pi, 100, 1e5]
+
+
+def floats(dtype):
+    """Numbers of both signs: small, large, subnormal, beside 1, and where functions overflow."""
+    f = np.finfo(dtype)
+    edges = [f.smallest_subnormal, f.tiny, f.tiny * 0.3, f.max, f.eps, 1 + f.eps, 1 - f.eps / 2]
+    edges += [1 / f.eps, np.log(f.max), np.log(f.tiny), f.max**0.5, np.inf]
+    positive = np.array([*FINITE, *edges], dtype)
+    return np.concatenate([positive, -positive, np.array([np.nan], dtype)])
+
+
+def integers(dtype):
+    """Small ones, those beside the number of bits, and the extreme ones."""
+    i = np.iinfo(dtype)
+    numbers = [0, 1, 2, 3, 5, 7, 8, 31, 32, 33, 63, 64, 65, 100, i.max, i.max - 1, i.min, i.min + 1]
+    numbers += [-1, -2, -3, -7]
+    return np.array([n for n in numbers if i.min <= n <= i.max], dtype)
+
+
+UNARY = """negative absolute fabs sign rint exp exp2 expm1 log log2 log10 log1p sqrt square cbrt
+    reciprocal sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh degrees radians
+    floor ceil trunc isfinite isinf isnan signbit logical_not nan_to_num sinc""".split()
+BINARY = """add subtract multiply divide floor_divide remainder fmod power float_power arctan2 hypot
+    logaddexp logaddexp2 maximum minimum fmax fmin copysign nextafter heaviside equal less
+    less_equal logical_and logical_xor divmod""".split()
+OF_INTEGERS = """add subtract multiply divide floor_divide remainder fmod maximum minimum left_shift
+    right_shift bitwise_and bitwise_xor gcd lcm equal less divmod""".split()
+
+
+def disagreement(name, found, expected, inputs):
+    """The first elements where two results differ in value, nan or sign of zero, or None."""
+    assert found.dtype == expected.dtype, name
+    if expected.dtype.kind != "f":
+        wrong = found != expected
+    else:
+        f = np.finfo(expected.dtype)
+        distance = np.abs(found - expected)
+        least = f.eps if name.startswith("logadd") else 4 * f.smallest_subnormal  # sums near 0
+        near = distance <= 20 * f.eps * np.abs(expected) + least
+        wrong = ~((found == expected) | near | np.isnan(expected))
+        wrong |= np.isnan(found) != np.isnan(expected)
+        wrong |= (np.signbit(found) != np.signbit(expected)) & (found == expected)
+    return [(name, *[x[i] for x in inputs], found[i], expected[i]) for i in np.flatnonzero(wrong)]
+
+
+def compared(names, *inputs):
+    """Where the named functions, compiled as one program, differ from NumPy's."""
+    found = jit(lambda *x: [getattr(fnp, name)(*x) for name in names])(*inputs)
+    wrong = []
+    for name, y in zip(names, found, strict=True):
+        expected = getattr(np, name)(*inputs)
+        pairs = zip(y, expected, strict=True) if isinstance(expected, tuple) else [(y, expected)]
+        for a, b in pairs:
+            wrong += disagreement(name, a, b, inputs)
+    return wrong[:5]
+
+
+def pairs(x):
+    return [np.ravel(a).copy() for a in np.meshgrid(x, x)]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_functions_of_floats(dtype):
+    assert not compared(UNARY, floats(dtype))
+    assert not compared(BINARY, *pairs(floats(dtype)))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint8, np.uint64])
+def test_functions_of_integers(dtype):
+    assert not compared(OF_INTEGERS, *pairs(integers(dtype)))
+
+
+REDUCTIONS = (
+    "max min argmax argmin sum prod cumsum sort mean any nansum nanmean count_nonzero".split()
+)
+
+
+@pytest.mark.parametrize("n", [3, 9, 40])
+def test_reductions(n):
+    """Rows with nan at either end, infinities of both signs, and zeros of either sign."""
+    rows = np.tile(np.linspace(-1, 2, n), (8, 1))
+    rows[0, 0] = rows[1, -1] = np.nan
+    rows[2, 0], rows[3, 0], rows[3, -1] = np.inf, np.inf, -np.inf
+    rows[4], rows[5] = 0.0, -0.0
+    rows[6, -2:] = np.nan
+    functions = [lambda x, f=f: getattr(fnp, f)(x, axis=1) for f in REDUCTIONS]
+    found = jit(lambda x: [f(x) for f in functions])(rows)
+    for name, y in zip(REDUCTIONS, found, strict=True):
+        expected = getattr(np, name)(rows, axis=1)
+        inputs = [np.arange(y.size)]
+        assert not disagreement(name, np.ravel(y), np.ravel(expected), inputs)
+    totals = jit(lambda x: (fnp.sum(x), fnp.max(x), fnp.min(x)))(rows[5])
+    assert [np.signbit(t) for t in totals] == [False, True, True]
+
+
+def test_conversions():
+    """Floats to integers: towards zero, and beyond the range as NumPy's machine instructions."""
+    values = np.array([0, -0.0, 1.5, -2.7, 100.9, -1, 127, 300.5, -6e4, 5e-324, 2**31, 4e9, 9.3e18])
+    narrow = [np.int8, np.int16, np.int32, np.uint8, np.uint16, np.int64, np.float32, np.bool_]
+    for x in (values, values.astype(np.float32)):
+        found = jit(lambda x: [x.astype(d) for d in narrow])(x)
+        for y, dtype in zip(found, narrow, strict=True):
+            np.testing.assert_array_equal(y, x.astype(dtype), err_msg=f"{x.dtype} {dtype}")
+    large = integers(np.int64)
+    found = jit(lambda x: [x.astype(d) for d in narrow])(large)
+    for y, dtype in zip(found, narrow, strict=True):
+        np.testing.assert_array_equal(y, large.astype(dtype), err_msg=str(dtype))
