@@ -1,6 +1,6 @@
 """Jacobians, Hessians and products with them, in forward and reverse mode."""
 
-from functools import lru_cache, wraps
+from functools import wraps
 from itertools import accumulate
 
 import numpy as np
@@ -14,6 +14,7 @@ from fungrad.control.while_loop import While
 from fungrad.core.errors import ComplexError, IntegerOutputError, ShapeError, TreeMismatchError
 from fungrad.core.program import subprograms
 from fungrad.core.tracing import run
+from fungrad.primitives.basis import Basis
 from fungrad.primitives.movement import Reshape, Transpose
 from fungrad.transforms.batch import BatchAxis, batch
 from fungrad.transforms.jvp import jvp as forward
@@ -136,25 +137,8 @@ def prefers_forward(input_size, output_size):
 def basis(types):
     """For each type its part of the standard basis of all of them, along a new first axis."""
     total = sum(t.size for t in types)
-    return (_small_basis if total <= 32 else _basis)(tuple(types), total)
-
-
-@lru_cache(maxsize=64)
-def _small_basis(types, total):
-    parts, _ = _basis(types, total)
-    for part in parts:
-        part.flags.writeable = False
-    return parts, total
-
-
-def _basis(types, total):
-    parts, start = [], 0
-    for t in types:
-        part = np.zeros((total, t.size), t.dtype)
-        part[np.arange(start, start + t.size), np.arange(t.size)] = 1
-        parts.append(part.reshape((total, *t.shape)))
-        start += t.size
-    return parts, total
+    starts = accumulate([0, *[t.size for t in types]])
+    return [Basis(total, a, t.shape, t.dtype)() for t, a in zip(types, starts, strict=False)], total
 
 
 def _has_loops(program):

@@ -14,6 +14,7 @@ from fungrad.optimize.pads import sum_of_pads
 from fungrad.optimize.rewrite import Rebuilding
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import movement as m
+from fungrad.primitives.basis import Basis
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.joining import Concatenate, Pad
 from fungrad.primitives.reductions import Sum
@@ -259,6 +260,10 @@ def _broadcast(equation, inputs, result):
         both = tuple([axes[a] for a in made.primitive.axes])
         if _stretches_alike(made.inputs[0].type.shape, both, shape):
             return result.add(m.Broadcast(shape, both), made.inputs, equation.source)
+    made = maker(x, result, m.Transpose)
+    if made is not None:
+        both = tuple([axes[made.primitive.order.index(a)] for a in range(len(axes))])
+        return result.add(m.Broadcast(shape, both), made.inputs, equation.source)
     made = maker(x, result, m.Reshape)
     if made is not None:
         return _broadcast_of_reshape(equation, made, result)
@@ -281,6 +286,14 @@ def _broadcast_of_reshape(equation, made, result):
 
 def _fill(equation, inputs, result):
     return inputs[0] if not equation.primitive.shape else None
+
+
+def _basis(equation, inputs, result):
+    """One vector of one number is 1."""
+    p, shape = equation.primitive, equation.outputs[0].type.shape
+    if any(n != 1 for n in shape):
+        return None
+    return result.add(m.Fill(shape), [Literal(1, p.dtype)], equation.source)
 
 
 def _slice(equation, inputs, result):
@@ -372,6 +385,7 @@ RULES = {
     m.Transpose: (_transpose,),
     m.Broadcast: (_broadcast,),
     m.Fill: (_fill,),
+    Basis: (_basis,),
     m.Slice: (_slice,),
     m.Reverse: (_reverse,),
     Concatenate: (_concatenate,),

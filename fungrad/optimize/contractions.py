@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from fungrad.optimize.algebra import maker
+from fungrad.optimize.basis_products import product_with_basis
 from fungrad.optimize.rewrite import Rebuilding
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.elementwise import logical_and, multiply
@@ -65,6 +66,9 @@ def _contraction(equation, inputs, result):
         while (step := _without_movement(operands[i], labels[i], result)) is not None:
             operands[i], labels[i] = step
             changed = True
+    moved = product_with_basis(operands, labels, p.out, result)
+    if moved is not None:
+        return moved
     for i in (0, 1):
         changed |= _narrow(i, operands, labels, p.out, result)
     for i in (0, 1):

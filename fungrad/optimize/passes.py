@@ -9,6 +9,7 @@ from fungrad.optimize.constants import fold_constants
 from fungrad.optimize.contractions import simplify_contractions
 from fungrad.optimize.dead_code import remove_dead_code
 from fungrad.optimize.inline import inline_calls
+from fungrad.optimize.layout import move_transpositions
 from fungrad.optimize.lift_from_loops import lift_from_loops
 from fungrad.optimize.rewrite import with_subprograms
 
@@ -20,7 +21,8 @@ PASSES = (
     share_common_subexpressions,  # rules that look at the maker of an operand see one maker
     fold_constants,  # makes the literals that the algebra looks for
     simplify,  # may leave equal equations behind
-    simplify_contractions,  # after movements of movements have become one
+    move_transpositions,  # movements of movements are one now, so each is seen
+    simplify_contractions,  # takes in the transpositions that have arrived there
     share_common_subexpressions,
     remove_dead_code,  # last: what was simplified away leaves makers without readers
 )

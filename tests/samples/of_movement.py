@@ -3,9 +3,11 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
+from fungrad.primitives.basis import Basis
 from fungrad.primitives.joining import Concatenate, Pad
 from fungrad.primitives.movement import Broadcast, Fill, Iota, Reshape, Reverse, Slice, Transpose
 from samples.table import (
+    C128,
     COMPLEXES,
     CUBE,
     EMPTY,
@@ -44,6 +46,10 @@ MOVEMENT = [
     *[sample(Iota((2, 3), dtype, 1)) for dtype in (I64, I32, F64, F32, U8)],
     sample(Iota((2, 3), I64, 0)),
     sample(Iota((0,), I64, 0)),
+    *[sample(Basis(3, 0, (3,), dtype)) for dtype in (F64, F32, C128)],
+    sample(Basis(9, 2, (2, 3), F64)),
+    sample(Basis(2, 1, (), F64)),
+    sample(Basis(0, 0, (0, 2), F64)),
     *[sample(Transpose((1, 0)), x) for x in (REALS, SINGLES, COMPLEXES, INTS, TRUTHS, EMPTY)],
     sample(Transpose((2, 0, 1)), CUBE),
     sample(Transpose(()), 1.5),
