@@ -7,6 +7,7 @@ the quotients (phase 2). Reductions that are read in later phases all leave the 
 *row* axes, which are the outer ones; values over the row axes alone are computed between phases.
 """
 
+import math
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -16,6 +17,7 @@ from fungrad.core.program import Literal
 
 MOST_EQUATIONS = 120  # in one kernel: compile time grows faster than its size
 _MOST_ROOTS = 24
+_LARGE = 30_000  # elements: from here on one reduction to a scalar is work enough for two threads
 
 
 @dataclass(eq=False)
@@ -208,6 +210,8 @@ class Placing:
                 kept = row_of(made) if isinstance(made.primitive, Reduction) else group.row
                 if kept is None or row not in (None, kept) or not _reads_rows(axes, kept):
                     return None
+                if not kept and math.prod(group.domain) >= _LARGE:
+                    return None
                 row = kept
                 phase = max(phase, number + (made not in group.over_rows))
             elif v in uses.elsewhere:
@@ -230,6 +234,8 @@ class Placing:
             if made in group.over_rows:
                 kept = group.row
             if kept is None or row not in (None, kept) or v in uses.elsewhere:
+                return False
+            if not kept and math.prod(group.domain) >= _LARGE:
                 return False
             row = kept
             phase = max(phase, number + (made not in group.over_rows))

@@ -30,6 +30,11 @@ class KernelWriter(Writer):
             self.written.add(buffer)
         return self.pointers[key]
 
+    def forget_pointer(self, name):
+        """Take back a pointer that is not used after all."""
+        self.pointers = {key: n for key, n in self.pointers.items() if n != name}
+        self.written = {b for b in self.written if any(b is key[0] for key in self.pointers)}
+
     def scalar(self, value):
         """The symbol of a scalar of the entry; a constant is itself."""
         if value.is_constant:

@@ -7,6 +7,7 @@ the loops over the rows hold one nest of inner loops per phase.
 
 import numpy as np
 
+from fungrad.compiler.cut import Cut, Partial, axis_to_cut, combining
 from fungrad.compiler.guards import guard
 from fungrad.compiler.nest import LoopNest
 from fungrad.compiler.scalar import INDEX, Builder, call, constant, topological_order
@@ -25,6 +26,8 @@ def kernels_of(group, lowering):
         if not writer.is_idle():
             writer.write()
             yield nest.writer
+            if writer.partials:
+                yield combining(nest, writer.partials, combined)
 
 
 def _parts(group, lowering):
@@ -55,6 +58,7 @@ class _NestWriter:
         self.border = self._row_depth()
         self.accumulators = {}
         self._order_nodes()
+        self.cut, self.partials = None, {}
 
     def is_idle(self):
         """Whether every element would be written where it already stands."""
@@ -142,6 +146,30 @@ class _NestWriter:
 
     def write(self):
         """Write all statements of the kernel."""
+        number = axis_to_cut(self.nest, self.order)
+        if number is None:
+            self._write()
+            self.writer.in_parts = self._turns_are_independent()
+            return
+        self.cut = Cut(self.writer, self.axes[number])
+        if self.roots_combine(number):
+            self._make_partials()
+        with self.writer.block(self.cut.loop_over_parts()):
+            self._write()
+        self.writer.in_parts = True
+
+    def roots_combine(self, number):
+        """Whether an axis is combined by the reductions."""
+        return any(r.reduces(self.axes[number].members[0]) for r in self.roots)
+
+    def _make_partials(self):
+        for n in self.accumulated(0):
+            root = self.roots[n]
+            dtype = accumulator_dtype(root.reduction, root.value.dtype)
+            self.partials[n] = Partial(self.nest.lowering, dtype)
+            self.writer.forget_pointer(self.pointers[n])
+
+    def _write(self):
         for number, root in enumerate(self.roots):
             if self._suffix(root) is not None and self._outer_reduced(root):
                 self._write_identity(number, root)
@@ -150,7 +178,6 @@ class _NestWriter:
         self._rows(0)
         if self.nest.checks:
             self.writer.write(Return(self.failed.symbol))
-        self.writer.in_parts = self._turns_are_independent()
 
     def _turns_are_independent(self):
         """Whether the kernel is one loop nest whose outermost turns write different elements."""
@@ -212,13 +239,18 @@ class _NestWriter:
         """A loop, with accumulators around it."""
         for n in accumulated:
             self._start(n)
-        axis = self.axes[depth]
-        loop = Loop(axis.symbol.attribute, axis.extent)
+        loop = self._loop(self.axes[depth])
         self.writer.write(loop)
         with self.writer.block(loop.body):
             write_body()
         for n in accumulated:
             self._finish(n)
+
+    def _loop(self, axis):
+        """The loop along an axis, or along its part."""
+        if self.cut is not None and axis is self.cut.axis:
+            return self.cut.loop()
+        return Loop(axis.symbol.attribute, axis.extent)
 
     def _innermost(self, phase):
         self._check(phase, True)
@@ -270,6 +302,9 @@ class _NestWriter:
 
     def _finish(self, n):
         root, variable = self.roots[n], self.accumulators.pop(n)
+        if n in self.partials:
+            self.partials[n].store(self.writer, variable.symbol)
+            return
         value = _build.cast(variable.symbol, root.value.dtype)
         if self._outer_reduced(root):
             self._combine_stored(n, value)
@@ -301,13 +336,14 @@ class _NestWriter:
 
     def _write_identity(self, n, root):
         """Fill what a reduction accumulates into, before the loops."""
-        body = self.writer.body
-        for axis in self.axes:
-            if not root.reduces(axis.members[0]):
-                body.append(Loop(axis.symbol.attribute, axis.extent))
-                body = body[-1].body
         identity = constant(root.reduction.identity(root.value.dtype), root.value.dtype)
-        body.append(Store(self.pointers[n], self.places[n], identity))
+        statement = Store(self.pointers[n], self.places[n], identity)
+        for axis in reversed(self.axes):
+            if not root.reduces(axis.members[0]):
+                loop = self._loop(axis)
+                loop.body.append(statement)
+                statement = loop
+        self.writer.write(statement)
 
 
 def combined(reduction, x, y):

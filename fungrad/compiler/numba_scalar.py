@@ -85,6 +85,11 @@ class NumbaPrinter:
         return node.attribute if node.op == "symbol" else literal(node)
 
 
+def is_operator(node):
+    """Whether an operation is one that Python has a sign for."""
+    return node.op in _OPERATORS
+
+
 def expression(node, operands):
     """The source of one operation on operands that are names or literals."""
     word, dtype = node.op, node.operands[0].dtype.name

@@ -11,7 +11,7 @@ from fungrad.compiler.arguments import Scalar, parameters
 PARTS = 8
 #: From so many operations on (about 50 us) a second thread is worth being woken.
 WORTH_WAKING = 60_000
-_CALL_WEIGHT = 8  # an elementary function, among operations of weight 1
+CALL_WEIGHT = 8  # an elementary function, among operations of weight 1
 FIRST, LAST = "first_part", "last_part"
 WORK = "operations"  # the parameter that says how many there are, of a kernel that knows
 
@@ -24,11 +24,13 @@ def over_a_range(tree):
 
 
 def extent_of(tree):
-    """The name of the parameter that is the extent of the outermost loop; None if there is none."""
+    """The extent of the outermost loop, a parameter's name or `PARTS`; None if it is neither."""
     loops = [s for s in tree.body if isinstance(s, ast.For)]
     if len(loops) != 1 or len(loops[0].iter.args) != 1:
         return None
     (extent,) = loops[0].iter.args
+    if isinstance(extent, ast.Constant):
+        return PARTS if extent.value == PARTS else None
     return extent.id if isinstance(extent, ast.Name) and extent.id in _names(tree) else None
 
 
@@ -41,7 +43,7 @@ def _work(statements, names):
     loops = [s for s in ast.walk(ast.Module(statements, [])) if isinstance(s, ast.For)]
     if not loops:
         calls = sum(isinstance(n, ast.Call) for s in statements for n in ast.walk(s))
-        return [1 + _CALL_WEIGHT * calls]
+        return [1 + CALL_WEIGHT * calls]
     inner = loops[0]
     extent = inner.iter.args[-1]
     if isinstance(extent, ast.Name):
@@ -111,8 +113,12 @@ def dispatcher(tree, arguments, symbol):
     names = [a.arg for a in tree.args.args]
     taken = [pair for n, a in zip(names, arguments, strict=True) for pair in parameters(a, n)]
     passed = ", ".join(f"{kind.removesuffix(' noalias')} {name}" for kind, name in taken)
-    extent = f"%{extent_of(tree)}"
-    factors = [WORK] if WORK in names else _work(tree.body, set(names))
+    extent = extent_of(tree)
+    if extent == PARTS:  # whoever cut the loop into parts knew that this pays
+        factors = [WORTH_WAKING + 1]
+    else:
+        extent = f"%{extent}"
+        factors = [WORK] if WORK in names else _work(tree.body, set(names))
     work = [f"%{f}" if isinstance(f, str) else f for f in factors]
     call = f"@{symbol}.body({passed}, i64 {{}}, i64 {{}})"
     part = (

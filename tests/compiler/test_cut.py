@@ -1,0 +1,92 @@
+"""Large reductions in parts: values, bits that do not depend on threads, and which loops are cut."""
+
+import numpy as np
+import pytest
+
+import fungrad
+import fungrad.numpy as fnp
+
+RANDOM = np.random.default_rng(0)
+N = 100_003  # prime: no part is as long as another
+
+WHOLE = {
+    "sum": lambda x: x.sum(),
+    "mean of a chain": lambda x: fnp.mean(fnp.exp(-x * x) * x),
+    "maximum": lambda x: x.max(),
+    "minimum": lambda x: x.min(),
+    "product": lambda x: fnp.prod(1 + x / N),
+    "norm": lambda x: fnp.linalg.norm(x),
+    "logsumexp": lambda x: fungrad.nn.logsumexp(x),
+    "sum and maximum": lambda x: (x.sum(), x.max(), x * 2),
+    "value and gradient": fungrad.value_and_grad(lambda x: fnp.sum(fnp.sin(x) ** 2)),
+}
+PARTLY = {
+    "over rows": lambda x: x.sum(0),
+    "over rows, and a chain": lambda x: (fnp.exp(x).sum(0), x + 1),
+    "over the first and last axis": lambda x: x.reshape(-1, x.shape[1] // 8, 8).sum((0, 2)),
+    "maxima": lambda x: x.max(0),
+}
+
+
+def check(f, x, tolerance):
+    compiled = fungrad.jit(f)
+    with fungrad.threads(1):
+        found = compiled(x)
+    for n in (2, 5):
+        with fungrad.threads(n):
+            again = compiled(x)
+        for u, v in zip(fungrad.tree.leaves(found), fungrad.tree.leaves(again), strict=True):
+            np.testing.assert_array_equal(u, v)
+    wide = fungrad.tree.leaves(f(x.astype(np.result_type(x, np.float64))))
+    for u, v in zip(fungrad.tree.leaves(found), wide, strict=True):
+        assert u.dtype == x.dtype
+        np.testing.assert_allclose(u, v, rtol=tolerance, atol=tolerance * 1e3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("f", WHOLE.values(), ids=WHOLE)
+def test_reductions_to_a_scalar(f, dtype):
+    check(f, RANDOM.standard_normal(N).astype(dtype), 1e-5 if dtype == np.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("f", PARTLY.values(), ids=PARTLY)
+def test_reductions_over_the_outermost_axis(f):
+    check(f, RANDOM.standard_normal((97, 1048)), 1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.complex128, bool])
+def test_other_dtypes(dtype):
+    x = (10 * RANDOM.standard_normal(N)).astype(dtype)
+    found = fungrad.jit(lambda x: fnp.any(x) if dtype is bool else x.sum())(x)
+    np.testing.assert_allclose(found, x.any() if dtype is bool else x.sum(dtype=dtype), rtol=1e-12)
+
+
+@pytest.mark.parametrize("place", [0, N // 8 - 1, N // 8, N - 1])
+def test_one_element_counts_wherever_it_stands(place):
+    x = np.zeros(N)
+    x[place] = 3.0
+    assert fungrad.jit(lambda x: x.sum())(x) == 3.0
+    assert fungrad.jit(lambda x: x.max())(x) == 3.0
+    x[place] = np.nan
+    assert np.isnan(fungrad.jit(lambda x: x.max())(x))
+
+
+def source_of(f, *arguments):
+    from fungrad.compiler.runtime import compile_program
+
+    return compile_program(fungrad.jit(f).lower(*arguments).program).source
+
+
+@pytest.mark.parametrize(
+    ("f", "shape", "is_cut"),
+    [
+        (lambda x: x.sum(), (N,), True),
+        (lambda x: x.sum(), (1000,), False),
+        (lambda x: fnp.exp(x).sum(), (20_000,), True),
+        (lambda x: x.sum(0), (300, 300), True),
+        (lambda x: x.sum(0), (N, 3), False),
+        (lambda x: x.sum(1), (300, 300), False),
+    ],
+)
+def test_what_is_cut(f, shape, is_cut):
+    assert ("for part in range(8)" in source_of(f, np.ones(shape))) == is_cut
