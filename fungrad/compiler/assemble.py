@@ -13,7 +13,7 @@ from fungrad.compiler.lower import Lowering
 from fungrad.compiler.memory import place_buffers
 from fungrad.compiler.plan import Given, Kept, Made, Workspace
 from fungrad.compiler.scalar import INDEX, Builder, constant
-from fungrad.compiler.source import print_function
+from fungrad.compiler.source import Text
 from fungrad.compiler.stack_layout import STACK_WORDS, is_stack, stack_depth
 from fungrad.compiler.stacks import StackValue
 from fungrad.compiler.statements import Point, load
@@ -25,14 +25,18 @@ _build = Builder()
 
 @dataclass(frozen=True, eq=False)
 class KernelText:
-    """A kernel as it is compiled (`source`) and as it is shown (`shown`)."""
+    """A kernel before it is compiled."""
 
     name: str
     function: str
-    source: str
-    shown: str
+    text: Text
     arguments: tuple
     in_parts: bool  # whether threads may share the turns of the outermost loop
+
+    @property
+    def source(self):
+        """What is compiled."""
+        return self.text.plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +48,16 @@ class Assembly:
     """
 
     program: object
-    source: str
-    shown: str
+    entry: Text
     kernels: tuple
     errors: tuple
     callbacks: tuple
     interface: Interface
+
+    @property
+    def source(self):
+        """The source of the entry, as it is compiled."""
+        return self.entry.plain
 
     @property
     def workspace(self):
@@ -59,7 +67,7 @@ class Assembly:
     @property
     def text(self):
         """The generated source, one function after another, with the equations as remarks."""
-        return "\n\n".join([*(k.shown for k in self.kernels), self.shown])
+        return "\n\n".join([*(k.text.shown for k in self.kernels), self.entry.shown])
 
 
 def assemble(program, donated=()):
@@ -106,7 +114,7 @@ def assemble(program, donated=()):
         if kind == "gift":
             parameters.origins[what] = Given(program.inputs[what].type.shape, is_written=True)
     body = [*entry.preamble, *_workspace_pointers(entry), *entry.body]
-    source, shown = print_function("entry", parameters.names, body)
+    text = Text("entry", parameters.names, body)
     interface = Interface(
         tuple(parameters.arguments),
         tuple(parameters.origins),
@@ -122,7 +130,7 @@ def assemble(program, donated=()):
     )
     errors, callbacks = tuple(entry.errors), tuple(entry.callbacks)
     kernels = tuple(_kernel_texts(entry))
-    return Assembly(program, source, shown, kernels, errors, callbacks, interface)
+    return Assembly(program, text, kernels, errors, callbacks, interface)
 
 
 class _Parameters:
@@ -240,9 +248,9 @@ def _workspace_pointers(entry):
 
 
 def _kernel_texts(entry):
-    for (source, _), (name, shown, writer) in entry.kernels.items():
+    for name, text, writer in entry.kernels.values():
         arguments = [
             Scalar(dtype) if kind == "scalar" else Pointer(dtype, aliased=kind == "aliased")
             for kind, dtype in parameter_dtypes(writer)
         ]
-        yield KernelText(name, writer.hint, source, shown, tuple(arguments), writer.in_parts)
+        yield KernelText(name, writer.hint, text, tuple(arguments), writer.in_parts)

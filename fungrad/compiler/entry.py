@@ -13,7 +13,7 @@ import numpy as np
 from fungrad.compiler.index import LITERAL
 from fungrad.compiler.interrupts import turns_between_looks
 from fungrad.compiler.scalar import INDEX, Builder, constant
-from fungrad.compiler.source import print_function
+from fungrad.compiler.source import Text
 from fungrad.compiler.stack_layout import STACK_TOP, STACK_WORDS
 from fungrad.compiler.statements import Call, If, Let, Load, Point, Return, Store, Writer
 from fungrad.compiler.views import Buffer
@@ -35,7 +35,7 @@ class Entry(Writer):
         self.preamble = []
         self.sizes = []
         self.buffers = []
-        self.kernels = {}  # source -> (name, shown source, writer)
+        self.kernels = {}  # (source, kinds of parameters) -> (name, text, writer)
         self.errors = []  # (culprit, source line), in the order of the status codes 1, 2, ...
         self.time = 0
         self._loops = []  # (first, last) times of the loops that have ended
@@ -215,15 +215,15 @@ class Entry(Writer):
     def call(self, writer, remark="", source=None):
         """Call a kernel that has been written, with what its parameters stand for."""
         self.time += 1
-        shown = self._kernel(writer)
+        name = self._kernel(writer)
         arguments = [self.pointer(buffer, offset) for buffer, offset in writer.pointers]
         arguments += list(writer.scalars)
         arguments += [self.integer(value) for _, value in writer.integers]
         if not writer.errors:
-            self.write(Call(shown, arguments, remark=remark))
+            self.write(Call(name, arguments, remark=remark))
             return
         status = self.fresh("status")
-        self.write(Call(shown, arguments, status, remark))
+        self.write(Call(name, arguments, status, remark))
         base = self.error_sites([(p, source) for p in writer.errors])
         self._return_failure(status, base)
 
@@ -251,13 +251,11 @@ class Entry(Writer):
             *[s.attribute for s in writer.scalars.values()],
             *[name for name, _ in writer.integers],
         ]
-        if writer.text:
-            plain = shown = writer.text.format(name=writer.hint)
-        else:
-            plain, shown = print_function(writer.hint, parameters, writer.body)
-        key = plain, parameter_dtypes(writer)
+        written = writer.text and writer.text.format(name=writer.hint)
+        text = Text(writer.hint, parameters, writer.body, written)
+        key = text.plain, parameter_dtypes(writer)
         if key not in self.kernels:
-            self.kernels[key] = (f"{writer.hint}{len(self.kernels)}", shown, writer)
+            self.kernels[key] = (f"{writer.hint}{len(self.kernels)}", text, writer)
         return self.kernels[key][0]
 
 

@@ -7,6 +7,7 @@ function that somebody else defined.
 """
 
 import sys
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -117,6 +118,7 @@ def _global_name(x):
     return f"{module}.{name}"
 
 
+@lru_cache(4096)
 def _row(primitive):
     """The name of the variable of this library that holds a primitive with functions in it."""
     module = type(primitive).__module__.rpartition(".")[0]

@@ -1,6 +1,6 @@
 """Compiled programs: functions of NumPy values, and what a call of one costs."""
 
-from functools import cache
+from functools import cached_property
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def compile_program(program, donated=()):
     key = program_key(program, donated)
     found = None if key is None else stored(key)
     if found is not None:
-        return Executable(program, *found, cache(lambda: assembled(program, donated)))
+        return Executable(program, donated, *found)
     return compiled(program, donated, key)
 
 
@@ -50,7 +50,7 @@ def compiled(program, donated, key):
     code = build.entry_code(assembly.source, "entry", interface.arguments, kernels)
     if key is not None and interface.is_plain:
         disk.save(key, b"", {"interface": interface.as_data(), "entry": code.key})
-    return Executable(program, interface, code, lambda: assembly)
+    return Executable(program, donated, interface, code, assembly.callbacks)
 
 
 def assembled(program, donated):
@@ -102,10 +102,10 @@ class Executable:
     `is_checked`, that holds for every array of another shape or dtype.
     """
 
-    def __init__(self, program, interface, code, assembly):
+    def __init__(self, program, donated, interface, code, callbacks=()):
         self.program, self.interface = program, interface
         self.is_checked = not interface.stacks
-        self._assembly = assembly
+        self._donated, self._callbacks = donated, callbacks
         releases = bool(interface.meters) or not interface.is_short
         if interface.stacks:
             plan = plain_plan(interface.arguments, releases)
@@ -116,10 +116,10 @@ class Executable:
         if interface.meters:
             self.call = self._watched(self.call)
 
-    @property
+    @cached_property
     def assembly(self):
-        """The assembly; made now, where the code came from disk without it."""
-        return self._assembly()
+        """What the code was made from; made anew, because nobody but readers and errors ask."""
+        return assembled(self.program, self._donated)
 
     def _watched(self, call):
         """The call, while another thread shows how far its loops are."""

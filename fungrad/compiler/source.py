@@ -22,12 +22,23 @@ from fungrad.compiler.statements import (
 _LONGEST = 72
 
 
-def print_function(name, parameters, body):
-    """The source of a function, without and with remarks.
+class Text:
+    """A function as source, made of statements or written as it is (`plain`).
 
-    The first is what is compiled and what the cache is keyed by, the second is for readers.
+    `plain` is what is compiled and what the cache is keyed by; `shown`, with remarks, is for
+    readers, and printed when somebody asks.
     """
-    return tuple([_Printer(body, shown).function(name, parameters) for shown in (False, True)])
+
+    def __init__(self, name, parameters=(), body=(), plain=None):
+        self._given = name, parameters, body
+        self._is_written = plain is not None
+        self.plain = plain if self._is_written else _Printer(body, False).function(name, parameters)
+
+    @property
+    def shown(self):
+        """The source with remarks."""
+        name, parameters, body = self._given
+        return self.plain if self._is_written else _Printer(body, True).function(name, parameters)
 
 
 class _Printer:

@@ -116,6 +116,16 @@ def derived(function):
 
 def subprograms(primitive):
     """The programs among the fields of a primitive, as (field name, program) pairs."""
+    known = primitive.__dict__.get(_SUBPROGRAMS)
+    if known is None:
+        known = primitive.__dict__[_SUBPROGRAMS] = _programs_in(primitive)
+    return known
+
+
+_SUBPROGRAMS = "programs among the fields"  # found once: every pass asks for every equation
+
+
+def _programs_in(primitive):
     found = []
     for name in primitive.fields:
         value = getattr(primitive, name)

@@ -5,13 +5,11 @@ new program, `result` the program in the making (`result.made_by` finds the make
 `result.add` appends equations), and the value is a variable or literal that stands for the output.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from fungrad.core.program import Literal
 from fungrad.optimize.pads import sum_of_pads
-from fungrad.optimize.rewrite import Rebuilding
+from fungrad.optimize.rewrite import Rebuilding, with_inputs
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import movement as m
 from fungrad.primitives.basis import Basis
@@ -27,7 +25,7 @@ def simplify(program):
         inputs = result.values(equation.inputs)
         value = _simplified(equation, inputs, result)
         if value is None:
-            result.append(replace(equation, inputs=inputs))
+            result.append(with_inputs(equation, inputs))
         else:
             result.replace(equation.outputs[0], value)
     return result.finish()

@@ -1,8 +1,6 @@
 """Compute each common subexpression once."""
 
-from dataclasses import replace
-
-from fungrad.optimize.rewrite import Rebuilding
+from fungrad.optimize.rewrite import Rebuilding, with_inputs
 
 
 def share_common_subexpressions(program):
@@ -17,5 +15,5 @@ def share_common_subexpressions(program):
                 result.replace(old, new)
             continue
         known[key] = equation.outputs
-        result.append(replace(equation, inputs=inputs))
+        result.append(with_inputs(equation, inputs))
     return result.finish()

@@ -1,12 +1,10 @@
 """Evaluate what is known: scalars computed from literals, arrays filled with one scalar."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Literal
-from fungrad.optimize.rewrite import Rebuilding
+from fungrad.optimize.rewrite import Rebuilding, with_inputs
 from fungrad.primitives.elementwise import Elementwise
 from fungrad.primitives.movement import Broadcast, Fill
 
@@ -27,7 +25,7 @@ def fold_constants(program):
         elif isinstance(equation.primitive, Elementwise) and equation.outputs[0].type.shape:
             _move_fills(result, equation, inputs)
         else:
-            result.append(replace(equation, inputs=inputs))
+            result.append(with_inputs(equation, inputs))
     return result.finish()
 
 
@@ -54,7 +52,7 @@ def _move_fills(result, equation, inputs):
         inner = _on_scalars(result, equation, scalars)
         result.replace(equation.outputs[0], result.add(Fill(shape), [inner], equation.source))
         return
-    result.append(replace(equation, inputs=scalars))
+    result.append(with_inputs(equation, scalars))
 
 
 def _on_scalars(result, equation, scalars):

@@ -1,12 +1,10 @@
 """Movements around contractions become labels: transposes cost nothing, broadcasts are undone."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from fungrad.optimize.algebra import maker
 from fungrad.optimize.basis_products import product_with_basis
-from fungrad.optimize.rewrite import Rebuilding
+from fungrad.optimize.rewrite import Rebuilding, with_inputs
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.elementwise import logical_and, multiply
 from fungrad.primitives.movement import Broadcast, Reshape, Transpose
@@ -35,7 +33,7 @@ def simplify_contractions(program):
         else:
             value = None
         if value is None:
-            result.append(replace(equation, inputs=inputs))
+            result.append(with_inputs(equation, inputs))
         else:
             result.replace(equation.outputs[0], value)
     return result.finish()

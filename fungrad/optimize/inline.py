@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from fungrad.core.program import Variable
-from fungrad.optimize.rewrite import Rebuilding
+from fungrad.optimize.rewrite import Rebuilding, with_inputs
 
 
 def inline_calls(program, kind=object):
@@ -31,7 +31,7 @@ def replaced_by_programs(program, replacement):
         inputs = result.values(equation.inputs)
         inner = replacement(equation.primitive)
         if inner is None:
-            result.append(replace(equation, inputs=inputs))
+            result.append(with_inputs(equation, inputs))
             continue
         outputs = _copied(replaced_by_programs(inner, replacement), inputs, result)
         for old, new in zip(equation.outputs, outputs, strict=True):

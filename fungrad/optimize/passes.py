@@ -1,6 +1,7 @@
 """The list of passes."""
 
 from dataclasses import replace
+from operator import is_
 
 from fungrad.core.program import derived
 from fungrad.optimize.algebra import simplify
@@ -41,10 +42,16 @@ def optimize(program):
 def steps(program):
     """The program after each pass in turn, as (pass, program) pairs."""
     program = _optimize_subprograms(program)
+    finished = {}  # the program in which a pass has found nothing to do
     for _ in range(_MOST_ROUNDS):
         before = program.equations
         for change in PASSES:
-            program = change(program)
+            if finished.get(change) is program:
+                continue
+            changed = change(program)
+            if changed is program:
+                finished[change] = program
+            program = changed
             yield change, program
         if _same(before, program.equations):
             break
@@ -57,6 +64,8 @@ def _optimize_subprograms(program):
         equations.append(
             equation if primitive is equation.primitive else replace(equation, primitive=primitive)
         )
+    if all(map(is_, equations, program.equations)):
+        return program
     return program.replace(equations=tuple(equations))
 
 

@@ -1,6 +1,15 @@
 """What passes share: a program rebuilt equation by equation."""
 
+from operator import is_
+
 from fungrad.core.program import Equation, Program, Variable
+
+
+def with_inputs(equation, inputs):
+    """The equation with other inputs; itself, where they are the ones that it has."""
+    if inputs == equation.inputs:
+        return equation
+    return Equation(equation.primitive, inputs, equation.outputs, equation.source)
 
 
 class Rebuilding:
@@ -38,10 +47,12 @@ class Rebuilding:
         self._new[old] = new
 
     def finish(self):
-        """The new program."""
-        return self.program.replace(
-            equations=tuple(self.equations), outputs=self.values(self.program.outputs)
-        )
+        """The new program; the old one, where nothing has changed."""
+        old, outputs = self.program, self.values(self.program.outputs)
+        is_same = len(self.equations) == len(old.equations) and outputs == old.outputs
+        if is_same and all(map(is_, self.equations, old.equations)):
+            return old
+        return old.replace(equations=tuple(self.equations), outputs=outputs)
 
 
 def with_subprograms(primitive, change):
