@@ -183,7 +183,7 @@ def _places():
     """The addresses of the heap's words and of its functions, by name, and what keeps them."""
     from fungrad.compiler.build import kernel
 
-    built = kernel(_native(), "place", (Scalar("int64"),), language="llvm", effort=1)
+    built = kernel(_native(), "place", (Scalar("int64"),), language="llvm", effort=0)
     keep_for_ever(built)  # arrays may outlive the interpreter's objects
     place = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(built.address)
     found = {name: place(number) for number, name in enumerate(_ASKED)}

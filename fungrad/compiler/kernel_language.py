@@ -27,6 +27,7 @@ from fungrad.compiler.kernel_expressions import (
     Value,
 )
 from fungrad.compiler.llvm_scalar import llvm_type
+from fungrad.compiler.loop_hints import is_worth_unrolling, keep_rolled
 from fungrad.compiler.pointer_code import memory_type
 
 __all__ = ["OutsideError", "translate"]
@@ -280,7 +281,9 @@ class _Function(Expressions):
         self.builder.cbranch(self._goes_on(counter, stop, step), body, end)
         self.builder.position_at_end(turn)
         counter.add_incoming(self.builder.add(counter, step, flags=("nsw",)), turn)
-        self.builder.branch(head)
+        back = self.builder.branch(head)
+        if not is_worth_unrolling(statement):
+            keep_rolled(back)
         self._loop_body(statement, body, turn, end, Value(counter, INT))
 
     def _goes_on(self, counter, stop, step):

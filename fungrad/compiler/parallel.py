@@ -130,7 +130,7 @@ def _native():
 def _run():
     from fungrad.compiler.build import kernel
 
-    built = kernel(_native(), "run", (Scalar("int64"),) * 3, language="llvm", effort=1)
+    built = kernel(_native(), "run", (Scalar("int64"),) * 3, language="llvm", effort=0)
     keep_for_ever(built)
     number = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 3)
     pool = number(built.address)(0, 0, 0)

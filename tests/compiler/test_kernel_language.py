@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from fungrad.compiler import kernel_language
+from fungrad.compiler import build, kernel_language
 from fungrad.compiler.build import Array, Pointer, Result, Scalar, entry, kernel
 
 X, Y = Array("float64"), Array("int64")
@@ -177,3 +177,16 @@ def test_a_name_that_is_assigned_once_is_no_variable():
     source = "def f(n, y):\n    a = n + 1\n    for i in range(a):\n        y[i] = a\n    return 0\n"
     text = kernel_language.translate(source, "f", (Scalar("int64"), Pointer("int64")), "f", {})
     assert "alloca" not in text and text.count("phi") == 1
+
+
+def test_a_known_loop_around_an_unknown_one_is_not_written_out():
+    source = """
+def add(n, x, y):
+    for i in range({}):
+        for j in range(n):
+            y[i * n + j] += x[j]
+    return 0
+"""
+    arguments = (Scalar("int64"), Pointer("float32"), Pointer("float32"))
+    few, many = (build.assembly(source.format(k), "add", arguments) for k in (2, 16))
+    assert len(many) < 1.5 * len(few)
