@@ -1,13 +1,12 @@
 """pure_callback, io_callback: Python functions inside traced and compiled ones."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fungrad.api.closing import finished, known_values, operands_of
 from fungrad.api.recorded import function_name, title_of
 from fungrad.control.callback import Effect, PureCallback
 from fungrad.core.errors import TreeMismatchError
+from fungrad.core.record import record
 from fungrad.core.thread_state import hiding_recording
 from fungrad.core.tracing import UNKNOWN, state
 from fungrad.core.tree import flatten
@@ -18,7 +17,7 @@ TOKEN = ArrayType((), np.int64)
 _METHODS = (None, "sequential", "expand_dims", "broadcast_all")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Flat:
     """A function of pytrees as one of arrays; equal where function and structures are equal."""
 

@@ -1,19 +1,18 @@
 """Python functions as closed programs: what they close over becomes operands."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fungrad.api.recorded import is_numeric, operand_of, owned, title_of
 from fungrad.control.programs import rearranged, recorded
 from fungrad.core.program import Program
+from fungrad.core.record import record
 from fungrad.core.tracing import DEFERRED, UNKNOWN, Recording, Tracer, run, state
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.core.types import WEAK_DTYPES, ArrayType, type_of
 from fungrad.primitives.elementwise import Convert
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Closed:
     """A function as a program: inputs are the closed-over values, then the arguments.
 

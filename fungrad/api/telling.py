@@ -1,12 +1,16 @@
 """log_compiles and explain_cache_misses: what jit says of its work, and why it works again."""
 
-import logging
 import time
 from contextlib import contextmanager
 
 from fungrad.core.types import WEAK_DTYPES, ArrayType
 
-logger = logging.getLogger("fungrad")
+
+def _warn(message, *arguments):
+    """Log a line, as a warning, so that it is seen without further ado."""
+    import logging  # 3 ms, for what is off by default
+
+    logging.getLogger("fungrad").warning(message, *arguments)
 
 
 class Telling:
@@ -66,7 +70,7 @@ def told(what, of, types=None):
     if log_compiles.is_on:
         took = 1e3 * (time.perf_counter() - start)
         given = "" if types is None else f" for ({', '.join(map(str, types))})"
-        logger.warning("%s %s%s in %.3g ms", what, of, given, took)
+        _warn("%s %s%s in %.3g ms", what, of, given, took)
 
 
 def explain_miss(title, known, key):
@@ -74,12 +78,12 @@ def explain_miss(title, known, key):
     if not explain_cache_misses.is_on:
         return
     if not known:
-        logger.warning("%s is traced: it has not been called before (or its cache is empty)", title)
+        _warn("%s is traced: it has not been called before (or its cache is empty)", title)
         return
     tree, static, *kinds = key
     differences = [_differences(other, tree, static, kinds) for other in known]
     nearest = min(reversed(differences), key=len)
-    logger.warning(
+    _warn(
         "%s is traced anew, beside %d other%s: %s",
         title,
         len(known),

@@ -1,8 +1,8 @@
 """The arguments of generated functions: what kernels and entries take, free of Numba and LLVM."""
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from fungrad.core.record import record
 
 
 class Argument:
@@ -11,7 +11,7 @@ class Argument:
     __slots__ = ()
 
 
-@dataclass(frozen=True, repr=False)
+@record(frozen=True, repr=False)
 class Scalar(Argument):
     """A number, passed by value. An entry takes a Python number or a NumPy scalar for it."""
 
@@ -24,7 +24,7 @@ class Scalar(Argument):
         return f"Scalar({self.dtype.name})"
 
 
-@dataclass(frozen=True, repr=False)
+@record(frozen=True, repr=False)
 class Pointer(Argument):
     """The address of elements. Unless `aliased`, no other argument reaches what is written here."""
 
@@ -38,7 +38,7 @@ class Pointer(Argument):
         return f"Pointer({self.dtype.name}{', aliased' if self.aliased else ''})"
 
 
-@dataclass(frozen=True, repr=False)
+@record(frozen=True, repr=False)
 class Array(Argument):
     """A C-contiguous ndarray that an entry takes from Python; its source sees the data pointer.
 
@@ -54,7 +54,7 @@ class Array(Argument):
         return f"Array({self.dtype.name})"
 
 
-@dataclass(frozen=True, repr=False)
+@record(frozen=True, repr=False)
 class Result(Argument):
     """A NumPy scalar that an entry returns; its source stores the value through a pointer."""
 

@@ -1,7 +1,5 @@
 """The text of a program's entry and kernels, and the interface that a call has to serve."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fungrad.compiler.arguments import Array, Pointer, Result, Scalar
@@ -19,11 +17,12 @@ from fungrad.compiler.stacks import StackValue
 from fungrad.compiler.statements import Point, load
 from fungrad.compiler.views import Buffer, whole
 from fungrad.core.program import Literal, variable_names
+from fungrad.core.record import record
 
 _build = Builder()
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class KernelText:
     """A kernel before it is compiled."""
 
@@ -39,7 +38,7 @@ class KernelText:
         return self.text.plain
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Assembly:
     """Everything that is known of a compiled program before machine code exists.
 

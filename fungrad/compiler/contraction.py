@@ -4,15 +4,15 @@ Labels fall into batch, left, right and contracted ones. Where the axes of a gro
 other in memory they count as one axis, and the operands are matrices; else an operand is packed.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 from fungrad.compiler.copy import contiguous, copy
 from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.views import View
+from fungrad.core.record import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class _Matrix:
     """One matrix of a batch: element (i, j) of matrix b at b*batch + i*row + j*column."""
 

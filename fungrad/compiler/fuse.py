@@ -7,12 +7,11 @@ results of reductions, and what would be expensive to compute twice.
 Stored values that one loop nest can compute together form a group (see `groups`).
 """
 
-from dataclasses import dataclass
-
 from fungrad.compiler.groups import MOST_EQUATIONS, Placing, Single, StepGraph, Uses, new_allies
 from fungrad.compiler.views import reading, source_of
 from fungrad.core.primitive import Pointwise, Reduction
 from fungrad.core.program import Literal, Variable, derived
+from fungrad.core.record import record
 
 #: The largest array that becomes local variables, one per element.
 MOST_LOCALS = 16
@@ -24,7 +23,7 @@ _MOST_UNROLLED = 64  # elements of a reduction that is written out
 _MOST_LEAVES = 4  # arrays that are read again where a shared value is computed twice
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Schedule:
     """The steps of a program in their order, and the variables that are stored."""
 

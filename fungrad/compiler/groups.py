@@ -8,19 +8,19 @@ the quotients (phase 2). Reductions that are read in later phases all leave the 
 """
 
 import math
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from fungrad.compiler.views import reading
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Literal
+from fungrad.core.record import record
 
 MOST_EQUATIONS = 120  # in one kernel: compile time grows faster than its size
 _MOST_ROOTS = 24
 _LARGE = 30_000  # elements: from here on one reduction to a scalar is work enough for two threads
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class Group:
     """Pointwise equations and reductions that one kernel computes, each in its phase.
 
@@ -29,13 +29,13 @@ class Group:
     """
 
     domain: tuple
-    phases: dict = field(default_factory=dict)  # of each equation
+    phases: dict = dict  # of each equation
     row: tuple | None = None
-    over_rows: set = field(default_factory=set)
-    at_index: set = field(default_factory=set)  # variables at the loop's own index
-    inlined: dict = field(default_factory=dict)  # variables computed inside: the set of phases
-    reads: dict = field(default_factory=dict)  # stored variables, in order
-    elsewhere: set = field(default_factory=set)  # those that are read at another index
+    over_rows: set = set
+    at_index: set = set  # variables at the loop's own index
+    inlined: dict = dict  # variables computed inside: the set of phases
+    reads: dict = dict  # stored variables, in order
+    elsewhere: set = set  # those that are read at another index
 
     @property
     def equations(self):
@@ -53,7 +53,7 @@ class Group:
         return max(self.phases.values())
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class Single:
     """One equation by itself: a routine, or scalar statements."""
 

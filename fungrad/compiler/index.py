@@ -5,19 +5,19 @@ stand in a kernel's text, so it is a *size symbol*, whose value is known here: i
 expression simplifies, and becomes a parameter where it remains.
 """
 
-from dataclasses import dataclass
 from hashlib import blake2b
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from fungrad.compiler.scalar import INDEX, Builder, call, constant, topological_order
+from fungrad.core.record import record
 
 #: The largest size that is a literal in generated source.
 LITERAL = 16
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Affine:
     """`offset + sum(coefficient * atom)`: the atoms are loop indices and what is not linear."""
 

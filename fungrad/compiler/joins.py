@@ -5,11 +5,10 @@ from the start, if it stands there without gaps. Its part of the loops that join
 has nothing to do, and is left out (see `kernels_of`).
 """
 
-from dataclasses import replace
 
 from fungrad.compiler.groups import Group
 from fungrad.compiler.index import LITERAL
-from fungrad.compiler.views import row_major, source_of
+from fungrad.compiler.views import View, row_major, source_of
 
 
 class Joins:
@@ -58,4 +57,4 @@ class Joins:
         whole, shape = view_of(joined), v.type.shape
         if whole is None:
             return None
-        return replace(whole, offset=whole.offset + offset, shape=shape, strides=row_major(shape))
+        return View(whole.buffer, whole.offset + offset, shape, row_major(shape))

@@ -13,7 +13,7 @@ from llvmlite import ir
 from fungrad.compiler.llvm_conversion import bitcast, convert, make_complex
 from fungrad.compiler.llvm_functions import call_by_lane, llvm_type
 from fungrad.compiler.llvm_words import emit_machine_word
-from fungrad.compiler.math import FUNCTIONS, OUTLINED, TABLES, expand
+from fungrad.compiler.math import OUTLINED, TABLES, branch, expand
 from fungrad.compiler.scalar import Builder, Scalar, topological_order
 
 _build = Builder()
@@ -95,7 +95,7 @@ def _call_where(builder, node, condition, x):
     builder.cbranch(condition, rare, after)
     builder.position_at_end(rare)
     name = node.attribute
-    function = _function(builder.module, name, FUNCTIONS[name], (node.dtype,))
+    function = _function(builder.module, name, branch(name), (node.dtype,))
     value = builder.call(function, [x])
     builder.branch(after)
     builder.position_at_end(after)

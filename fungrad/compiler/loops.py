@@ -4,8 +4,6 @@ What a loop carries lives in local variables if it is small. A larger array is u
 the body allows it (see `homes`), else it has two buffers that change roles after every turn.
 """
 
-from dataclasses import dataclass
-
 from fungrad.compiler.fuse import fitting_locals, fuse
 from fungrad.compiler.homes import Homes
 from fungrad.compiler.scalar import BOOL, INDEX, Builder, call, constant
@@ -14,6 +12,7 @@ from fungrad.compiler.stacks import StackValue, StackWriter, element
 from fungrad.compiler.statements import Point
 from fungrad.compiler.views import Buffer, View, whole
 from fungrad.core.cost import bytes_moved, flops_of
+from fungrad.core.record import record
 
 _build = Builder()
 
@@ -103,7 +102,7 @@ class _ArrayCarry:
                 buffer.use(self.entry.time)
 
 
-@dataclass
+@record
 class _Saved:
     """An output of the body of which a loop keeps every value."""
 

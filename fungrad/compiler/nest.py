@@ -5,17 +5,16 @@ adjacent axes that every access walks through without a gap are one loop. Equal 
 equal text, and equal text is compiled once.
 """
 
-from dataclasses import dataclass
-
 from fungrad.compiler.index import LITERAL, Affine, IndexBuilder
 from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.scalar import INDEX, Scalar, call, constant, topological_order
 from fungrad.compiler.statements import load
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Literal
+from fungrad.core.record import record
 
 
-@dataclass
+@record
 class Axis:
     """A loop: the axes of the domain that it walks through, and its extent."""
 
@@ -25,7 +24,7 @@ class Axis:
     extent: Scalar = None
 
 
-@dataclass
+@record
 class Root:
     """What a kernel computes: a value to store, or to combine along axes."""
 

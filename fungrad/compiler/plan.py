@@ -6,12 +6,12 @@ from call to call), what is checked, and what is returned. A new shape is a new 
 
 import ctypes
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from fungrad.compiler import heap
 from fungrad.compiler.arguments import Result, Scalar
+from fungrad.core.record import record
 
 # PyObject begins with its head, whose last word is the type. PyArrayObject goes on with the data,
 # the rank (an int), the dimensions, strides, base, dtype and flags (an int).
@@ -59,7 +59,7 @@ _free = ctypes.pythonapi.PyMem_RawFree
 _free.restype, _free.argtypes = None, (ctypes.c_void_p,)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Given:
     """An argument that Python passes. What is None is not checked, but an array must be one.
 
@@ -72,21 +72,21 @@ class Given:
     is_written: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Made:
     """An array of that shape, made for the call."""
 
     shape: tuple
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Kept:
     """An array that is the same in every call."""
 
     array: np.ndarray
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Workspace:
     """Scratch memory of so many bytes, aligned to 64; no other call has it at the same time."""
 

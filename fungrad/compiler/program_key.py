@@ -97,8 +97,8 @@ class _Names:
             return "type", _type(x)
         if isinstance(x, type):
             return "class", _global_name(x)
-        if isinstance(x, tuple) or hasattr(kind, "__dataclass_fields__"):
-            names = getattr(kind, "_fields", None) or kind.__dataclass_fields__
+        names = getattr(kind, "_fields", None) or getattr(kind, "__dataclass_fields__", None)
+        if names:
             parts = tuple([self.value(getattr(x, name)) for name in names])
             return "record", _global_name(kind), parts
         raise UnnamedError(x)

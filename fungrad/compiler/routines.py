@@ -1,29 +1,14 @@
 """What a routine's `emit` method writes its statements with."""
 
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from types import MethodType
 
-from fungrad.compiler import branches, loops
 from fungrad.compiler import copy as copies
-from fungrad.compiler.callbacks import callback
-from fungrad.compiler.contraction import contract
-from fungrad.compiler.convolution import convolve
-from fungrad.compiler.cumulative import arg_extremum, cumulative
-from fungrad.compiler.exponential import expm
-from fungrad.compiler.factors import inverse, lu, permutation, solve, tridiagonal_solve
-from fungrad.compiler.fourier import fourier
 from fungrad.compiler.kernel_writer import KernelWriter
-from fungrad.compiler.lapack import cholesky, triangular_solve
-from fungrad.compiler.orthogonal import qr, qr_pivots
-from fungrad.compiler.sampling import sample
 from fungrad.compiler.scalar import INDEX, constant
-from fungrad.compiler.schur import hessenberg, schur, sqrtm, sylvester
-from fungrad.compiler.sorting import argsort, sort, sort_by, top_k
-from fungrad.compiler.spectral import eig, eigh, svd
-from fungrad.compiler.stacks import add_stacks, empty_stack, map_stack
 from fungrad.compiler.statements import Call
-from fungrad.compiler.updates import dynamic_update, scatter
 from fungrad.compiler.views import whole
-from fungrad.compiler.windows import find_in_windows, reduce_windows
 
 
 class RoutineBuilder:
@@ -113,62 +98,39 @@ class RoutineBuilder:
         equation = self.equation
         self.entry.call_checked(function, arguments, equation.primitive, equation.source)
 
-    # ---- the library's own routines
+    # ---- the library's own routines, and programs inside the program: see `_FILES`
 
-    callback = callback
-    contract = contract
-    convolve = convolve
-    reduce_windows = reduce_windows
-    find_in_windows = find_in_windows
-    scatter = scatter
-    dynamic_update = dynamic_update
-    cumulative = cumulative
-    arg_extremum = arg_extremum
-    fourier = fourier
-    sort = sort
-    argsort = argsort
-    sort_by = sort_by
-    top_k = top_k
-    cholesky = cholesky
-    triangular_solve = triangular_solve
-    lu = lu
-    permutation = permutation
-    solve = solve
-    inverse = inverse
-    qr = qr
-    qr_pivots = qr_pivots
-    tridiagonal_solve = tridiagonal_solve
-    sample = sample
-    expm = expm
-    eigh = eigh
-    svd = svd
-    eig = eig
-    schur = schur
-    hessenberg = hessenberg
-    sqrtm = sqrtm
-    sylvester = sylvester
-    empty_stack = empty_stack
-    add_stacks = add_stacks
-    map_stack = map_stack
-
-    # ---- programs inside the program
-
-    def scan(self, primitive, inputs, outputs):
-        """Write a loop of known length, or over stacks."""
-        loops.scan(self, primitive, inputs, outputs)
-
-    def while_loop(self, primitive, inputs, outputs):
-        """Write a loop that ends when its condition says so."""
-        loops.while_loop(self, primitive, inputs, outputs)
-
-    def cond(self, primitive, inputs, outputs):
-        """Write a choice between programs."""
-        branches.cond(self, primitive, inputs, outputs)
-
-    def inline(self, program, inputs, outputs):
-        """Write the statements of a program where it is called."""
-        branches.inline(self, program, inputs, outputs)
+    def __getattr__(self, name):
+        file = _FILE_OF.get(name)
+        if file is None:
+            raise AttributeError(f"a builder of routines has no {name!r}")
+        return MethodType(getattr(import_module(f"fungrad.compiler.{file}"), name), self)
 
     def checkpoint(self, primitive, inputs, outputs):
         """Write the statements of a program that is computed again in the backward pass."""
-        branches.inline(self, primitive.program, inputs, outputs)
+        self.inline(primitive.program, inputs, outputs)
+
+
+#: The functions `name(build, primitive, inputs, outputs)` that write the statements of a routine,
+#: by the files of this folder that have them. A program uses few, and each takes 1 ms to import.
+_FILES = {
+    "branches": "cond inline",
+    "callbacks": "callback",
+    "contraction": "contract",
+    "convolution": "convolve",
+    "cumulative": "arg_extremum cumulative",
+    "exponential": "expm",
+    "factors": "inverse lu permutation solve tridiagonal_solve",
+    "fourier": "fourier",
+    "lapack": "cholesky triangular_solve",
+    "loops": "scan while_loop",
+    "orthogonal": "qr qr_pivots",
+    "sampling": "sample",
+    "schur": "hessenberg schur sqrtm sylvester",
+    "sorting": "argsort sort sort_by top_k",
+    "spectral": "eig eigh svd",
+    "stacks": "add_stacks empty_stack map_stack",
+    "updates": "dynamic_update scatter",
+    "windows": "find_in_windows reduce_windows",
+}
+_FILE_OF = {name: file for file, names in _FILES.items() for name in names.split()}

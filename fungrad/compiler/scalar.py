@@ -5,16 +5,17 @@ object, so a shared subexpression is computed once and `is` is equality. Words m
 function (or, where NumPy has none, the `jax.lax` function) of that name means, for one element.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
 import numpy as np
 
 from fungrad.compiler.words import PREDICATES, VOCABULARY
+from fungrad.core.record import record
 
 BOOL = np.dtype(bool)
 INDEX = np.dtype(np.int64)
+
 
 def real_dtype(dtype):
     """The dtype of the real part: float64 for complex128, the same dtype for a real one."""
@@ -34,7 +35,7 @@ def result_dtype(word, *dtypes):
     return dtypes[0]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Loop:
     """The attribute of a loop: `following` are the states after a step, as expressions of the
     symbols `index`, which counts from 0, and `states`.

@@ -6,8 +6,6 @@ triple of integers, so that branches and loops can pass it on: which stack, wher
 and how many elements it has. A stack of stacks holds such triples. Number -1 stands for zeros.
 """
 
-from dataclasses import dataclass
-
 from fungrad.compiler.copy import fill
 from fungrad.compiler.index import as_fault
 from fungrad.compiler.kernel_writer import KernelWriter
@@ -23,6 +21,7 @@ from fungrad.compiler.stack_layout import (
 )
 from fungrad.compiler.statements import Call, If, Point, Return, load
 from fungrad.compiler.views import Buffer, whole
+from fungrad.core.record import record
 
 _build = Builder()
 
@@ -31,7 +30,7 @@ def _integer(value):
     return constant(value, INDEX)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class StackValue:
     """Which stack, where the first element is in it, how many there are."""
 

@@ -5,14 +5,14 @@ language in which it is printed (see `source`). Names are plain strings; a point
 """
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from fungrad.compiler.scalar import INDEX, Builder, Scalar, constant, substitute
+from fungrad.core.record import record
 
 _build = Builder()
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Let:
     """A name for a value, given once."""
 
@@ -21,7 +21,7 @@ class Let:
     remark: str = ""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Set:
     """A new value for a variable."""
 
@@ -29,7 +29,7 @@ class Set:
     value: Scalar
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Store:
     """An element written through a pointer."""
 
@@ -39,7 +39,7 @@ class Store:
     remark: str = ""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Load:
     """A name for what a pointer's element is now."""
 
@@ -48,7 +48,7 @@ class Load:
     index: Scalar
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Loop:
     """The body for every index from 0 below the extent.
 
@@ -59,34 +59,34 @@ class Loop:
     index: str
     extent: Scalar
     work: tuple = ()
-    body: list = field(default_factory=list)
+    body: list = list
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Repeat:
     """The body again and again, until a `Leave` in it; `work` is that of one turn."""
 
     work: Scalar
-    body: list = field(default_factory=list)
+    body: list = list
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Leave:
     """The end of the innermost `Repeat` where a condition holds."""
 
     condition: Scalar
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class If:
     """One body where the condition holds, another one where not."""
 
     condition: Scalar
-    body: list = field(default_factory=list)
-    otherwise: list = field(default_factory=list)
+    body: list = list
+    otherwise: list = list
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Call:
     """A call of a kernel or routine; arguments are scalars and the texts of pointers."""
 
@@ -96,7 +96,7 @@ class Call:
     remark: str = ""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Point:
     """A name for a pointer, made by an expression in the source's own words."""
 
@@ -105,14 +105,14 @@ class Point:
     arguments: tuple = ()
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Return:
     """The end of the function with a status."""
 
     status: Scalar
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Remark:
     """A line for the reader."""
 

@@ -1,6 +1,5 @@
 """Where values live: buffers, and views of them; which equations only move elements."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -9,6 +8,7 @@ from fungrad.compiler.index import IndexBuilder
 from fungrad.compiler.scalar import INDEX, topological_order
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Equation, Variable
+from fungrad.core.record import record
 
 
 class Buffer:
@@ -44,7 +44,7 @@ class Buffer:
         return f"<{self.kind} {self.name}: {self.dtype}[{self.size}]>"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class View:
     """Elements of a buffer: element `index` stands at `offset + sum(index * strides)`."""
 
@@ -79,7 +79,7 @@ def whole(buffer, shape):
 # ---- how an equation reads its inputs
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Read:
     """One read of an input for one output element, at an index over the output's axes."""
 
@@ -92,7 +92,7 @@ class Read:
     repeats: bool  # outer loops read an input element again (inner ones keep it)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Reading:
     """How one output element comes from elements of the inputs."""
 

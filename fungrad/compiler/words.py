@@ -37,7 +37,7 @@ LIBRARY = {
 #: `fma(x, y, z)`: x * y + z, rounded once; `select(condition, x, y)`: x if condition else y;
 #: `rounded_multiply`: a product that is not fused with a sum;
 #: `call_where(condition, x)`: the function of x that the attribute names, one of
-#: `math.FUNCTIONS`, where the condition holds, by a branch that is taken rarely, else x;
+#: `math.branch`, where the condition holds, by a branch that is taken rarely, else x;
 #: `zeta(s, q)`: Hurwitz's zeta function, also of negative q, for whole s;
 #: `digamma_step(x, d)`: digamma(x + d) - digamma(x); `gamma_density`, `beta_density`: of a
 #: distribution, the argument last; `gammainc_a`, `betainc_ab`: derivatives in a, in a and b;

@@ -1,7 +1,5 @@
 """A jitted function as one equation."""
 
-from dataclasses import dataclass
-
 from fungrad.control.programs import marks, present, spread
 from fungrad.core.evaluation import evaluate
 from fungrad.core.primitive import Routine
@@ -12,11 +10,10 @@ from fungrad.transforms.linearize import Split, split
 from fungrad.transforms.transpose import transpose
 
 
-@dataclass
 class Settings:
     """What `disable_jit` switches: whether calls are compiled."""
 
-    is_compiled: bool = True
+    is_compiled = True
 
 
 settings = Settings()

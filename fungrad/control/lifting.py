@@ -13,12 +13,11 @@ loop stacks anyway. Products with `_ENOUGH` rows to each step (or terms to each 
 stay: BLAS is at its limit there already, and the result is still in the cache where it is read.
 """
 
-from dataclasses import dataclass, field
-
 from fungrad.control.programs import recorded
 from fungrad.control.stack import StackType, stacked_type
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Equation, Program, Variable, acts
+from fungrad.core.record import record
 from fungrad.core.tracing import run
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.elementwise import add, subtract
@@ -32,14 +31,14 @@ _LOCAL_SIZE = 16
 _EXPENSIVE = 20  # an elementary function; what is cheaper is computed where it is read
 
 
-@dataclass
+@record
 class Plan:
     """What is to leave a body, in terms of its variables."""
 
-    fixed: list = field(default_factory=list)  # computed once, further constants
-    before: list = field(default_factory=list)  # of all steps, further xs
-    after: set = field(default_factory=set)  # numbers of outputs that are products
-    sums: dict = field(default_factory=dict)  # number of a carry: its products, its other terms
+    fixed: list = list  # computed once, further constants
+    before: list = list  # of all steps, further xs
+    after: set = set  # numbers of outputs that are products
+    sums: dict = dict  # number of a carry: its products, its other terms
 
     def __bool__(self):
         return bool(self.fixed or self.before or self.after or self.sums)

@@ -1,14 +1,15 @@
 """Paths to the leaves of a pytree: one key per level, printed as in `['layers'][0].weight`."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Any
+
+from fungrad.core.record import record
 
 KeyEntry = Any
 KeyPath = tuple[KeyEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SequenceKey:
     """A position in a list or tuple: `[0]`."""
 
@@ -18,7 +19,7 @@ class SequenceKey:
         return f"[{self.idx!r}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class DictKey:
     """A key of a dict: `['a']`."""
 
@@ -28,7 +29,7 @@ class DictKey:
         return f"[{self.key!r}]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class GetAttrKey:
     """An attribute of a namedtuple, dataclass or other object: `.x`."""
 
@@ -38,7 +39,7 @@ class GetAttrKey:
         return f".{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FlattenedIndexKey:
     """The number of a child of an object whose class was registered without keys."""
 

@@ -3,9 +3,7 @@
 A contraction or another elementwise function takes them in, where they cost nothing.
 """
 
-from dataclasses import replace
-
-from fungrad.optimize.rewrite import Rebuilding
+from fungrad.optimize.rewrite import Rebuilding, with_inputs
 from fungrad.primitives.elementwise import Elementwise
 from fungrad.primitives.movement import Broadcast, Fill, Transpose
 
@@ -21,7 +19,7 @@ def move_transpositions(program):
         inputs = result.values(equation.inputs)
         value = _transposed(equation, inputs, result)
         if value is None:
-            result.append(replace(equation, inputs=inputs))
+            result.append(with_inputs(equation, inputs))
         else:
             result.replace(equation.outputs[0], value)
     return result.finish()

@@ -5,19 +5,18 @@ Bounds modes: "raise" (NumPy's: negative indices count from the end, others rais
 "wrap" (modulo the size).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fungrad.core.errors import DtypeError, LinearityError, OutOfBoundsError, ShapeError
 from fungrad.core.primitive import Pointwise, Routine
+from fungrad.core.record import record
 from fungrad.primitives.movement import Broadcast, Fill, Iota, Transpose, clamp
 
 INT64 = np.dtype(np.int64)
 MODES = ("raise", "clip", "drop", "wrap")
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class OutOfBounds:
     """The culprit where an index lies outside: what `failure` says names axis and size."""
 

@@ -1,14 +1,13 @@
 """Forward mode split in two: what depends on the values, and what is linear in the tangents."""
 
-from dataclasses import dataclass
-
 from fungrad.core.evaluation import slots
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Equation, Literal, Program, Variable, acts, derived
+from fungrad.core.record import record
 from fungrad.transforms.jvp import record_jvp
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Split:
     """A primitive that contains programs, split by `split(known)` in two primitives.
 
@@ -28,7 +27,7 @@ class Split:
     known_inputs: tuple | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Linearized:
     """The two halves of a derivative.
 
@@ -164,7 +163,7 @@ def worth_saving(known, unknown, kept, rest, unknown_inputs):
     return saved
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Known:
     """An equation of the known half; `residual` where it is the first half of a split one."""
 

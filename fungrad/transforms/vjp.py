@@ -1,13 +1,12 @@
 """Reverse mode: linearize, then transpose."""
 
-from dataclasses import dataclass
-
 from fungrad.core.program import Program, derived
+from fungrad.core.record import record
 from fungrad.transforms.linearize import linearize
 from fungrad.transforms.transpose import transpose
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Reverse:
     """The two halves of a reverse derivative.
 

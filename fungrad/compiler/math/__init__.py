@@ -6,23 +6,16 @@ machine instructions or calls of libm. No expansion needs fast-math flags, and e
 whether or not products and sums are contracted to fma.
 """
 
+from functools import cache
+from importlib import import_module
+
 import numpy as np
 
-from fungrad.compiler.math import (
-    arithmetic,
-    complex_numbers,
-    error_function,
-    exponential,
-    gamma,
-    inverse_trigonometric,
-    logarithm,
-    power,
-    trigonometric,
-)
+from fungrad.compiler.math import arithmetic
 from fungrad.compiler.math.tables import TABLES
 from fungrad.primitives.special import FORMULAS
 
-__all__ = ["FUNCTIONS", "OUTLINED", "TABLES", "ULP_BOUNDS", "expand"]
+__all__ = ["OUTLINED", "TABLES", "ULP_BOUNDS", "branch", "expand"]
 
 _BOUNDS = {
     1.0: "exp exp2 log log2 log10 sin cos power cbrt",
@@ -36,20 +29,32 @@ _BOUNDS = {
 #: exact result, subnormal ones included. That of digamma is in units of the larger of it and 1.
 ULP_BOUNDS = {word: bound for bound, words in _BOUNDS.items() for word in words.split()}
 
+#: The files of this folder that have the functions of floating-point numbers; they are imported
+#: when a program has one of them.
 _FAMILIES = {
-    exponential: "exp exp2 expm1 logistic tanh sinh cosh",
-    logarithm: "log log2 log10 log1p xlogy xlog1py arcsinh arccosh arctanh",
-    trigonometric: "sin cos tan",
-    inverse_trigonometric: "arcsin arccos arctan arctan2",
-    error_function: "erf erfc erfinv",
-    gamma: "digamma trigamma",
-    power: "power cbrt hypot",
+    "exponential": "exp exp2 expm1 logistic tanh sinh cosh",
+    "logarithm": "log log2 log10 log1p xlogy xlog1py arcsinh arccosh arctanh",
+    "trigonometric": "sin cos tan",
+    "inverse_trigonometric": "arcsin arccos arctan arctan2",
+    "error_function": "erf erfc erfinv",
+    "gamma": "digamma trigamma",
+    "power": "power cbrt hypot",
 }
-_OF_FLOAT = {
-    name: getattr(family, name) for family, names in _FAMILIES.items() for name in names.split()
-}
-#: Functions that expansions branch to, by name; a code generator makes real functions of them.
-FUNCTIONS = {**trigonometric.OF_HUGE, **error_function.RARE}
+_FAMILY_OF = {name: family for family, names in _FAMILIES.items() for name in names.split()}
+_BRANCHES = {"sin": "trigonometric", "cos": "trigonometric", "tan": "trigonometric"}
+_BRANCHES |= {"erfinv": "error_function"}
+
+
+def _family(name):
+    return import_module(f"fungrad.compiler.math.{name}")
+
+
+def branch(name):
+    """The function, such as `sin_of_huge`, that an expansion branches to where that is rare.
+
+    A code generator makes a real function of it.
+    """
+    return _family(_BRANCHES[name.partition("_")[0]]).RARE[name]
 
 
 def _in_double(formula):
@@ -66,12 +71,6 @@ def _in_double(formula):
 
 #: Words whose expansion a code generator makes a function of, because it has loops.
 OUTLINED = frozenset(FORMULAS)
-_EXPANSIONS = {
-    **arithmetic.EXPANSIONS,
-    **{(word, "f"): function for word, function in _OF_FLOAT.items()},
-    **{(word, "f"): _in_double(function) for word, function in FORMULAS.items()},
-    **{(word, "c"): function for word, function in complex_numbers.EXPANSIONS.items()},
-}
 
 
 def expand(word, dtype):
@@ -80,4 +79,15 @@ def expand(word, dtype):
     `dtype` is that of the first operand. A word with an attribute (`integer_power`) takes it as
     the last argument.
     """
-    return _EXPANSIONS.get((word, dtype.kind))
+    return _expansion(word, dtype.kind)
+
+
+@cache
+def _expansion(word, kind):
+    if kind == "c" and word in (expansions := _family("complex_numbers").EXPANSIONS):
+        return expansions[word]
+    if kind == "f" and word in FORMULAS:
+        return _in_double(FORMULAS[word])
+    if kind == "f" and word in _FAMILY_OF:
+        return getattr(_family(_FAMILY_OF[word]), word)
+    return arithmetic.EXPANSIONS.get((word, kind))

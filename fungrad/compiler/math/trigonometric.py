@@ -198,7 +198,7 @@ def _of_huge(value_of):
 
 
 #: The functions that are called for huge arguments only.
-OF_HUGE = {
+RARE = {
     "sin_of_huge": _of_huge(_sin_of),
     "cos_of_huge": _of_huge(_cos_of),
     "tan_of_huge": _of_huge(_tan_of),
