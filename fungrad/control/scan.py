@@ -22,6 +22,7 @@ from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
 from fungrad.core.tracing import Tracer, run
 from fungrad.core.types import ArrayType, type_of
+from fungrad.optimize.common_subexpressions import share_common_subexpressions
 from fungrad.primitives.elementwise import add
 from fungrad.primitives.movement import front
 from fungrad.transforms.batch import batch, broadcast
@@ -174,10 +175,11 @@ class Scan(Routine):
             return None
         n = self.carry_count
         ys = (False,) * (len(self.body.outputs) - n)
+        body = share_common_subexpressions(self.body)  # what is saved once is stacked once
         while True:
             inner = (*constants, *carry, *xs)
             forced = (*(not k for k in carry), *ys)
-            first, second, known_outputs, sources = split(self.body, inner, forced)
+            first, second, known_outputs, sources = split(body, inner, forced)
             still = [a and b for a, b in zip(carry, known_outputs[:n], strict=True)]
             if still == carry:
                 break

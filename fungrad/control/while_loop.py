@@ -21,6 +21,7 @@ from fungrad.core.evaluation import evaluator
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
 from fungrad.core.tracing import run
+from fungrad.optimize.common_subexpressions import share_common_subexpressions
 from fungrad.primitives.elementwise import add, less, select
 from fungrad.primitives.indexing import Gather
 from fungrad.primitives.movement import Broadcast, Fill
@@ -153,9 +154,10 @@ class While(Routine):
         first, second, carry = self.parts(known)
         n = self.carry_count
         rest = (False,) * (len(self.body.outputs) - n)
+        body = share_common_subexpressions(self.body)  # what is saved once is pushed once
         while True:
             forced = (*(not k for k in carry), *rest)
-            halves = split(self.body, (*second, *carry), forced)
+            halves = split(body, (*second, *carry), forced)
             still = [a and b for a, b in zip(carry, halves[2][:n], strict=True)]
             if still == carry:
                 break
@@ -244,6 +246,7 @@ class While(Routine):
         b_first, b_second, b_carry = self.parts(batched)
         n = self.carry_count
         rest = (False,) * (len(self.body.outputs) - n)
+        body = share_common_subexpressions(self.body)  # what is saved once is pushed once
         wide = tuple(b_carry)
         while True:
             condition, (is_ragged,) = batch(self.condition, (*b_first, *wide), axis)
