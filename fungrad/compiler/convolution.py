@@ -1,12 +1,14 @@
 """Convolutions: which way of computing one is best, and direct loops.
 
-The other ways, by BLAS, are in `convolution_products`.
+The other ways are by tiles in registers (`convolution_tiles`, `convolution_sums`) and by BLAS
+(`convolution_products`).
 """
 
 from contextlib import ExitStack
 from math import prod
 
 from fungrad.compiler.convolution_products import write_gathered, write_scattered
+from fungrad.compiler.convolution_sums import summing, write_sums
 from fungrad.compiler.convolution_tiles import tiling, write_tiles
 from fungrad.compiler.copy import fill
 from fungrad.compiler.labelled import Labelled
@@ -27,10 +29,11 @@ def convolve(build, primitive, inputs, outputs):
         fill(build.entry, constant(0, target.buffer.dtype), target)
         return
     work = Convolution(build, primitive, x, y, target)
-    plan = tiling(work)
     if work.is_direct:
         _write_loops(work)
-    elif plan is not None:
+    elif (plan := summing(work)) is not None:
+        write_sums(work, plan)
+    elif (plan := tiling(work)) is not None:
         write_tiles(work, plan)
     elif work.is_dilated:
         write_scattered(work)

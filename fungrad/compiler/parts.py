@@ -125,7 +125,7 @@ def dispatcher(tree, arguments, symbol):
         f"  %extent = add i64 {extent}, 0",
         f"  %status = call i64 {call.format('%first', '%last')}",
     )
-    least = WORTH_WAKING, PARTS
+    least = WORTH_WAKING, 2 if WORK in names else PARTS
     return shared(symbol, taken, work, least, call.format(0, extent), part, PARTS)
 
 
