@@ -108,6 +108,7 @@ def _write_loops(work):
         loops.write_rows()
     else:
         loops.write_elements()
+    writer.in_parts = True
     work.build.call(writer)
 
 

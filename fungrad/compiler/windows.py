@@ -11,6 +11,8 @@ from fungrad.primitives.windows import covered, met
 
 _build = Builder()
 
+_MOST_AT_ONCE = 16  # elements of a window; of more, sums along one axis after another are fewer
+
 
 class Sliding:
     """How windows slide over an array: a Window or None, and a width, for each of its axes."""
@@ -115,7 +117,31 @@ def reduce_windows(build, primitive, inputs, outputs):
         if prod(target.shape):
             fill(build.entry, identity, target)
         return
-    x, target, windows, widths = _joined(x, target, primitive.windows, primitive.widths)
+    given = _joined(x, target, primitive.windows, primitive.widths)
+    for step in _passes(build, *given):
+        if primitive.combine == "add" and any(w is not None and w.left > 1 for w in step[2]):
+            _scatter_windows(build, primitive.name, *step)
+        else:
+            _gather_windows(build, primitive, identity, *step)
+
+
+def _passes(build, x, target, windows, widths):
+    """The reduction along all axes at once or, of large windows, along one after another."""
+    axes = [a for a, w in enumerate(windows) if w is not None]
+    if len(axes) < 2 or prod(widths) <= _MOST_AT_ONCE:
+        yield x, target, windows, widths
+        return
+    axes.sort(key=lambda a: windows[a].size / x.shape[a])
+    for a in axes:
+        shape = (*x.shape[:a], windows[a].size, *x.shape[a + 1 :])
+        made = target if a == axes[-1] else build.temporary(target.buffer.dtype, shape)
+        alone = [w if b == a else None for b, w in enumerate(windows)]
+        yield _joined(x, made, alone, [n if b == a else 1 for b, n in enumerate(widths)])
+        x = made
+
+
+def _gather_windows(build, primitive, identity, x, target, windows, widths):
+    """One element of the output after another, from all elements of its window."""
     sliding = Sliding(x.shape, windows, widths)
     outside = sliding.reaches_outside
     x = sliding.surrounded(build, x, identity) if outside else x
@@ -133,7 +159,45 @@ def reduce_windows(build, primitive, inputs, outputs):
                     index.append(inner.enter_context(writer.loop(writer.integer(width))))
             total.set(_combined(primitive.combine, total.symbol, elements.load(*index)))
         y.store(place, total.symbol)
+    writer.in_parts = True
     build.call(writer)
+
+
+def _scatter_windows(build, name, x, target, windows, widths):
+    """One element of the input after another, added to all that it is a part of.
+
+    So an input with holes is read as it is, as in the derivative of a sum over windows with
+    strides. Seen from the output the windows are those of the other operation.
+    """
+    inverse = [w and w.from_output(n) for w, n in zip(windows, x.shape, strict=True)]
+    sliding = Sliding(target.shape, inverse, widths)
+    outside, memory = sliding.reaches_outside, target
+    zero = constant(0, target.buffer.dtype)
+    if outside:
+        memory = build.temporary(target.buffer.dtype, sliding.covered_shape)
+        fill(build.entry, zero, target)  # not all of it need be covered
+    fill(build.entry, zero, memory)
+    writer = build.kernel(f"{name}_kernel")
+    elements = writer.array(x)
+    sums = writer.array(sliding.view(memory, outside), is_written=True)
+    with ExitStack() as stack:
+        place, steps = [], []
+        last_is_apart = inverse[-1] is not None
+        for a, (n, w, width) in enumerate(zip(x.shape, inverse, widths, strict=True)):
+            if a == len(x.shape) - 1 and not last_is_apart:
+                continue
+            place.append(stack.enter_context(writer.loop(writer.integer(n))))
+            steps.append(
+                None if w is None else stack.enter_context(writer.loop(writer.integer(width)))
+            )
+        if not last_is_apart:
+            place.append(stack.enter_context(writer.loop(writer.integer(x.shape[-1]))))
+            steps.append(None)
+        at = [i for pair in zip(place, steps, strict=True) for i in pair if i is not None]
+        sums.store(at, sums.load(*at) + elements.load(*place))
+    build.call(writer)
+    if outside:
+        sliding.take_back(build, memory, target)
 
 
 def _combined(word, x, y):
@@ -166,6 +230,7 @@ def find_in_windows(build, primitive, inputs, outputs):
         search.write_simple(elements, x)
     else:
         search.write_guarded(x)
+    writer.in_parts = True
     build.call(writer)
 
 

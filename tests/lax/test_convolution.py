@@ -6,7 +6,7 @@ from samples.of_convolution import numbers
 from scipy.signal import correlate
 
 import fungrad.numpy as fnp
-from fungrad import clear_caches, grad, jit, lax, vmap
+from fungrad import clear_caches, grad, jit, lax, vjp, vmap
 from fungrad.compiler import convolution_products as compiled
 from fungrad.lax import conv_general_dilated
 from fungrad.testing import check_grads
@@ -100,16 +100,32 @@ def test_compiled_loops_over_images_and_parts_give_what_one_turn_gives(part, mon
     monkeypatch.setattr(compiled, "_BYTES_AT_A_TIME", 1)
     monkeypatch.setattr(compiled, "_BYTES_OF_A_PART", part)
     clear_caches()
-    f = lambda x, w: (conv_general_dilated(x, w, (2, 1), "SAME", feature_group_count=2) ** 2).sum()
-    check_grads(jit(f), (X, numbers(6, 2, 3, 2)), order=1)
-    channels_last = jit(
-        lambda x, w: conv_general_dilated(
-            x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-        )
-    )
-    y = channels_last(X.transpose(0, 2, 3, 1), W.transpose(2, 3, 1, 0))
-    plain = conv_general_dilated(X, W, (1, 1), "SAME")
-    np.testing.assert_allclose(y, plain.transpose(0, 2, 3, 1), atol=1e-12)
+    turned = ("NHWC", "HWIO", "NHWC")
+    x, w = (numbers(*v.shape, dtype=complex) for v in (X, W))  # tiles are for real numbers
+    last = x.transpose(0, 2, 3, 1).copy(), w.transpose(2, 3, 1, 0).copy()
+    for operands, strides, layout, groups in (
+        ((x, numbers(6, 2, 3, 2, dtype=complex)), (2, 1), None, 2),
+        (last, (1, 1), turned, 1),
+    ):
+
+        def with_cotangents(*v):
+            y, back = vjp(
+                lambda *v: conv_general_dilated(
+                    *v,
+                    strides,
+                    "SAME",
+                    None,
+                    None,
+                    layout,
+                    feature_group_count=groups,  # noqa: B023
+                ),
+                *v,
+            )
+            return y, *back(y)
+
+        found, expected = jit(with_cotangents)(*operands), with_cotangents(*operands)
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-11)
     clear_caches()
 
 

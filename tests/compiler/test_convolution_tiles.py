@@ -1,0 +1,150 @@
+"""Convolutions by tiles, transposed copies, and reductions over large windows, compiled."""
+
+import ctypes
+
+import numpy as np
+import pytest
+
+import fungrad
+import fungrad.numpy as fnp
+from fungrad import jit, lax, threads
+from fungrad.compiler import parts, tiles, transposing
+
+CHANNELS_FIRST, CHANNELS_LAST = ("NCHW", "OIHW", "NCHW"), ("NHWC", "HWIO", "NHWC")
+MIXED = ("NHWC", "OIHW", "NCHW")
+
+#: images, channels, filters, pixels, kernel, strides, pads, dilations of both, groups
+CONVOLUTIONS = {
+    "plain": (2, 3, 20, (9, 14), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1), 1),
+    "one channel": (3, 1, 5, (8, 8), (5, 5), (1, 1), (2, 2), (1, 1), (1, 1), 1),
+    "strided": (2, 4, 18, (9, 11), (3, 2), (2, 3), (1, 0), (1, 1), (1, 1), 1),
+    "spread": (1, 3, 6, (9, 11), (3, 2), (1, 2), (1, 1), (1, 1), (2, 3), 1),
+    "enlarged": (2, 5, 4, (6, 5), (3, 3), (1, 1), (2, 1), (2, 3), (1, 1), 1),
+    "one pixel": (2, 6, 40, (5, 4), (1, 1), (1, 1), (0, 0), (1, 1), (1, 1), 1),
+    "groups": (2, 6, 9, (7, 7), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1), 3),
+    "cropped": (2, 3, 4, (9, 9), (3, 3), (1, 1), (-1, -2), (1, 1), (1, 1), 1),
+    "many": (9, 4, 24, (12, 16), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1), 1),
+    "much": (1, 24, 40, (24, 20), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1), 1),
+}
+
+
+def convolution(name, layout, dtype):
+    """The function (x, w) -> y, and its arguments."""
+    images, channels, filters, pixels, kernel, strides, pads, left, right, groups = CONVOLUTIONS[
+        name
+    ]
+    sizes = {"N": images, "C": channels, "O": filters, "I": channels // groups}
+    generator = np.random.default_rng(0)
+    shape = [(sizes | dict(zip("HW", pixels, strict=True)))[c] for c in layout[0]]
+    x = generator.normal(size=shape).astype(dtype)
+    shape = [(sizes | dict(zip("HW", kernel, strict=True)))[c] for c in layout[1]]
+    w = generator.normal(size=shape).astype(dtype)
+
+    def f(x, w):
+        return lax.conv_general_dilated(
+            x, w, strides, [(p, p) for p in pads], left, right, layout, groups
+        )
+
+    return f, x, w
+
+
+def with_gradients(f):
+    """(x, w) -> y and the cotangents of x and w for a cotangent that is not constant."""
+
+    def g(x, w):
+        y, back = fungrad.vjp(f, x, w)
+        return (y, *back(y * y))
+
+    return g
+
+
+@pytest.mark.parametrize("layout", [CHANNELS_FIRST, CHANNELS_LAST, MIXED], ids="/".join)
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_compiled_convolutions_and_their_gradients_are_those_without_jit(name, layout):
+    dtype = np.float32 if "m" in name else np.float64
+    f, x, w = convolution(name, layout, dtype)
+    g = with_gradients(f)
+    assert "tile_" in jit(f).lower(x, w).compile().as_text()
+    tolerance = 1e-4 if dtype == np.float32 else 1e-11
+    for found, expected in zip(jit(g)(x, w), g(x, w), strict=True):
+        scale = np.max(np.abs(expected))
+        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("layout", [CHANNELS_FIRST, CHANNELS_LAST], ids="/".join)
+@pytest.mark.parametrize("name", ["many", "much", "groups"])
+def test_convolutions_do_not_depend_on_the_number_of_threads(name, layout, monkeypatch):
+    monkeypatch.setattr(parts, "WORTH_WAKING", 100)
+    f, x, w = convolution(name, layout, np.float32)
+    g = jit(with_gradients(f))
+    found = []
+    for n in (1, 2, 5):
+        with threads(n):
+            found.append(g(x, w))
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def called(kernel, *arguments):
+    """Call a kernel of numbers and arrays."""
+    passed = [a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments]
+    function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * len(passed))
+    assert function(kernel.address)(*passed) == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_a_tile_is_a_sum_of_products(dtype, lanes):
+    generator = np.random.default_rng(0)
+    a, b = (generator.integers(-9, 9, 200).astype(dtype) for _ in range(2))
+    table = np.array([0, 3, 5, 1, 2, 20])
+    tile, row = tiles.Tile(4, 3, 2), 4 + lanes
+    by_table = tiles.routine(tiles.name_of(np.dtype(dtype), tile, "t", 2))
+    by_steps = tiles.routine(tiles.name_of(np.dtype(dtype), tile, "s", 2))
+    expected = np.zeros((3, row), dtype)
+    for k1 in range(2):
+        for at_a, at_b in table.reshape(-1, 2):
+            for i in range(3):
+                expected[i] += a[k1 * 30 + at_a + 2 * i] * b[k1 * 40 + at_b :][:row]
+    y = np.full(3 * row + 1, -1, dtype)
+    called(by_table, 2, 3, a, 30, b, 40, table, y, row, lanes)
+    np.testing.assert_array_equal(y[:-1].reshape(3, row), expected)
+    assert y[-1] == -1
+    steps = np.array([0, 0, 7, 9, 14, 18])
+    called(by_table, 2, 3, a, 30, b, 40, steps, y, row, lanes)
+    z = np.ones_like(y)
+    called(by_steps, 2, 3, a, 30, 7, b, 40, 9, z, row, lanes, 1)
+    np.testing.assert_array_equal(z[:-1], y[:-1] + 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(8, 8), (9, 23), (30, 17), (3, 40), (40, 2), (0, 9)])
+def test_transposed_copies(dtype, shape):
+    rows, columns = shape
+    x = np.arange(rows * (columns + 2), dtype=dtype).reshape(rows, columns + 2)
+    y = np.full((columns, rows + 1), -1, dtype)
+    kernel = transposing.routine(f"transpose_{np.dtype(dtype).name}")
+    called(kernel, rows, columns, x, columns + 2, y, rows + 1)
+    np.testing.assert_array_equal(y[:, :-1], x[:, :columns].T)
+    assert (y[:, -1] == -1).all()
+
+
+REDUCTIONS = {"sum": (0.0, lax.add), "largest": (-np.inf, lax.max), "smallest": (np.inf, lax.min)}
+
+
+@pytest.mark.parametrize("kind", REDUCTIONS)
+@pytest.mark.parametrize("strides", [(1, 1, 1, 1), (1, 2, 3, 1), (1, 6, 5, 1)])
+def test_large_windows_one_axis_after_another(kind, strides):
+    initial, combine = REDUCTIONS[kind]
+    x = np.random.default_rng(0).normal(size=(2, 13, 11, 3))
+    pads = [(0, 0), (2, 1), (0, 3), (0, 0)]
+
+    def f(x):
+        return lax.reduce_window(x, initial, combine, (1, 6, 5, 1), strides, pads)
+
+    def g(x):
+        return fungrad.grad(lambda x: fnp.sum(f(x) ** 3))(x)
+
+    np.testing.assert_allclose(jit(f)(x), f(x), rtol=1e-13)
+    np.testing.assert_allclose(jit(g)(x), g(x), rtol=1e-11, atol=1e-11)
