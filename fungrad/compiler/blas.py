@@ -6,6 +6,8 @@ address, so that it can be kept on disk. For arrays stored by row:
 
     gemm(m, n, k, alpha, a, lda, ta, b, ldb, tb, beta, c, ldc)
         C = alpha op(A) op(B) + beta C, of which C is m x n
+    gemms(count, sa, sb, sc, m, ...)
+        the same for count matrices, that many elements apart
     gemv(m, n, alpha, a, lda, ta, x, incx, beta, y, incy)
         y = alpha op(A) x + beta y, of which A is m x n, and ta 0 or 1
     ger(m, n, alpha, x, incx, y, incy, a, lda)
@@ -57,7 +59,7 @@ beta = 0 is not read.
 
 from functools import cache
 
-from fungrad.compiler import product_parts, scipy_library
+from fungrad.compiler import product_batches, product_parts, scipy_library
 from fungrad.compiler.arguments import LLVM_TYPES, Pointer, Scalar, parameters
 
 TOO_LARGE = -2  # the status when a size does not fit into the 32 bits that BLAS has for it
@@ -146,7 +148,7 @@ _LEADING = {"lda", "ldb", "ldc", "ldu", "ldvt", "ldvl", "ldvr", "ldvs", "lwork",
 _SIZES = {"m", "n", "k", "nrhs", "incx", "incy", "sign", "first", "last", *_LEADING}
 _INTEGERS, _REALS = {"pivots", "iwork", "select", "sdim", "bwork"}, {"s", "rwork"}
 
-NAMES = rf"\b(?:{'|'.join(_CALLS)}|dot)_(?:{'|'.join(_LETTERS)})\b"
+NAMES = rf"\b(?:{'|'.join(_CALLS)}|gemms|dot)_(?:{'|'.join(_LETTERS)})\b"
 
 
 @cache
@@ -160,6 +162,13 @@ def routine(name):
         effort = 3
         arguments = ["n", "x", "incx", "y", "incy", "result"]
         text = _complex_dot(name, dtype) if dtype.startswith("complex") else _dot(name, dtype)
+    elif called == "gemms":
+        one = _CALLS["gemm"][0].split()
+        arguments = [*product_batches.BATCH, *one]
+        text = _text(f"{name}.one", "gemm", dtype).replace("define i64", "define internal i64", 1)
+        taken = [pair for a in arguments for pair in parameters(_argument(a, dtype), a)]
+        has_pool = product_parts.is_shared("gemm")
+        text += product_batches.batched(name, f"{name}.one", dtype, taken, has_pool)
     else:
         arguments = _CALLS[called][0].split()
         text = _text(name, called, dtype)
@@ -173,7 +182,12 @@ def routine(name):
 def _argument(name, dtype):
     if name in ("alpha", "beta"):
         return Scalar(dtype)
-    if name in _SIZES or name.removeprefix("!") in _FLAGS or name in ("left", "lower"):
+    if (
+        name in product_batches.BATCH
+        or name in _SIZES
+        or name.removeprefix("!") in _FLAGS
+        or name in ("left", "lower")
+    ):
         return Scalar("int64")
     real = {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
     kind = "int32" if name in _INTEGERS else real if name in _REALS else dtype

@@ -11,6 +11,9 @@ from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.views import View
 from fungrad.core.record import record
 
+#: Products of more operations are shared by threads each by itself: see `product_parts`.
+_SHARED_ALONE = 2_000_000
+
 
 @record(frozen=True)
 class _Matrix:
@@ -45,6 +48,7 @@ class Product:
         self.sizes = dict(zip(primitive.left, x.shape, strict=True))
         self.sizes.update(zip(primitive.right, y.shape, strict=True))
         self.dtype = target.buffer.dtype
+        self.steps = None  # of the batch that one call multiplies
 
     def size(self, labels):
         """The product of the sizes of labels."""
@@ -134,17 +138,41 @@ class Product:
     # ---- calls
 
     def _loop(self, x, y, z, index=()):
-        if len(index) == len(self.batch):
+        steps = self._steps(x, y, z, len(index))
+        if len(index) == len(self.batch) or steps is not None:
+            self.steps = steps
             self._product(*[self._pointer(m, index) for m in (x, y, z)], x, y, z)
             return
         with self.entry.loop(self.entry.integer(self.sizes[self.batch[len(index)]])) as i:
             self._loop(x, y, z, (*index, i))
 
+    def _steps(self, x, y, z, looped):
+        """How many small matrices one call multiplies, and how far apart they are; or None.
+
+        These are the matrices of all batch axes but the first `looped`, if their memory allows it.
+        """
+        batch = self.batch[looped:]
+        work = self.size(self.left) * self.size(self.right) * self.size(self.contracted)
+        is_vector = 1 in (self.size(self.left), self.size(self.right))
+        if self.size(batch) < 2 or work > _SHARED_ALONE or is_vector:
+            return None
+        for split in range(len(batch)):
+            outer, inner = batch[:split], batch[split:]
+            near, far = (self._distances(labels, (x, y, z)) for labels in (inner, outer))
+            if None not in (*near, *far):
+                return self.size(batch), self.size(inner), near, far
+        return None
+
+    def _distances(self, labels, matrices):
+        """How far apart the matrices of some batch axes stand; None where that is not one number."""
+        strides = [dict(zip(self.batch, m.batch, strict=True)) for m in matrices]
+        return [self._stride(labels, each) for each in strides]
+
     def _pointer(self, matrix, index):
         """The text of a pointer to one matrix of the batch."""
         view = matrix.view
         position = constant(0, INDEX)
-        for i, stride in zip(index, matrix.batch, strict=True):
+        for i, stride in zip(index, matrix.batch, strict=False):
             position = position + i * self.entry.integer(stride)
         if position.is_constant:
             return self.entry.pointer(view.buffer, view.offset)
@@ -165,12 +193,20 @@ class Product:
             self._matrix_matrix(a, b, c, (m, n, k), x, y, z.row)
         else:
             flipped = [_Matrix(q.view, q.batch, q.column, q.row) for q in (y, x)]
+            if self.steps is not None:
+                count, inner, *steps = self.steps
+                self.steps = count, inner, *[(b, a, c) for a, b, c in steps]
             self._matrix_matrix(b, a, c, (n, m, k), *flipped, z.column)
 
     def _matrix_matrix(self, a, b, c, sizes, x, y, leading):
         m, n, k = sizes
+        steps = []
+        if self.steps is not None:
+            count, inner, near, far = self.steps
+            steps = [self._integer(n) for n in (count, inner, *near, *far)]
         self._call(
-            "gemm",
+            "gemms" if steps else "gemm",
+            steps,
             [self._integer(m), self._integer(n), self._integer(k), self._number(1)],
             [a, *self._layout(x, m, k), b, *self._layout(y, k, n)],
             [self._number(int(self.is_added)), c, self._leading(leading, n)],

@@ -9,6 +9,7 @@ first compiled product on, and products of fungrad go through the pool.
 from functools import cache
 
 from fungrad.compiler.arguments import LLVM_TYPES
+from fungrad.compiler.deep_products import splitter
 from fungrad.compiler.parts import shared
 from fungrad.compiler.scipy_library import openblas
 
@@ -90,6 +91,9 @@ def dispatcher(routine, name, dtype, parameters):
     )
     part = f"""  %size = sub i64 %last, %first{moved}
   %status = call i64 @{name}.whole({of_part})"""
-    work, whole = [f"%{factor}" for factor in factors], f"@{name}.whole({declared})"
+    is_split = routine == "gemm" and dtype in ("float32", "float64")
+    otherwise = "narrow" if is_split else "whole"
+    work, whole = [f"%{factor}" for factor in factors], f"@{name}.{otherwise}({declared})"
     least = worth_waking, _LEAST_EXTENT
-    return shared(name, parameters, work, least, whole, (extent, part), PARTS)
+    text = splitter(name, dtype, parameters) if is_split else ""
+    return text + shared(name, parameters, work, least, whole, (extent, part), PARTS)

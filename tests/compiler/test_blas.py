@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from fungrad import threads
 from fungrad.compiler import build
 from fungrad.compiler.build import Array, Result, Scalar, entry
 
@@ -74,6 +75,44 @@ def f(s, alpha, a, b, beta, c):
         c[:] = np.nan
         gemm(sizes, 1, a, b, 0, c)
         _close(c, product)
+
+
+def test_a_sum_of_many_terms_is_the_same_on_every_number_of_threads(dtype, random):
+    source = f"""
+def f(s, alpha, a, b, beta, c):
+    return gemm_{dtype}(s[0], s[1], s[2], alpha, a, s[3], s[4], b, s[5], s[6], beta, c, s[7])
+"""
+    of = Array(dtype)
+    gemm = entry(source, "f", (SIZES, Scalar(dtype), of, of, Scalar(dtype), of))
+    m, n, k = 23, 31, 6001
+    for ta, tb in itertools.product((0, 1), (0, 1)):
+        a, b = _stored(random, m, k, ta), _stored(random, k, n, tb)
+        sizes, made = np.array([m, n, k, a.shape[1], ta, b.shape[1], tb, n + 2]), []
+        for count in (1, 2):
+            c = np.ones((m, n + 2), dtype)
+            with threads(count):
+                gemm(sizes, 2, a, b, -0.5, c)
+            made.append(c)
+        np.testing.assert_array_equal(*made)
+        product = _transposed(a, ta) @ _transposed(b, tb)
+        _close(made[0][:, :n], 2 * product - dtype.type(0.5), scale=100)
+        assert (made[0][:, n:] == 1).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 20])
+def test_gemms(dtype, random, count):
+    source = f"""
+def f(s, a, b, c):
+    return gemms_{dtype}(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8], s[9], s[10],
+                         1, a, s[11], 1, b, s[12], 0, 1, c, s[13])
+"""
+    gemms = entry(source, "f", (SIZES, *[Array(dtype)] * 3))
+    m, n, k = 40, 50, 30
+    a, b, c = random(count, k, 2, m), random(2 * count, 2, k, n), random(count, 2, m, n)
+    expected = c + a.transpose(0, 2, 3, 1) @ b[::2]
+    near, far = (m, k * n, m * n), (2 * k * m, 4 * k * n, 2 * m * n)
+    gemms(np.array([2 * count, 2, *near, *far, m, n, k, 2 * m, n, n]), a, b, c)
+    _close(c, expected)
 
 
 def test_gemm_of_parts_of_larger_arrays(dtype, random):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.speed.products import product_of, time_alone
 from tests.speed.table import shown
 
 CLOCK = """
@@ -117,13 +118,15 @@ def cycle_time():
 
 def work_of(call, assembly):
     """The work of one call, as far as its text says; None where it does not."""
-    name, arguments = re.search(r"(\w+)\((.*)\)", call).groups()
-    values = [_number(a.strip(), assembly.interface.sizes) for a in _split(arguments)]
+    name, values = _name_and_values(call, assembly)
     kernels = {k.name: k for k in assembly.kernels}
     if name in kernels:
         return _Counting(kernels[name], values).work
     size = 4 if name.endswith("32") else 8
-    if name.startswith("gemm"):
+    if name.startswith("gemms") and None not in [*values[:1], *values[8:11]]:
+        count, m, n, k = values[0], *values[8:11]
+        return Work(2 * count * m * n * k, size * count * (m * k + k * n + m * n))
+    if name.startswith("gemm_"):
         if None in values[:3]:
             return None
         m, n, k = values[:3]
@@ -283,6 +286,16 @@ def report(f, arguments, title):
         print(f"| {' | '.join(cells + [''] * (8 - len(cells)))} |")
     rest = whole - sum(seconds for _, seconds, _ in rows)
     print(f"| outside of calls | {shown(rest, 's')} | | {rest / whole:.0%} | | | | |")
+    found = [(product_of(*_name_and_values(text, assembly)), n) for text, _, n in rows]
+    alone = time_alone([(*product, n) for product, n in found if product])
+    if alone:
+        print(f"\nThe same products in BLAS alone take {shown(alone, 's')}, {alone / whole:.0%}.")
+
+
+def _name_and_values(call, assembly):
+    """The function of a call, and its arguments as far as they are integers."""
+    name, arguments = re.search(r"(\w+)\((.*)\)", call).groups()
+    return name, [_number(a.strip(), assembly.interface.sizes) for a in _split(arguments)]
 
 
 def by_kernel(rows, assembly):
