@@ -5,7 +5,7 @@ if it dies in the step that makes the output and that step reads it element by e
 with it (a scatter begins with its operand). So a chain of updates works in one piece of memory.
 """
 
-from fungrad.compiler.groups import Group
+from fungrad.compiler.groups import Group, uses_of
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Variable
 
@@ -19,6 +19,7 @@ class Homes:
         self.inputs = set(program.inputs)
         self.made_in, self.last_use = {}, {}
         self._taken = {}
+        self._readers = {}  # of each group: the last phase that reads a variable
         for number, step in enumerate(schedule.steps):
             for v in step.outputs:
                 self.made_in[v] = number
@@ -57,7 +58,9 @@ class Homes:
             found.append(operand)
 
     def _dying_operand(self, number, output):
-        for v in self.schedule.steps[number].reads:
+        step = self.schedule.steps[number]
+        own = [v for v in step.reads if v in step.outputs]
+        for v in (*reversed(own), *step.reads):
             is_dying = self.last_use[v] == number and v not in self.outputs
             if is_dying and v.type is output.type and self._is_in_place(number, v, output):
                 return v
@@ -67,6 +70,8 @@ class Homes:
         """Whether a step may write `new` through the pointer that it reads `old` by."""
         step = self.schedule.steps[number]
         if isinstance(step, Group):
+            if old in step.outputs:
+                return self._is_in_row(step, old, new)
             maker = self.schedule.maker[new]
             is_last = step.phases[maker] == step.last_phase and maker not in step.over_rows
             is_map = not isinstance(maker.primitive, Reduction)
@@ -77,3 +82,26 @@ class Homes:
         if step.is_local or number is None:
             return False
         return equation.inputs[number] is old and old not in step.elsewhere
+
+    def _is_in_row(self, group, old, new):
+        """Whether a group may write `new` where it has written `old` in an earlier phase.
+
+        So the exponentials of a softmax stand where the quotients will, and are still in the cache.
+        """
+        makers = [self.schedule.maker[v] for v in (old, new)]
+        if any(isinstance(m.primitive, Reduction) or m in group.over_rows for m in makers):
+            return False
+        earlier, later = [group.phases[m] for m in makers]
+        if earlier >= later or old in group.elsewhere:
+            return False
+        return self._last_reading_phase(group, old) <= later
+
+    def _last_reading_phase(self, group, v):
+        """The last phase of a group in which a value that it makes is read."""
+        if group not in self._readers:
+            last = self._readers[group] = {}
+            for equation, phase in group.phases.items():
+                uses = uses_of(equation, self.schedule.maker, self.schedule.stored)
+                for u in uses.stored:
+                    last[u] = max(phase, last.get(u, 0))
+        return self._readers[group].get(v, 0)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fungrad import jit, vjp
+import fungrad.numpy as fnp
+from fungrad import grad, jit, vjp
 from fungrad.compiler.assemble import assemble
 from fungrad.compiler.fuse import fuse
 from fungrad.compiler.groups import Group
@@ -306,3 +307,26 @@ def test_a_scatter_into_zeros_is_computed_in_the_output():
     assembly = assemble(recorded(f, f64(5, 40), ArrayType((5,), np.int64)))
     assert assembly.workspace == 0
     assert [k.function for k in assembly.kernels] == ["fill_kernel", "scatter_kernel"]
+
+
+def test_values_of_one_row_live_where_the_result_of_the_row_will():
+    """The exponentials of a softmax take no memory of their own, unless they are read elsewhere."""
+
+    def softmax(x):
+        e = fnp.exp(x - x.max(1, keepdims=True))
+        return e / e.sum(1, keepdims=True)
+
+    def both(x):
+        e = fnp.exp(x - x.max(1, keepdims=True))
+        return e / e.sum(1, keepdims=True), e
+
+    def transposed(x):
+        e = fnp.exp(x - x.max(1, keepdims=True))
+        return e / e.sum(1, keepdims=True) + e.T
+
+    x = np.random.default_rng(0).normal(size=(50, 50))
+    sizes = []
+    for f in (softmax, both, transposed, grad(lambda x: (softmax(x) ** 3).sum())):
+        np.testing.assert_allclose(np.asarray(jit(f)(x)), np.asarray(f(x)), rtol=1e-12, atol=1e-15)
+        sizes.append(assemble(optimize(jit(f).lower(x).program)).workspace)
+    assert sizes[0] == sizes[1] == 0 < sizes[2] and sizes[3] <= x.nbytes + 100
