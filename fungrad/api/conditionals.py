@@ -49,7 +49,8 @@ def cond(pred, true_fun, false_fun, *operands, operand=_NO_OPERAND):
         p = p != 0
     if not settings.is_compiled and is_known(p):
         return (true_fun if p else false_fun)(*operands)
-    return _choose(Convert(INT64)(p), (false_fun, true_fun), operands, "cond")
+    names = ("false_fun", "true_fun")
+    return _choose(Convert(INT64)(p), (false_fun, true_fun), operands, "cond", names)
 
 
 def switch(index, branches, *operands, operand=_NO_OPERAND):
@@ -68,10 +69,14 @@ def switch(index, branches, *operands, operand=_NO_OPERAND):
         raise TypeError(f"switch: index must be an integer scalar, it is {type_of_operand(i)}")
     if not settings.is_compiled and is_known(i):
         return branches[min(max(int(i), 0), len(branches) - 1)](*operands)
-    return _choose(i if i.dtype == INT64 else Convert(INT64)(i), branches, operands, "switch")
+    names = [f"branch {k}" for k in range(len(branches))]
+    return _choose(
+        i if i.dtype == INT64 else Convert(INT64)(i), branches, operands, "switch", names
+    )
 
 
-def _choose(index, branches, operands, name):
+def _choose(index, branches, operands, name, names):
+    """What the branch at an index returns; `names` are those of the branches in errors."""
     titles = [f"a branch of {title_of(name, b)}" for b in branches]
     leaves, tree = flatten(operands)
     values, types, weak = operands_of(leaves, f"{name}: the operand", tree)
@@ -86,7 +91,7 @@ def _choose(index, branches, operands, name):
     for k, other in enumerate(closed[1:], 1):
         if other.tree != first.tree:
             raise BranchTypeError(
-                f"{name}: branch {k} returns the structure {other.tree}, branch 0 {first.tree}; "
+                f"{name}: {names[k]} returns the structure {other.tree}, {names[0]} {first.tree}; "
                 "return the same pytree from every branch"
             )
         paths = leaf_paths(first.tree)
@@ -94,7 +99,7 @@ def _choose(index, branches, operands, name):
             common = promoted(a.with_dtype(dtypes[i]), loose[i], b, other.weak[i])
             if common is None:
                 raise BranchTypeError(
-                    f"{name}: the output{paths[i]} of branch {k} is {b}, of branch 0 {a}; return "
+                    f"{name}: the output{paths[i]} of {names[k]} is {b}, of {names[0]} {a}; return "
                     "the same shapes and dtypes from every branch (.astype converts)"
                 )
             loose[i] = loose[i] and other.weak[i]

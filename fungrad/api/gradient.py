@@ -140,9 +140,15 @@ def _require_scalar(recorded, count, holomorphic, title):
             return
         raise _unfit_output(out, holomorphic, title)
     if count != 1:
+        is_none = recorded.tree.node_data() == (type(None), None)
         raise NonScalarOutputError(
-            f"{title}: the function must return one scalar, it returned {recorded.tree} with "
-            f"{count} leaves; use has_aux=True for extra outputs, or jacrev"
+            f"{title}: the function must return one scalar, it returned "
+            + (
+                "None; is a `return` missing?"
+                if is_none
+                else f"{recorded.tree} with {count} leaves; "
+            )
+            + ("" if is_none else "use has_aux=True for extra outputs, or jacrev")
         )
     leaf = recorded.leaves[0]
     raise NonScalarOutputError(

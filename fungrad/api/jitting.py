@@ -185,6 +185,7 @@ class Jitted:
         pairs = [self._operand(x, i, args, kwargs) for i, x in enumerate(leaves)]
         explain_miss(self._title, self._traced, key)
         recording = Recording(self._title, hides_values=True)
+        recording.function = self._fun
         types = [type_of_operand(x) for x, _ in pairs]
         with told("traced", self._title, types), recording:
             tracers = [recording.add_input(type_of_operand(x), weak=w) for x, w in pairs]

@@ -113,9 +113,10 @@ def _flat_axes(in_axes, args, kwargs, title):
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
+        entries = f"{len(in_axes)} {'entry' if len(in_axes) == 1 else 'entries'}"
         raise AxesError(
-            f"{title}: in_axes has {len(in_axes)} entries, the call {len(args)} positional "
-            "arguments"
+            f"{title}: in_axes={in_axes} has {entries}, the call {len(args)} positional arguments; give one int for all or one entry for "
+            "each, None where all elements share it (keyword arguments go along axis 0)"
         )
     try:
         axes = broadcast_prefix(in_axes, args, is_leaf=_is_axis, title=f"{title}: in_axes")
@@ -151,7 +152,7 @@ def _size(operands, axes, axis_size, arguments, title):
         if not -np.ndim(x) <= a < np.ndim(x):
             raise AxesError(
                 f"{title}: in_axes {a} does not fit {argument_label(arguments, number)} of shape "
-                f"{np.shape(x)}"
+                f"{np.shape(x)}; give in_axes=None for arguments that all elements share"
             )
         sizes.setdefault(np.shape(x)[a], number)
     if axis_size is not None:

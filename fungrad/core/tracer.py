@@ -1,6 +1,7 @@
 """Tracers: the values that a function sees while it is traced."""
 
 from fungrad.core.errors import UnknownValueError
+from fungrad.core.origins import describe_slot
 
 
 class _Absent:
@@ -77,7 +78,10 @@ class Tracer:
         if value is DEFERRED:
             return recording.force(self.id)
         if value is UNKNOWN:
+            recording.require_open(self)
             raise UnknownValueError(
-                f"the value of {self!r} does not exist while {recording.title} is traced"
+                f"a value is needed that does not exist while {recording.title} is traced: "
+                f"{describe_slot(recording, self.id)} is known only when the program runs; what "
+                "decides sizes and settings is a static argument (static_argnums), or closed over"
             )
         return value

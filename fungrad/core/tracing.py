@@ -33,6 +33,7 @@ class Recording:
 
     function = None  # the user's function, for error texts
     parent = None
+    refusal = None  # the last error for a value that does not exist
     is_open = False
     is_evaluated = True  # every value is known
     source = None  # the line of the equation that a transform is rewriting
@@ -62,6 +63,8 @@ class Recording:
         self.is_open = False
         if kind is ValueError and isinstance(error.__cause__, FungradError):
             raise error.__cause__.with_traceback(traceback) from None  # NumPy hid what we said
+        if kind is TypeError and self.refusal is not None and "got 'Traced(" in str(error):
+            raise self.refusal.with_traceback(traceback) from None  # as numpy.zeros(n) does
 
     # ---- slots
 

@@ -23,11 +23,13 @@ def known(x, what, instead):
     recording = x.recording
     recording.require_open(x)
     what, instead = request_of_caller(Request(what, instead))
-    raise UnknownValueError(
+    error = UnknownValueError(
         f"{what} needs a value that does not exist while {recording.title} is traced: "
         f"{describe_slot(recording, x.id)} is known only when the program runs; {instead}"
         f"{way_out(recording.title)}"
     )
+    recording.refusal = error
+    raise error
 
 
 def carries_derivative(x):
@@ -83,7 +85,10 @@ _ARRAYS = (
     "use fungrad.numpy.asarray or array (numpy.stack and concatenate work as they are), and numpy "
     "functions on the traced value itself"
 )
-_BRANCHES = "use fungrad.numpy.where(condition, x, y), lax.cond or lax.while_loop"
+_BRANCHES = (
+    "use fungrad.numpy.where(condition, x, y), & and | for `and` and `or`, numpy.maximum for max, "
+    "numpy.sort for sorted, lax.cond or lax.while_loop"
+)
 _SIZES = (
     "use lax.fori_loop or an index array (a plain array is indexed as fungrad.numpy.asarray(a)[i])"
 )
@@ -91,7 +96,8 @@ _SIZES = (
 
 def as_bool(self):
     """`bool(x)`."""
-    return bool(known(self, "bool(x), which `if`, `while`, `and` and `not` ask for,", _BRANCHES))
+    what = "bool(x), for which `if`, `while`, `and`, `not`, max and sorted ask,"
+    return bool(known(self, what, _BRANCHES))
 
 
 def as_int(self):
@@ -102,7 +108,12 @@ def as_int(self):
 def as_index(self):
     """`x` as an index or a count."""
     if self.dtype.kind not in "iu" or self.shape:
-        raise TypeError("only integer scalar arrays can be converted to a scalar index")
+        raise TypeError(
+            "only integer scalar arrays can be an index or a count, as in range(n) or a[i]: "
+            f"{describe_slot(self.recording, self.id)} is none. What is differentiated is a float, "
+            "also where a Python int was given: pass a count as another argument or close over it, "
+            "or use int(x)"
+        )
     return known(self, "an index or a count, as in range(n) or a[i],", _SIZES).__index__()
 
 

@@ -321,7 +321,7 @@ def test_axes_that_do_not_exist():
 
 
 def test_axes_of_the_wrong_structure():
-    refused("in_axes has 2 entries, the call 1 positional", vmap(lambda x: x, (0, 0)), V)
+    refused(r"in_axes=\(0, 0\) has 2 entries, the call 1 positional", vmap(lambda x: x, (0, 0)), V)
     refused("vmap of <lambda>: in_axes", vmap(lambda p: p, ({"b": 0},)), {"a": V})
     refused("vmap of <lambda>: out_axes", vmap(lambda x: (x, x), out_axes=(0, 0, 0)), V)
     refused("'x'; it must be an int or None", vmap(lambda x: x, "x"), V)

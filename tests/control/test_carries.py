@@ -120,15 +120,15 @@ def test_branches_of_different_types(run):
     x = {"w": V, "n": (np.float32(1),)}
     cond = lambda f, g: run(lambda p: lax.cond(p, f, g, x))(True)
     with pytest.raises(
-        BranchTypeError, match=r"cond: the output at \['w'\] of branch 1 is f64\[2\]"
+        BranchTypeError, match=r"cond: the output at \['w'\] of true_fun is f64\[2\]"
     ):
         cond(lambda x: {**x, "w": x["w"][:2]}, lambda x: x)
     with pytest.raises(
-        BranchTypeError, match=r"at \['n'\]\[0\] of branch 1 is f64\[\], .* f32\[\]"
+        BranchTypeError, match=r"at \['n'\]\[0\] of true_fun is f64\[\], .* f32\[\]"
     ):
         cond(lambda x: {**x, "n": (np.float64(1),)}, lambda x: x)
     with pytest.raises(
-        BranchTypeError, match="cond: branch 1 returns the structure .* same pytree"
+        BranchTypeError, match="cond: true_fun returns the structure .* same pytree"
     ):
         cond(lambda x: x, lambda x: x["w"])
     with pytest.raises(BranchTypeError, match="switch: branch 2 returns the structure"):

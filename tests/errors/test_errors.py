@@ -337,7 +337,7 @@ def test_axes_that_do_not_fit():
     text = text_of(AxesError, vmap(weighted, in_axes=({"v": 0}, 0)), ONE_WEIGHT, x)
     names(text, "vmap of weighted", "in_axes", "[0]", "'v'", "'w'")
     text = text_of(AxesError, vmap(weighted, in_axes=(0,)), ONE_WEIGHT, x)
-    names(text, "in_axes has 1", "2 positional")
+    names(text, "has 1 entry", "2 positional")
     text = text_of(AxesError, vmap(weighted), ONE_WEIGHT, np.ones(3))
     names(text, "argument 0['w'] has 2", "argument 1 has 3")
     text = text_of(AxesError, vmap(weighted, in_axes=(0, 1)), ONE_WEIGHT, x)
