@@ -4,9 +4,13 @@ Layers by the longest path; long edges get a point in every layer that they cros
 layer by sweeps of medians, of which the best is kept; places by least squares.
 """
 
+from bisect import bisect_right, insort
 from dataclasses import dataclass, field
 
+import numpy as np
+
 _SWEEPS = 12
+_PATIENCE = 4  # sweeps without fewer crossings
 _ROUNDS = 24
 _GAP = 22.0  # between neighbours in a layer
 _POINT = 6.0  # the width that a passing edge takes
@@ -91,30 +95,40 @@ def _set_layers(boxes, lines):
 
 
 def _with_points(boxes, lines):
-    """Layers with a point wherever a line crosses, the neighbours above and below, the chains."""
+    """Layers with a point wherever a line crosses, the neighbours above and below, the chains.
+
+    Lines that bring the same to several boxes are one line as far as they go together.
+    """
     layers = [[] for _ in range(1 + max(b.layer for b in boxes))]
     for box in boxes:
         layers[box.layer].append(box)
     above, below, chains = {b: [] for b in boxes}, {b: [] for b in boxes}, {}
+    trunks = {}
+
+    def join(a, b):
+        below[a].append(b)
+        above[b].append(a)
+
     for line in lines:
-        chain = [line.tail]
-        for k in range(line.tail.layer + 1, line.head.layer):
+        trunk = trunks.setdefault((line.tail, line.content), [line.tail])
+        for k in range(line.tail.layer + len(trunk), line.head.layer):
             point = Box(_POINT, 0.0, layer=k)
             above[point], below[point] = [], []
             layers[k].append(point)
-            chain.append(point)
-        chain.append(line.head)
-        chains[line] = chain
-        for a, b in zip(chain, chain[1:], strict=False):
-            below[a].append(b)
-            above[b].append(a)
+            join(trunk[-1], point)
+            trunk.append(point)
+        chain = trunk[: line.head.layer - line.tail.layer]
+        join(chain[-1], line.head)
+        chains[line] = [*chain, line.head]
     return layers, above, below, chains
 
 
 def _ordered(layers, above, below):
     """The order of each layer with the fewest crossings that some sweeps found."""
-    best, fewest = layers, _crossings(layers, below)
+    best, fewest, last = layers, _crossings(layers, below), 0
     for sweep in range(_SWEEPS):
+        if sweep - last > _PATIENCE:
+            break
         down = sweep % 2 == 0
         layers = [list(layer) for layer in layers]
         neighbours = above if down else below
@@ -124,14 +138,18 @@ def _ordered(layers, above, below):
             layers[k] = _by_median(layers[k], fixed, neighbours)
         count = _crossings(layers, below)
         if count < fewest:
-            best, fewest = layers, count
+            best, fewest, last = layers, count, sweep
     return best
 
 
 def _by_median(layer, fixed, neighbours):
     keys = {}
     for i, box in enumerate(layer):
-        places = sorted(fixed[n] for n in neighbours[box] if n in fixed)
+        near = neighbours[box]
+        if len(near) == 1:
+            keys[box] = (fixed[near[0]], i)
+            continue
+        places = sorted([fixed[n] for n in near])
         middle = len(places) // 2
         mean = (places[middle] + places[~middle]) / 2 if places else i
         keys[box] = (mean, i)
@@ -143,50 +161,76 @@ def _crossings(layers, below):
     total = 0
     for upper, lower in zip(layers, layers[1:], strict=False):
         place = {b: i for i, b in enumerate(lower)}
-        ends = [i for b in upper for i in sorted(place[n] for n in below[b] if n in place)]
-        total += sum(a > b for k, a in enumerate(ends) for b in ends[k + 1 :])
+        before = []  # the ends of the lines so far, in order
+        for b in upper:
+            near = below[b]
+            for i in [place[near[0]]] if len(near) == 1 else sorted([place[n] for n in near]):
+                if not before or i >= before[-1]:
+                    before.append(i)
+                else:
+                    total += len(before) - bisect_right(before, i)
+                    insort(before, i)
     return total
 
 
 def _set_x(layers, above, below):
     """Places near the mean of the neighbours' places, in order and with gaps, by turns."""
+    boxes = [box for layer in layers for box in layer]
+    numbers = {box: i for i, box in enumerate(boxes)}
+    width = np.array([box.width for box in boxes])
+    heavy = np.array([4.0 - 3.0 * bool(box.height) for box in boxes])  # points keep lines straight
+    x, spans, first = np.empty(len(boxes)), [], 0
     for layer in layers:
-        x = 0.0
-        for box in layer:
-            box.x = x + box.width / 2
-            x += box.width + _GAP
+        span = slice(first, first + len(layer))
+        offsets = np.cumsum(width[span] + _GAP) - width[span] / 2
+        x[span] = offsets - offsets[:1] + width[span][:1] / 2
+        spans.append((span, offsets))
+        first = span.stop
+    ways = [_Neighbours(layers, numbers, *given) for given in ((below,), (above,), (above, below))]
     for turn in range(_ROUNDS):
         down = turn % 2 == 1
-        has_both = 4 <= turn < _ROUNDS - 2
-        for layer in layers if down else reversed(layers):
-            wanted = []
-            for box in layer:
-                near = (above if down else below)[box]
-                if has_both:
-                    near = [*above[box], *below[box]]
-                mean = sum(n.x for n in near) / len(near) if near else box.x
-                wanted.append((mean, 1.0 + 3.0 * (not box.height) if near else 0.05))
-            _separate(layer, wanted)
+        way = ways[2 if 4 <= turn < _ROUNDS - 2 else down]
+        order = range(len(layers)) if down else reversed(range(len(layers)))
+        for k in order:
+            span, offsets = spans[k]
+            mean, is_free = way.mean(k, x, x[span])
+            x[span] = _separated(mean - offsets, np.where(is_free, 0.05, heavy[span])) + offsets
+    for box, place in zip(boxes, x.tolist(), strict=True):
+        box.x = place
 
 
-def _separate(layer, wanted):
-    """The places closest to the wanted ones, by weights, that keep order and gaps.
+class _Neighbours:
+    """The neighbours of every box of each layer, as pairs of numbers."""
 
-    Without the gaps this is monotone regression, which pooling of neighbours solves.
+    def __init__(self, layers, numbers, *sides):
+        self.layers = []
+        for layer in layers:
+            pairs = [(i, numbers[n]) for i, box in enumerate(layer) for s in sides for n in s[box]]
+            rows, near = np.array(pairs, int).reshape(-1, 2).T
+            self.layers.append((rows, near, np.bincount(rows, minlength=len(layer))))
+
+    def mean(self, k, x, own):
+        """The mean place of the neighbours of each box of a layer, or its own; which have none."""
+        rows, near, count = self.layers[k]
+        total = np.bincount(rows, x[near], minlength=len(count))
+        return np.where(count > 0, total / np.maximum(count, 1), own), count == 0
+
+
+def _separated(wanted, weights):
+    """The places closest to the wanted ones, by weights, that do not fall.
+
+    With the gaps taken off, these are the places that keep order and gaps. Neighbours that fall are
+    pooled, which solves this monotone regression.
     """
-    offsets, offset = [], 0.0
-    for k, box in enumerate(layer):
-        if k:
-            offset += (layer[k - 1].width + box.width) / 2 + _GAP
-        offsets.append(offset)
-    pools = []  # [sum of weight * place, sum of weight, count]
-    for (x, weight), offset in zip(wanted, offsets, strict=True):
-        pools.append([weight * (x - offset), weight, 1])
-        while len(pools) > 1 and pools[-2][0] / pools[-2][1] > pools[-1][0] / pools[-1][1]:
-            total, weight, count = pools.pop()
-            pools[-1][0] += total
-            pools[-1][1] += weight
-            pools[-1][2] += count
-    places = [total / weight for total, weight, count in pools for _ in range(count)]
-    for box, x, offset in zip(layer, places, offsets, strict=True):
-        box.x = x + offset
+    if np.all(wanted[1:] >= wanted[:-1]):
+        return wanted
+    pools = []  # [mean, weight, count]
+    for mean, weight in zip(wanted.tolist(), weights.tolist(), strict=True):
+        count = 1
+        while pools and pools[-1][0] > mean:
+            other, more, many = pools.pop()
+            mean = (mean * weight + other * more) / (weight + more)
+            weight, count = weight + more, count + many
+        pools.append((mean, weight, count))
+    means, _, counts = zip(*pools, strict=True)
+    return np.repeat(means, counts)
