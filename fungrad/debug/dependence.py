@@ -44,16 +44,17 @@ class Dependence:
     def stops(self, k, asked=True):
         """The equations at which the derivative in leaf k ends, "rint at model.py:3  ...".
 
-        Comparisons are not among them: what they decide has no derivative anyway. Nor is
-        `stop_gradient`, unless ends that were `asked` for count too.
+        Comparisons and `stop_gradient` are not among them, unless `asked`: what a comparison
+        decides has no derivative anyway, and the other one stops on purpose.
         """
         mine = tuple([i == self.first + k for i in range(len(self._active))])
         active = tuple([a and m for a, m in zip(self._active, mine, strict=True)])
         found = []
         for e in stopping_equations(self.program, active):
             is_needed = any(v in self._needed for v in e.outputs)
-            counts = asked or e.primitive is not stop_gradient
-            if counts and is_needed and any(v.type.dtype.kind != "b" for v in e.outputs):
+            is_meant = e.primitive is stop_gradient
+            is_meant |= all(v.type.dtype.kind == "b" for v in e.outputs)
+            if is_needed and (asked or not is_meant):
                 place = place_of(e)
                 found.append(f"{e.primitive}{f' at {place.name}  {place.text}' if place else ''}")
         return found

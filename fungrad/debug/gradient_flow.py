@@ -11,6 +11,10 @@ from fungrad.debug.dependence import Dependence
 from fungrad.inspection.tables import Table, pyplot
 
 
+#: Gradients that are smaller than this share of the largest one are made of rounding errors.
+_ROUNDING = 1e-14
+
+
 @dataclass(frozen=True)
 class Leaf:
     """The gradient of one leaf of the parameters.
@@ -194,11 +198,25 @@ def _of_sizes(leaves, dependence, vanishing, exploding):
     largest = max([leaf.rms for leaf in sound], default=0.0)
     for leaf in sound:
         if leaf.rms < vanishing * largest:
-            text = (
-                f"{leaf.path} vanishes: its gradient of {leaf.rms:.1e} is {leaf.rms / largest:.0e}"
-            )
-            found.append(Finding("vanishing", leaf.path, f"{text} of the largest"))
+            found.append(Finding("vanishing", leaf.path, _vanishing(leaf, largest)))
     return found
+
+
+def _vanishing(leaf, largest):
+    """What it means that a gradient is so much smaller than the largest one."""
+    if not leaf.rms:
+        return (
+            f"{leaf.path} vanishes: its gradient is exactly 0 here, for what depends on it is not "
+            "taken (an arm of a where), is 0, or does not change any more (saturated, clipped)"
+        )
+    if leaf.rms < _ROUNDING * largest:
+        return (
+            f"{leaf.path} vanishes: its gradient is 0 but for rounding, for the loss does not change "
+            "with it: what it adds cancels (as a bias does before a normalisation, or a shift of all "
+            "logits of a softmax)"
+        )
+    text = f"{leaf.path} vanishes: its gradient of {leaf.rms:.1e} is {leaf.rms / largest:.0e}"
+    return f"{text} of the largest"
 
 
 def _of_structure(paths, dependence):

@@ -110,7 +110,9 @@ def test_silent_zeros_are_named_with_their_line(name):
 
 def test_a_comparison_alone_is_a_silent_zero_but_no_stopped_way():
     loss = lambda p: SILENT["greater"](p)
-    assert gradient_flow(loss, 2.0).of_kind("silent zero") == ["(whole)"]
+    flow = gradient_flow(loss, 2.0)
+    assert flow.of_kind("silent zero") == ["(whole)"]
+    assert "greater at test_gradient_flow.py" in flow.findings[0].text
     assert not gradient_flow(lambda p: loss(p) * p, 2.0).findings
 
 
@@ -166,3 +168,22 @@ def test_bad_input():
         gradient_flow(lambda p: 1.0, {})
     with pytest.raises(NonScalarOutputError):
         gradient_flow(lambda p: p * 2, np.ones(3))
+
+
+def test_what_vanishes_and_why():
+    """An arm that is not taken; a bias that a normalisation takes away again; a long product."""
+
+    def loss(p, x):
+        h = x * p["scale"] + p["bias"]
+        h = (h - h.mean()) / h.std()
+        arm = fnp.where(x > 1e9, p["arm"], 1.0)
+        return fnp.sum(h * x * arm) + 1e-6 * p["small"] ** 2
+
+    params = {name: np.array(2.0) for name in ("scale", "bias", "arm", "small")}
+    params["w"] = np.array(1.0)
+    x = np.array([1.0, 2.0, 4.0])
+    flow = gradient_flow(lambda p, x: loss(p, x) * p["w"], params, x)
+    texts = {f.path: f.text for f in flow.findings if f.kind == "vanishing"}
+    assert "exactly 0" in texts["['arm']"]
+    assert "but for rounding" in texts["['bias']"]
+    assert "of the largest" in texts["['small']"]
