@@ -242,3 +242,17 @@ _kept = []
 _new_capsule = ctypes.pythonapi.PyCapsule_New
 _new_capsule.restype = ctypes.py_object
 _new_capsule.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+
+
+def _after_fork():
+    """Forget the kept blocks: another thread may have been about to change what is known of them.
+
+    To hold the lock while a process forks would not do: threads wait for it that have Python's.
+    """
+    if _places.cache_info().currsize:
+        heap, limit = _places()[0]["heap"], _PLACES["LIMIT"]
+        ctypes.memset(heap, 0, limit)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -25,6 +25,8 @@ _R_ABSOLUTE_64 = 1
 _R_RELATIVE = {2: "<i", 4: "<i", 24: "<q"}
 
 _PROTECTION = 1 | 4  # PROT_READ | PROT_EXEC
+# Python's own choice would share what is written with forked children.
+_PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 _process = ctypes.CDLL(None)
 
 
@@ -53,7 +55,7 @@ class Loaded:
 
     def __init__(self, image, imports):
         """Load it; `imports` are the addresses of the names it takes from elsewhere."""
-        self._memory = mmap.mmap(-1, max(image.size, 1))
+        self._memory = mmap.mmap(-1, max(image.size, 1), flags=_PRIVATE)
         self._memory[: len(image.code)] = image.code
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         for place, name, number in image.patches:
