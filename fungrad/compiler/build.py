@@ -13,24 +13,12 @@ import os
 import re
 import threading
 from collections import Counter, OrderedDict
+from contextlib import contextmanager
 from functools import cache
 from hashlib import blake2b
 
-from fungrad.compiler import (
-    blas,
-    environment,
-    fourier,
-    image,
-    interrupts,
-    numpy_sorting,
-    parallel,
-    python_call,
-    room,
-    scipy_library,
-    tiles,
-    transposing,
-)
 from fungrad.compiler import cache as disk
+from fungrad.compiler import environment, image, python_call, symbols
 from fungrad.compiler.arguments import Argument, Array, Pointer, Result, Scalar
 from fungrad.compiler.interface import argument_as_data, argument_from_data
 from fungrad.compiler.plan import OUT_OF_MEMORY, Given, Kept, Made, Plan, Workspace, plain_plan
@@ -44,15 +32,21 @@ __all__ = [
     "Kernel",
     "Made",
     "Pointer",
+    "Request",
     "Result",
     "Scalar",
     "Workspace",
     "assembly",
     "builtin",
+    "built",
     "checked_entry",
     "clear",
     "entry",
-    "entry_code",
+    "entry_request",
+    "explained",
+    "find",
+    "finished",
+    "first_requests",
     "kernel",
     "statistics",
     "stored",
@@ -60,21 +54,6 @@ __all__ = [
 
 _MAXIMUM_IN_MEMORY = 4096
 _KEY_SIZE = 16  # bytes
-
-#: Where the symbols `fungrad.PREFIX.NAME` of machine code are looked up.
-_LIBRARIES = (
-    ("numpy", python_call.numpy_address),
-    ("order", numpy_sorting.address),
-    ("scipy", blas.address),
-    ("special", scipy_library.special_function),
-    ("parallel", parallel.address),
-    ("fourier", fourier.address),
-    ("interrupts", interrupts.address),
-    ("room", room.address),
-)
-
-#: Whose kernels a source may call by name.
-_OF_ROUTINES = blas, fourier, numpy_sorting, tiles, transposing
 
 _lock = threading.RLock()
 _built = OrderedDict()
@@ -120,8 +99,8 @@ def kernel(source, name, arguments, kernels=None, language="python", effort=3, i
     >>> scale.arguments
     (Scalar(int64), Scalar(float64), Pointer(float64))
     """
-    request = _Request("kernel", source, name, arguments, kernels, language, effort, in_parts)
-    return _built_from(request)
+    request = Request("kernel", source, name, arguments, kernels, language, effort, in_parts)
+    return built(request)
 
 
 def entry(source, name, arguments, kernels=None, on_error=None, release_gil=True):
@@ -186,14 +165,13 @@ def checked_entry(
 
 
 def _builtin(source, name, arguments, kernels, plan, on_error):
-    return builtin(entry_code(source, name, arguments, kernels), plan, on_error)
+    return builtin(built(entry_request(source, name, arguments, kernels)), plan, on_error)
 
 
-def entry_code(source, name, arguments, kernels=None):
-    """The machine code of an entry, for `builtin`."""
+def entry_request(source, name, arguments, kernels=None):
+    """The request of an entry, whose machine code `builtin` takes."""
     has_loops = re.search(r"\b(for|while)\b", source) is not None
-    effort = 3 if has_loops else 0
-    return _built_from(_Request("entry", source, name, arguments, kernels, "python", effort))
+    return Request("entry", source, name, arguments, kernels, effort=3 if has_loops else 0)
 
 
 def builtin(code, plan, on_error=None):
@@ -207,10 +185,7 @@ def stored(key):
     with _lock:
         if key not in _built:
             found = disk.load(key)
-            built = None if found is None else _loaded(*found)
-            if built is None:
-                return None
-            _built[key] = built
+            return _remember(key, None if found is None else _loaded(*found))
         _built.move_to_end(key)
         return _built[key]
 
@@ -218,15 +193,23 @@ def stored(key):
 @cache
 def _call():
     """The machine code behind every builtin."""
-    arguments = (Scalar("int64"),) * 3
-    return _built_from(_Request("call", python_call.CALL, "call", arguments, None, "llvm", 0))
+    return built(_call_request())
+
+
+def _call_request():
+    return Request("call", python_call.CALL, "call", (Scalar("int64"),) * 3, None, "llvm", 0)
+
+
+def first_requests():
+    """The requests of what every builtin needs and this process does not have yet."""
+    return () if _call.cache_info().currsize else (_call_request(),)
 
 
 def assembly(source, name, arguments, kernels=None, language="python", effort=3):
     """The assembly of a kernel, to look at; compiled anew for it."""
     from fungrad.compiler import machine
 
-    request = _Request("kernel", source, name, arguments, kernels, language, effort)
+    request = Request("kernel", source, name, arguments, kernels, language, effort)
     return machine.assembly(request.texts(), request.exports, effort)
 
 
@@ -248,20 +231,25 @@ def clear(on_disk=False):
     """Forget every kernel and entry that is not in use; with `on_disk`, empty the cache folder."""
     with _lock:
         _built.clear()
-        for library in _OF_ROUTINES:
-            library.routine.cache_clear()
+        symbols.forget_routines()
     if on_disk:
         disk.clear()
 
 
-class _Request:
-    """What is to be built, and its key: the digest of all that the machine code depends on."""
+class Request:
+    """What is to be built, and its key: the digest of all that the machine code depends on.
 
-    def __init__(self, kind, source, name, arguments, kernels, language, effort, in_parts=False):
+    `kernels` are what it calls: kernels, or requests that are built before it.
+    """
+
+    def __init__(
+        self, kind, source, name, arguments, kernels, language="python", effort=3, in_parts=False
+    ):
         self.kind = kind
         self.source, self.name, self.language, self.effort = source, name, language, effort
         self.arguments, self.in_parts = tuple(arguments), in_parts
-        self.kernels = {**_routines(source, language), **(kernels or {})}
+        routines = {} if language == "llvm" else symbols.routines(source)
+        self.kernels = {**routines, **(kernels or {})}
         self.needs = {k.symbol: k for k in self.kernels.values()}
         calls = sorted((called, k.symbol) for called, k in self.kernels.items())
         form = kind, name, self.arguments, language, effort, in_parts
@@ -302,22 +290,35 @@ def _translated(*function):
         return None
 
 
-def _built_from(request):
+def built(request):
     """What a request asks for: from memory, else from disk, else compiled."""
+    with _lock:
+        found = find(request)
+        if found is not None:
+            return found
+        from fungrad.compiler import machine  # imports LLVM: 20 to 40 ms
+
+        with explained(request):
+            code = machine.object_code(request.texts(), request.exports, request.effort)
+            return finished(request, *code)
+
+
+def find(request):
+    """What a request asks for, from memory, else from disk, else None."""
     with _lock:
         if request.key in _built:
             _built.move_to_end(request.key)
             return _built[request.key]
-        built = _from_disk(request) or _compile(request)
-        _built[request.key] = built
+        found = disk.load(request.key)
+        return _remember(request.key, None if found is None else _loaded(*found, request.needs))
+
+
+def _remember(key, kernel):
+    if kernel is not None:
+        _built[key] = kernel
         if len(_built) > _MAXIMUM_IN_MEMORY:
             _built.popitem(last=False)
-        return built
-
-
-def _from_disk(request):
-    found = disk.load(request.key)
-    return None if found is None else _loaded(*found, request.needs)
+    return kernel
 
 
 def _loaded(code, details, needs=None):
@@ -330,37 +331,43 @@ def _loaded(code, details, needs=None):
     return built
 
 
-def _compile(request):
-    from fungrad.compiler import machine  # imports LLVM: 40 to 80 ms
-
+@contextmanager
+def explained(request):
+    """What fails inside is a CompilationError with the source."""
     try:
-        code, imports = machine.object_code(request.texts(), request.exports, request.effort)
-        laid_out = image.laid_out(code, request.exports)
-        details = {"kind": request.kind, "symbol": request.symbol}
-        details["arguments"] = [argument_as_data(a) for a in request.arguments]
-        if laid_out is None:
-            details |= {"imports": imports, "exports": request.exports}
-        else:
-            code, details["image"] = laid_out.code, laid_out[1:]
-        built = _load(code, details, request.needs)
+        yield
     except Exception as error:
         what = f"{request.name}({', '.join(map(repr, request.arguments))})"
         raise CompilationError(f"cannot compile {what}: {error}\n{request.source}") from error
-    disk.save(request.key, code, details)
-    _statistics["compiled", request.kind] += 1
-    return built
+
+
+def finished(request, code, imports):
+    """The kernel of a request's object code, which stays in memory and on disk."""
+    laid_out = image.laid_out(code, request.exports)
+    details = {"kind": request.kind, "symbol": request.symbol}
+    details["arguments"] = [argument_as_data(a) for a in request.arguments]
+    if laid_out is None:
+        details |= {"imports": imports, "exports": request.exports}
+    else:
+        code, details["image"] = laid_out.code, laid_out[1:]
+    with _lock:
+        kernel = _remember(request.key, _load(code, details, request.needs))
+        disk.save(request.key, code, details)
+        _statistics["compiled", request.kind] += 1
+    return kernel
 
 
 def _load(code, details, needs):
     """The kernel of machine code: of an image, or else of an object file, which LLVM links.
 
-    `needs` are the kernels that it calls, by symbol; if there are none, they are looked for.
+    `needs` are the kernels that it calls, or their requests, by symbol; what is not there is
+    looked for.
     """
     laid_out = image.Image(code, *details["image"]) if "image" in details else None
     imports = details["imports"] if laid_out is None else laid_out.imports
-    if needs is None:
-        needs = {name: _needed(name) for name in imports if _is_kernel(name)}
-    addresses = {name: _address(name, needs) for name in imports}
+    needs = {name: k for name, k in (needs or {}).items() if isinstance(k, Kernel)}
+    needs |= {name: _needed(name) for name in imports if name not in needs and _is_kernel(name)}
+    addresses = {n: needs[n].address if n in needs else symbols.address(n) for n in imports}
     if laid_out is None:
         from fungrad.compiler import machine
 
@@ -380,34 +387,6 @@ def _needed(symbol):
     if found is None:
         raise LookupError(f"no kernel {symbol}")
     return found
-
-
-def _address(name, needs):
-    """The address of a name that machine code takes from elsewhere."""
-    if name in needs:
-        return needs[name].address
-    for prefix, address in _LIBRARIES:
-        if name.startswith(f"fungrad.{prefix}."):
-            return address(name.removeprefix(f"fungrad.{prefix}."))
-    address = image.address_in_process(name)
-    if address is None:
-        from fungrad.compiler import machine
-
-        address = machine.registered_address(name)
-    if address is None:
-        raise LookupError(f"no symbol named {name}")
-    return address
-
-
-def _routines(source, language):
-    """The kernels of BLAS, LAPACK, NumPy's sorts, tiles and others that a source names."""
-    if language == "llvm":
-        return {}
-    return {
-        name: library.routine(name)
-        for library in _OF_ROUTINES
-        for name in set(re.findall(library.NAMES, source))
-    }
 
 
 def _raise_status(status):

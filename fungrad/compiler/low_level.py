@@ -30,15 +30,25 @@ def translate(source, constants, functions):
     `functions` are the C functions that it calls: {name: (symbol, result, operands)}, with the
     types "i64", "i32", "double", "ptr" or "void".
     """
-    tree = ast.parse(source)
-    used = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    defined = [_Function(each, constants, functions) for each in ast.parse(source).body]
+    used = set().union(*[each.called for each in defined])
     declared = [
         f"declare {result} @{symbol}({', '.join(operands)})"
         for name, (symbol, result, operands) in sorted(functions.items())
         if name in used
     ]
-    defined = [_Function(each, constants, functions).text for each in tree.body]
-    return "\n".join([*declared, *defined])
+    return "\n".join([*declared, *[each.text for each in defined]])
+
+
+def _names(tree):
+    """The names that occur in a syntax tree, and those of the functions that it calls."""
+    names, called = set(), set()
+    for node in ast.walk(tree):
+        if type(node) is ast.Name:
+            names.add(node.id)
+        elif type(node) is ast.Call:
+            called.add(node.func.id)
+    return names, called
 
 
 class _Function:
@@ -48,9 +58,9 @@ class _Function:
         self.constants, self.functions = constants, functions
         self.lines, self.numbers, self.ends = [], count(), []
         parameters = [each.arg for each in tree.args.args]
-        targets = (n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id.islower())
-        called = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call)}
-        for name in sorted({*parameters, *targets} - called):
+        names, self.called = _names(tree)
+        targets = [name for name in names if name.islower()]
+        for name in sorted({*parameters, *targets} - self.called):
             self.lines.append(f"  %{name} = alloca i64")
         for name in parameters:
             self.lines.append(f"  store i64 %{name}.given, ptr %{name}")

@@ -5,6 +5,7 @@ globals. It is to be compiled with `fastmath={"contract"}` and `error_model="num
 """
 
 import math
+from functools import cache
 
 from fungrad.compiler.scalar import topological_order
 from fungrad.compiler.words import VOCABULARY
@@ -90,13 +91,19 @@ def is_operator(node):
     return node.op in _OPERATORS
 
 
+@cache
+def _name(dtype):
+    """The name of a dtype, which NumPy puts together anew each time."""
+    return dtype.name
+
+
 def expression(node, operands):
     """The source of one operation on operands that are names or literals."""
-    word, dtype = node.op, node.operands[0].dtype.name
+    word, dtype = node.op, _name(node.operands[0].dtype)
     if word in _OPERATORS and dtype in _WITH_OPERATORS:
         return _OPERATORS[word].format(*operands)
     if word == "convert":
-        return f"{node.dtype.name}({operands[0]})"
+        return f"{_name(node.dtype)}({operands[0]})"
     if word == "bitcast":
         return f"bitcast_{node.dtype.name}({operands[0]})"
     if word == "integer_power":
@@ -114,7 +121,7 @@ def literal(node):
         part = "" if dtype.itemsize == 16 else "float32"
         return f"make_complex({part}({_number(value.real)}), {part}({_number(value.imag)}))"
     source = _number(value)
-    return source if dtype.name in _LITERALS else f"{dtype.name}({source})"
+    return source if _name(dtype) in _LITERALS else f"{_name(dtype)}({source})"
 
 
 def _number(value):

@@ -35,19 +35,24 @@ def compile_program(program, donated=()):
 
 def compiled(program, donated, key):
     """The executable of a program, kept on disk under its key, if it has one."""
-    from fungrad.optimize import optimize
-    from fungrad.optimize.half_precision import uses_half, without_half
+    from fungrad.compiler.compilation import Compilation
 
-    better = optimize(program)
-    if uses_half(better):
-        return OnBits(program, compiled(without_half(better), donated, None))
-    assembly = assembled(program, donated)
-    kernels = {
-        k.name: build.kernel(k.source, k.function, k.arguments, in_parts=k.in_parts)
-        for k in assembly.kernels
-    }
-    interface = assembly.interface
-    code = build.entry_code(assembly.source, "entry", interface.arguments, kernels)
+    with Compilation() as compilation:  # around the passes: LLVM is imported meanwhile
+        from fungrad.optimize import optimize
+        from fungrad.optimize.half_precision import uses_half, without_half
+
+        better = optimize(program)
+        if uses_half(better):
+            return OnBits(program, compiled(without_half(better), donated, None))
+        assembly = assembled(program, donated)
+        interface, kernels = assembly.interface, {}
+        for k in assembly.kernels:
+            what = "kernel", k.source, k.function, k.arguments, None
+            kernels[k.name] = build.Request(*what, in_parts=k.in_parts)
+            compilation.add(kernels[k.name])
+        what = assembly.source, "entry", interface.arguments, kernels
+        compilation.add(build.entry_request(*what))
+        code = compilation.finish()[-1]
     if key is not None and interface.is_plain:
         disk.save(key, b"", {"interface": interface.as_data(), "entry": code.key})
     return Executable(program, donated, interface, code, assembly.callbacks)
