@@ -190,3 +190,29 @@ def add(n, x, y):
     arguments = (Scalar("int64"), Pointer("float32"), Pointer("float32"))
     few, many = (build.assembly(source.format(k), "add", arguments) for k in (2, 16))
     assert len(many) < 1.5 * len(few)
+
+
+@pytest.mark.parametrize(
+    "n, gap, is_row", [(16, "", True), (8, "", True), (10, "", False), (8, " * n", False)]
+)
+def test_a_row_of_whole_vectors_is_not_written_out(n, gap, is_row):
+    source = f"""
+def add(n, x, y):
+    for i in range(n):
+        for j in range({n}):
+            y[i * {n} + j] = x[j{gap}] + y[i * {n} + j]
+    return 0
+"""
+    arguments = (Scalar("int64"), Pointer("float32"), Pointer("float32"))
+    assert (build.assembly(source, "add", arguments).count("\n") < 100) is is_row
+    x, y = np.arange(200.0, dtype=np.float32), np.ones((5, n), np.float32)
+    run = entry(
+        "def run(n, x, y):\n    return add(n, x, y)",
+        "run",
+        (Scalar("int64"), Array("float32"), Array("float32")),
+        {"add": kernel(source, "add", arguments)},
+    )
+    run(5, x, y)
+    np.testing.assert_array_equal(
+        y, np.tile(1 + x[: n * (5 if gap else 1) : 5 if gap else 1], (5, 1))
+    )
