@@ -18,6 +18,7 @@ from fungrad.compiler.statements import Point, load
 from fungrad.compiler.views import Buffer, whole
 from fungrad.core.program import Literal, variable_names
 from fungrad.core.record import record
+from fungrad.optimize.accumulate import accumulate_products
 
 _build = Builder()
 
@@ -71,6 +72,7 @@ class Assembly:
 
 def assemble(program, donated=()):
     """The assembly of an optimised program; it may overwrite the `donated` inputs, by number."""
+    program = accumulate_products(program)
     is_tiny = has_only_small_values(program)
     entry = Entry()
     names = variable_names(program)

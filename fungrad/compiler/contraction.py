@@ -31,14 +31,22 @@ def contract(build, primitive, inputs, outputs):
     Product(build, primitive, x, y, build.output(outputs[0])).write()
 
 
+def add_product(build, primitive, inputs, outputs):
+    """Write a copy of the total, unless it dies, and calls that add the product to it."""
+    target = build.begin(outputs[0], inputs[0])
+    x, y = (build.view(v) for v in inputs[1:])
+    factor = -1 if primitive.is_subtracted else 1
+    Product(build, primitive.product, x, y, target, True, factor).write()
+
+
 class Product:
     """The product of two views under the labels of a contraction, written to or added to a view."""
 
-    def __init__(self, build, primitive, x, y, target, is_added=False):
+    def __init__(self, build, primitive, x, y, target, is_added=False, factor=1):
         self.build, self.entry = build, build.entry
         self.primitive = primitive
         self.x, self.y, self.target = x, y, target
-        self.is_added = is_added
+        self.is_added, self.factor = is_added, factor
         groups = primitive.groups
         place = primitive.out.index
         self.batch = tuple(sorted(groups.batch, key=place))
@@ -68,10 +76,13 @@ class Product:
             shape = tuple([self.sizes[i] for i in made])
             temporary = self.build.temporary(self.dtype, shape)
             z = self._joined(temporary, made, self.left, self.right)
-            self._loop(x, y, z)
             order = [made.index(i) for i in p.out]
             strides = tuple([temporary.strides[a] for a in order])
-            copy(self.entry, View(temporary.buffer, 0, self.target.shape, strides), self.target)
+            moved = View(temporary.buffer, 0, self.target.shape, strides)
+            if self.is_added:
+                copy(self.entry, self.target, moved)
+            self._loop(x, y, z)
+            copy(self.entry, moved, self.target)
             return
         self._loop(x, y, z)
 
@@ -207,7 +218,7 @@ class Product:
         self._call(
             "gemms" if steps else "gemm",
             steps,
-            [self._integer(m), self._integer(n), self._integer(k), self._number(1)],
+            [self._integer(m), self._integer(n), self._integer(k), self._number(self.factor)],
             [a, *self._layout(x, m, k), b, *self._layout(y, k, n)],
             [self._number(int(self.is_added)), c, self._leading(leading, n)],
         )
@@ -217,7 +228,7 @@ class Product:
         rows, columns = (k, m) if is_transposed.attribute else (m, k)
         self._call(
             "gemv",
-            [self._integer(rows), self._integer(columns), self._number(1)],
+            [self._integer(rows), self._integer(columns), self._number(self.factor)],
             [a, leading, is_transposed, b, self._step(y.row, k)],
             [self._number(int(self.is_added)), c, self._step(z.row, m)],
         )

@@ -116,7 +116,7 @@ class RoutineBuilder:
 _FILES = {
     "branches": "cond inline",
     "callbacks": "callback",
-    "contraction": "contract",
+    "contraction": "add_product contract",
     "convolution": "convolve",
     "cumulative": "arg_extremum cumulative",
     "exponential": "expm",
