@@ -1,6 +1,8 @@
 """Sorting by codes of elements, unsigned integers in their order: by ranks if few, else by digits.
 
 The rank of an element is the number of those that come before it, which are counted by vectors.
+Lines of moderate length are sorted by NumPy's vectorised sort of integers, places in their lowest
+bits; where these took the room of the code's own, insertion mends the order.
 Each digit takes one pass, lower ones first, which keeps the order of those before it: the sort is
 stable, and takes a time proportional to the number of elements. Only as many of the upper digits
 are taken as decide nearly every comparison, what is left is done by insertion: were the digits
@@ -12,12 +14,14 @@ from fungrad.compiler.cumulative import as_lines
 
 #: From so many elements along an axis on digits are faster than ranks.
 _LEAST = 40
+#: From so many elements on digits are faster than NumPy's sort of codes with places.
+_MANY = 400
 #: A digit has at most so many bits: elements go to 2**9 places, each in a page of memory of its own.
 _MOST_BITS = 9
 
 #: Sorts one line after another. `a` and `b` hold items: codes, above places in the lower half of an
-#: item where there is room; else `c` and `d` hold the places. Digits begin below the upper bits
-#: that all codes share; the lowest may overlap the one above.
+#: item where there is room; else `c` and `d` hold the places. Codes count from the least one of
+#: the line, and digits begin at the first bit of the largest; the lowest may overlap the one above.
 _SOURCE = """
 def {name}(x, GIVEN y, SCRATCH counts, before, n, after, bits):
     size = int64(left_shift(uint64(1), uint64(bits)))
@@ -26,18 +30,23 @@ def {name}(x, GIVEN y, SCRATCH counts, before, n, after, bits):
         start = line // after * n * after + line % after
         element = x[start]
         last = CODE
-        differing = uint64(0)
+        least = last
+        most = last
         descents = 0
         for i in range(n):
             element = x[start + i * after]
             code = CODE
-            differing |= code ^ last
+            least = select(code < least, code, least)
+            most = select(code > most, code, most)
             descents += int64(code < last)
             last = code
+            a[i] = code
+        for i in range(n):
+            code = a[i] - least
             a[i] = ITEM
             FIRST_PLACE
         width = 0
-        while width < WIDTH and right_shift(differing, uint64(width)) > 0:
+        while width < WIDTH and right_shift(most - least, uint64(width)) > 0:
             width += 1
         shared = float64(n)
         for attempt in range(2):
@@ -119,6 +128,47 @@ def {name}(x, GIVEN y, codes, ranks, before, n, after):
     return 0
 """
 
+#: Sorts codes, counted from the least one, with places in the lower `bits`; what does not fit above
+#: these is left out.
+_PACKED = """
+def {name}(x, GIVEN y, items, codes, before, n, after, bits):
+    low = left_shift(uint64(1), uint64(bits)) - uint64(1)
+    for line in range(before * after):
+        start = line // after * n * after + line % after
+        element = x[start]
+        least = CODE
+        most = least
+        for i in range(n):
+            element = x[start + i * after]
+            code = CODE
+            least = select(code < least, code, least)
+            most = select(code > most, code, most)
+            codes[i] = code
+        room = bits
+        while room > 0 and right_shift(most - least, uint64(64 - room)) > 0:
+            room -= 1
+        for i in range(n):
+            upper = left_shift(codes[i] - least, uint64(room))
+            items[i] = (upper & bitwise_not(low)) | uint64(i)
+        sort_uint64(items, n)
+        if room < bits:
+            MEND
+        for i in range(n):
+            place = int64(items[i] & low)
+            y[start + i * after] = RESULT
+    return 0
+"""
+_MEND = """
+for i in range(1, n):
+    item = items[i]
+    code = codes[int64(item & low)]
+    j = i
+    while j > 0 and codes[int64(items[j - 1] & low)] > code:
+        items[j] = items[j - 1]
+        j -= 1
+    items[j] = item
+"""
+
 
 def serves(dtype, n, value_dtype=None):
     """Whether lines of n elements of a dtype are sorted by codes here, or values in their order."""
@@ -134,6 +184,10 @@ def sort_codes(build, view, target, axis, is_descending=False, values=None):
     if n < _LEAST:
         text = _source_of_ranks(dtype, is_descending, value_dtype, str(n) if n <= 16 else "n")
         scratch = [build.temporary(dtype, (n,)) for dtype in ("uint64", "int64")]
+    elif n < _MANY:
+        text = _source_of_packed(dtype, is_descending, value_dtype)
+        sizes = *sizes, (n - 1).bit_length()
+        scratch = [build.temporary("uint64", (n,)) for _ in range(2)]
     else:
         text = _source_of_digits(dtype, is_descending, value_dtype)
         bits = min((n.bit_length() + 2) // 2, _MOST_BITS)
@@ -160,6 +214,17 @@ def _source_of_ranks(dtype, is_descending, value_dtype, length):
         "RESULT": "v[start + i * after]" if has_values else "i",
     }
     return filled(_RANKS, forms)
+
+
+def _source_of_packed(dtype, is_descending, value_dtype):
+    has_values = value_dtype is not None
+    forms = {
+        "GIVEN ": "v, " if has_values else "",
+        "CODE": _code(dtype, is_descending),
+        "MEND": _MEND.strip().splitlines(),
+        "RESULT": "v[start + place * after]" if has_values else "place",
+    }
+    return filled(_PACKED, forms)
 
 
 def _source_of_digits(dtype, is_descending, value_dtype):
