@@ -3,6 +3,10 @@
 import difflib
 import importlib
 import sys
+import time
+
+#: When the library was imported: files that change later are not the ones that this process runs.
+IMPORTED = time.time()
 
 #: Namespaces in which a name that is missing elsewhere is looked for, and what NumPy or SciPy has.
 _SPACES = """numpy numpy.linalg numpy.fft lax lax.linalg nn nn.initializers random scipy.special
