@@ -12,6 +12,7 @@ from fungrad.compiler.guards import guard
 from fungrad.compiler.nest import LoopNest
 from fungrad.compiler.scalar import INDEX, Builder, call, constant, topological_order
 from fungrad.compiler.statements import Let, Loop, Return, Store, load
+from fungrad.compiler.loop_tiles import tiles_of
 
 _build = Builder()
 
@@ -58,7 +59,7 @@ class _NestWriter:
         self.border = self._row_depth()
         self.accumulators = {}
         self._order_nodes()
-        self.cut, self.partials = None, {}
+        self.cut, self.partials, self.tiles = None, {}, None
 
     def is_idle(self):
         """Whether every element would be written where it already stands."""
@@ -148,6 +149,7 @@ class _NestWriter:
         """Write all statements of the kernel."""
         number = axis_to_cut(self.nest, self.order)
         if number is None:
+            self.tiles = tiles_of(self.nest, self.writer)
             self._write()
             self.writer.in_parts = self._turns_are_independent()
             return
@@ -212,6 +214,10 @@ class _NestWriter:
             return
         starting = [n for n in self.accumulated(depth) if self.roots[n].phase == phase]
         condition = self._guard(phase, depth)
+        if self.tiles is not None and depth == self.tiles.depth:
+            with self.tiles.loops():
+                self._around(depth, starting, lambda: self._columns(phase, depth + 1))
+            return
         if condition is None:
             self._around(depth, starting, lambda: self._columns(phase, depth + 1))
             return
@@ -247,9 +253,11 @@ class _NestWriter:
             self._finish(n)
 
     def _loop(self, axis):
-        """The loop along an axis, or along its part."""
+        """The loop along an axis, or along its part or tile."""
         if self.cut is not None and axis is self.cut.axis:
             return self.cut.loop()
+        if self.tiles is not None and axis.symbol in self.tiles.within:
+            return self.tiles.loop(axis)
         return Loop(axis.symbol.attribute, axis.extent)
 
     def _innermost(self, phase):

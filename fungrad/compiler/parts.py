@@ -12,6 +12,7 @@ PARTS = 8
 #: From so many operations on (about 50 us) a second thread is worth being woken.
 WORTH_WAKING = 60_000
 CALL_WEIGHT = 8  # an elementary function, among operations of weight 1
+_TILE = 16  # the extent of a loop in a tile, or more
 FIRST, LAST = "first_part", "last_part"
 WORK = "operations"  # the parameter that says how many there are, of a kernel that knows
 
@@ -47,7 +48,7 @@ def _work(statements, names):
     inner = loops[0]
     extent = inner.iter.args[-1]
     if isinstance(extent, ast.Name):
-        own = [extent.id] if extent.id in names else []
+        own = [extent.id if extent.id in names else _TILE]
     else:
         own = [extent.value] if isinstance(extent, ast.Constant) else []
     return [*own, *_work(inner.body, names)]

@@ -1,0 +1,53 @@
+"""Reads across the rows of an array, tile by tile."""
+
+import numpy as np
+import pytest
+
+import fungrad
+import fungrad.numpy as fnp
+from fungrad.compiler.runtime import compile_program
+
+RANDOM = np.random.default_rng(0)
+
+FUNCTIONS = {
+    "x + x.T": lambda x: x + x.T,
+    "a chain of the transpose": lambda x: fnp.tanh(x.T) * 2 + x,
+    "a gradient": fungrad.grad(lambda x: (x * fnp.sin(x.T)).sum()),
+    "two arrays": lambda x: (x.T * 3, x.T + x),
+}
+
+
+def source_of(f, *arguments):
+    return compile_program(fungrad.jit(f).lower(*arguments).program).source
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128, np.int8])
+@pytest.mark.parametrize("n", [128, 130, 515])
+def test_sums_with_the_transpose(n, dtype):
+    x = (10 * RANDOM.standard_normal((n, n))).astype(dtype)
+    np.testing.assert_array_equal(fungrad.jit(lambda x: x + x.T)(x), x + x.T)
+
+
+@pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_functions_of_the_transpose(f):
+    x = RANDOM.standard_normal((515, 515))
+    assert "for tile0 in" in source_of(f, x)
+    compiled, wanted = fungrad.jit(f), fungrad.tree.leaves(f(x))
+    for count in (1, 2):
+        with fungrad.threads(count):
+            for y, w in zip(fungrad.tree.leaves(compiled(x)), wanted, strict=True):
+                np.testing.assert_allclose(y, w, rtol=1e-13, atol=1e-14)
+
+
+def test_transposed_axes_behind_others():
+    x = RANDOM.standard_normal((3, 14, 14, 150))
+    f = lambda x: fnp.exp(fnp.transpose(x, (0, 3, 1, 2)))
+    assert "for tile0 in" in source_of(f, x)
+    np.testing.assert_allclose(fungrad.jit(f)(x), np.exp(x.transpose(0, 3, 1, 2)), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: x + 1, lambda x: x[:100, :100] + x[:100, :100].T, lambda x: (x + x.T).sum(1)]
+)
+def test_what_has_no_tiles(f):
+    assert "tile0" not in source_of(f, np.ones((515, 515)))
