@@ -1,20 +1,26 @@
 """Large reductions in parts that threads share, where the outermost loop is one that is combined.
 
-Such a loop nest gets a loop over a few parts around it, whose turns are independent. Either an axis
-that stays is cut, and each part computes some of the results; or, where only scalars are left, each
-part computes a partial result, and a second kernel combines them. How many parts there are, and
-where they end, depends on sizes only.
+Such a loop nest gets a loop over a few parts around it, whose turns are independent. Where many
+rows become few, each part combines some of them to partial results of its own, and a second kernel
+combines these; where the rows are long and few, each part computes some of the results. How many
+parts there are, and where they end, depends on sizes only.
 """
+
+import math
 
 from fungrad.compiler.kernel_writer import KernelWriter
 from fungrad.compiler.numba_scalar import is_operator
 from fungrad.compiler.parts import CALL_WEIGHT, PARTS, WORTH_WAKING
 from fungrad.compiler.scalar import INDEX, Builder, constant
 from fungrad.compiler.statements import Let, Loop
+from fungrad.compiler.views import row_major
 
 _build = Builder()
 
-_SHORTEST = 32  # elements in a row of a part
+#: So many operations: the text of a kernel that is cut is another one, which has to be compiled.
+_WORTH_CUTTING = 4 * WORTH_WAKING
+_SHORTEST = 1024  # elements of a row in a part: what is read in shorter pieces comes slowly
+_ROWS = 64  # at least, for partial results: the parts' are then an eighth of what is read
 _CHEAP = ("load", "convert", "select", "fast_add", "index_divide", "index_remainder")
 PART = _build.symbol("part", INDEX)
 
@@ -30,7 +36,7 @@ def axis_to_cut(nest, order):
     reductions = [r for r in roots if r.reduction is not None]
     if not any(r.reduces(axes[0].members[0]) for r in reductions):
         return None
-    if all(r.reduces(axis.members[0]) for r in reductions for axis in axes):
+    if all(r.reduces(axes[0].members[0]) for r in reductions) and axes[0].value >= _ROWS:
         return 0
     staying = [
         (axis.value, number)
@@ -48,7 +54,7 @@ def is_worth_sharing(axes, order):
     )
     for axis in axes:
         work *= axis.value
-    return work > WORTH_WAKING
+    return work > _WORTH_CUTTING
 
 
 class Cut:
@@ -79,31 +85,49 @@ class Cut:
 
 
 class Partial:
-    """The memory of the partial results of a reduction, one per part."""
+    """The memory of the partial results of a root: one array of the result's size per part."""
 
-    def __init__(self, lowering, dtype):
-        self.buffer = lowering.entry.workspace(dtype, PARTS, "partial")
-        self.dtype = dtype
+    def __init__(self, nest, root, dtype):
+        self.root, self.dtype, self.shape = root, dtype, root.equation.outputs[0].type.shape
+        self.strides = row_major(self.shape)
+        self.size = math.prod(self.shape)
+        self.buffer = nest.lowering.entry.workspace(dtype, PARTS * self.size, "partial")
 
-    def store(self, writer, value):
-        """Write the result of a part."""
-        writer.store(writer.pointer(self.buffer, is_written=True), PART, value)
+    def place(self, nest):
+        """Where an element of a part's result stands, inside the nest."""
+        form = nest.build.position(self.root.at, self.strides)
+        return PART * nest.writer.integer(self.size) + nest.place(form)
 
 
 def combining(nest, partials, combined):
-    """The writer of a kernel that combines the partial results of roots: {number: Partial}."""
+    """The writer of a kernel that combines the partial results."""
     writer = KernelWriter("combining_kernel")
-    for number, partial in partials.items():
-        root = nest.roots[number]
-        identity = root.reduction.identity(root.value.dtype)
-        total = writer.variable(constant(identity, partial.dtype), "total")
-        pointer = writer.pointer(partial.buffer)
-        with writer.loop(constant(PARTS, INDEX)) as i:
-            part = writer.load(pointer, i, partial.dtype)
-            total.set(combined(root.reduction, total.symbol, part))
-        place = root.view.offset + root.form.offset
-        pointer = writer.pointer(root.view.buffer, place, is_written=True)
-        remark = nest.lowering.remark(root.equation.outputs[0])
-        value = _build.cast(total.symbol, root.value.dtype)
-        writer.store(pointer, constant(0, INDEX), value, remark)
+    for partial in partials:
+        _combine(writer, nest, partial, combined)
     return writer
+
+
+def _combine(writer, nest, partial, combined):
+    root = partial.root
+    source, target = writer.pointer(partial.buffer), writer.array(root.view, is_written=True)
+    remark = nest.lowering.remark(root.equation.outputs[0])
+    strides = [writer.integer(s) for s in partial.strides]
+    size = writer.integer(partial.size)
+
+    def along(index):
+        if len(index) < len(partial.shape):
+            with writer.loop(writer.integer(partial.shape[len(index)])) as i:
+                along((*index, i))
+            return
+        place = constant(0, INDEX)
+        for i, stride in zip(index, strides, strict=True):
+            place = place + i * stride
+        total = None
+        for part in range(PARTS):
+            here = constant(part, INDEX) * size + place
+            value = writer.load(source, here, partial.dtype)
+            total = value if total is None else combined(root.reduction, total, value)
+        value = _build.cast(total, root.value.dtype)
+        writer.store(target.pointer, target.position(index), value, remark)
+
+    along(())

@@ -17,7 +17,7 @@ from fungrad.core.record import record
 
 MOST_EQUATIONS = 120  # in one kernel: compile time grows faster than its size
 _MOST_ROOTS = 24
-_LARGE = 30_000  # elements: from here on one reduction to a scalar is work enough for two threads
+_LARGE = 100_000  # elements: from here on one reduction to a scalar is work enough for two threads
 
 
 @record(eq=False)

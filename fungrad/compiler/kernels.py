@@ -9,10 +9,10 @@ import numpy as np
 
 from fungrad.compiler.cut import Cut, Partial, axis_to_cut, combining
 from fungrad.compiler.guards import guard
+from fungrad.compiler.loop_tiles import tiles_of
 from fungrad.compiler.nest import LoopNest
 from fungrad.compiler.scalar import INDEX, Builder, call, constant, topological_order
 from fungrad.compiler.statements import Let, Loop, Return, Store, load
-from fungrad.compiler.loop_tiles import tiles_of
 
 _build = Builder()
 
@@ -28,7 +28,7 @@ def kernels_of(group, lowering):
             writer.write()
             yield nest.writer
             if writer.partials:
-                yield combining(nest, writer.partials, combined)
+                yield combining(nest, writer.partials.values(), combined)
 
 
 def _parts(group, lowering):
@@ -165,11 +165,16 @@ class _NestWriter:
         return any(r.reduces(self.axes[number].members[0]) for r in self.roots)
 
     def _make_partials(self):
-        for n in self.accumulated(0):
+        """Let each part of the loops write results of its own."""
+        for n in [n for n, r in enumerate(self.roots) if r.reduction is not None]:
             root = self.roots[n]
-            dtype = accumulator_dtype(root.reduction, root.value.dtype)
-            self.partials[n] = Partial(self.nest.lowering, dtype)
+            is_local = not self._outer_reduced(root)
+            dtype = root.value.dtype
+            dtype = accumulator_dtype(root.reduction, dtype) if is_local else dtype
+            partial = self.partials[n] = Partial(self.nest, root, dtype)
             self.writer.forget_pointer(self.pointers[n])
+            self.pointers[n] = self.writer.pointer(partial.buffer, is_written=True)
+            self.places[n] = partial.place(self.nest)
 
     def _write(self):
         for number, root in enumerate(self.roots):
@@ -310,8 +315,8 @@ class _NestWriter:
 
     def _finish(self, n):
         root, variable = self.roots[n], self.accumulators.pop(n)
-        if n in self.partials:
-            self.partials[n].store(self.writer, variable.symbol)
+        if n in self.partials and not self._outer_reduced(root):
+            self._keep(n, variable.symbol)  # with the digits of an accumulator
             return
         value = _build.cast(variable.symbol, root.value.dtype)
         if self._outer_reduced(root):
