@@ -6,6 +6,7 @@ the body allows it (see `homes`), else it has two buffers that change roles afte
 
 from fungrad.compiler.fuse import fitting_locals, fuse
 from fungrad.compiler.homes import Homes
+from fungrad.compiler.loop_constants import laid_out
 from fungrad.compiler.scalar import BOOL, INDEX, Builder, call, constant
 from fungrad.compiler.stack_layout import is_stack
 from fungrad.compiler.stacks import StackValue, StackWriter, element
@@ -201,7 +202,10 @@ def scan(build, primitive, inputs, outputs):
     loop = _Loop(build, primitive.body)
     entry, n, a = build.entry, primitive.carry_count, primitive.constant_count
     length = build.scalar(count[0]) if count else entry.integer(primitive.length)
-    given = [loop.represent(v) for v in constants]
+    given = [
+        laid_out(build, primitive.body, inner, loop.represent(v), primitive.length)
+        for inner, v in zip(primitive.body.inputs[:a], constants, strict=True)
+    ]
     rows = [_rows(build, v) for v in xs]
     loop.start(carry, primitive.body.inputs[a : a + n], outputs[:n])
     saved = []

@@ -199,3 +199,16 @@ def test_one_value_kept_twice():
         fg.jit(lax.scan, static_argnums=0)(body, carry, xs)[1], expected[1], strict=True
     ):
         np.testing.assert_allclose(found, wanted, rtol=1e-15)
+
+
+@pytest.mark.parametrize("rows, turns, is_transposed", [(3, 5, True), (3, 3, False), (1, 5, False)])
+def test_weights_are_transposed_once_for_products_of_few_rows(rows, turns, is_transposed):
+    w, x = np.random.default_rng(0).normal(size=(64, 70)) / 64, np.ones((turns, rows, 70))
+
+    def f(w, v, x):
+        return lax.scan(lambda h, x: (fnp.tanh((h + x) @ w.T @ v), None), 0 * x[0], x)[0]
+
+    executable = check(f, w, w[::-1].copy(), x)
+    lines = entry(executable)
+    loop = next(i for i, line in enumerate(lines) if line.lstrip().startswith("for "))
+    assert any("copy_kernel" in line for line in lines[:loop]) == is_transposed
