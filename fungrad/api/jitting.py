@@ -16,6 +16,7 @@ from fungrad.api.telling import explain_miss, told
 from fungrad.control.call import Call, settings
 from fungrad.core.errors import StaticArgumentError
 from fungrad.core.program_table import clear_programs
+from fungrad.core.thread_state import examinations
 from fungrad.core.tracing import Recording, Tracer, state
 from fungrad.core.tree import flatten
 from fungrad.core.types import WEAK_DTYPES
@@ -145,7 +146,7 @@ class Jitted:
         if not settings.is_compiled:
             return self._fun(*args, **kwargs)
         direct = self._direct
-        if direct is not None and state.recording is None and not kwargs:
+        if direct is not None and not examinations and state.recording is None and not kwargs:
             result = direct(args)
             if result is not NotImplemented:
                 return result

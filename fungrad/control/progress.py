@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -24,13 +25,19 @@ class Progress:
     def __str__(self):
         return repr(self.title)
 
-    def bar(self, total):
-        """A bar for so many turns (None: nobody knows): tqdm's where it is installed."""
+    def bar(self, total, start=None):
+        """A bar for so many turns (None: nobody knows): tqdm's where it is installed.
+
+        `start` is the time of `time.monotonic` at which the loop began, now by default.
+        """
+        start = time.monotonic() if start is None else start
         try:
-            from tqdm.auto import tqdm
+            with warnings.catch_warnings():  # notebooks without widgets get a bar of text
+                warnings.simplefilter("ignore")
+                from tqdm.auto import tqdm
         except ImportError:
-            return PlainBar(self.title, total)
-        return TqdmBar(tqdm(total=total, desc=self.title))
+            return PlainBar(self.title, total, start=start)
+        return TqdmBar(tqdm(total=total, desc=self.title), start)
 
     def turns(self, numbers, total=None):
         """The numbers one after another, the bar following."""
@@ -50,13 +57,16 @@ class Progress:
         counters[:] = 0
         ended = threading.Event()
         bars = [None] * len(meters)
+        idle = [time.monotonic()] * len(meters)  # when they were last seen without a turn
 
         def look():
             for k, (progress, total) in enumerate(meters):
                 done = int(counters[k])
                 if done or bars[k] is not None:
-                    bars[k] = bars[k] or progress.bar(total)
+                    bars[k] = bars[k] or progress.bar(total, idle[k])
                     bars[k].show(done)
+                else:
+                    idle[k] = time.monotonic()
 
         def follow():
             while not ended.wait(_INTERVAL):
@@ -100,8 +110,9 @@ def counting(progress, total=None):
 class TqdmBar:
     """A bar of tqdm."""
 
-    def __init__(self, bar):
+    def __init__(self, bar, start):
         self.bar = bar
+        bar.start_t = bar.last_print_t = bar.start_t - (time.monotonic() - start)
 
     def show(self, done):
         """Let the bar stand at so many turns; fewer than before are those of a new loop."""
@@ -117,10 +128,10 @@ class TqdmBar:
 class PlainBar:
     """A line on standard error that is written again and again."""
 
-    def __init__(self, title, total, stream=None):
+    def __init__(self, title, total, stream=None, start=None):
         self.title, self.total = title, total
         self.stream = stream or sys.stderr
-        self.start = time.monotonic()
+        self.start = time.monotonic() if start is None else start
         self.shown = -1
 
     def show(self, done):

@@ -12,6 +12,10 @@ class _ThreadState(threading.local):
 
 state = _ThreadState()
 
+#: One entry per reason why some thread has `examine` set: a call that looks at no thread's state, as
+#: it is quicker, looks whether this is empty.
+examinations = []
+
 
 def hiding_recording():
     """The innermost recording around that hides its values, or None: what runs now stands for more.

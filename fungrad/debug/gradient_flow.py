@@ -10,7 +10,6 @@ from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.debug.dependence import Dependence
 from fungrad.inspection.tables import Table, pyplot
 
-
 #: Gradients that are smaller than this share of the largest one are made of rounding errors.
 _ROUNDING = 1e-14
 

@@ -1,6 +1,5 @@
 """debug_nans and debug_infs: the first operation that makes a nan, by name, line and operands."""
 
-import linecache
 import sys
 from contextlib import contextmanager
 
@@ -9,10 +8,11 @@ import numpy as np
 from fungrad.api.recorded import operand_of
 from fungrad.core.primitive import Primitive
 from fungrad.core.program import Equation, Program, Variable
+from fungrad.core.thread_state import examinations
 from fungrad.core.tracing import Recording, Tracer, state, user_line
 from fungrad.core.types import type_of
 from fungrad.debug.tracking import first_bad, origin_of
-from fungrad.inspection.lines import place_of
+from fungrad.inspection.lines import place_at, place_of
 from fungrad.numpy import dispatch
 
 _VALUES = np.ndarray | np.generic | bool | int | float | complex | list
@@ -34,12 +34,15 @@ class Examination:
 
     def enable(self):
         """Switch it on, in every thread, until `disable`."""
+        self.disable()
         type(state).examine = staticmethod(self.examine)
+        examinations.append(Examination)
         _note_lines()
 
     def disable(self):
         """Switch it off again."""
         type(state).examine = None
+        examinations[:] = [reason for reason in examinations if reason is not Examination]
 
     def examine(self, program, inputs, outputs):
         """Raise FloatingPointError for outputs with a bad number, naming where it comes from."""
@@ -67,10 +70,8 @@ class Examination:
         e = origin.equation
         place = place_of(e)
         way = "in the backward pass " if place and place.is_backward else ""
-        where = f"at {place.path}:{place.line} in {place.function}" if place else "(line unknown)"
         result = e.outputs[origin.number].type
-        line = place.text if place else ""
-        made = f"{self.word} was made {way}by {e.primitive} {where}", line
+        made = _made(f"{self.word} was made {way}by {e.primitive}", place)
         lines = _lines(*made, result, origin.index, origin.operands)
         return "\n".join([*lines, *[f"  in turn {turn} of {name}" for name, turn in origin.turns]])
 
@@ -80,16 +81,15 @@ class Examination:
             index = first_bad(y, self.is_bad)
             if index is None or any(first_bad(x, self.is_bad) is not None for x in operands):
                 continue
-            source = user_line()
-            text = linecache.getline(*_file_and_line(source)).strip() if source else ""
-            where = f"at {source}" if source else "(line unknown)"
-            made = f"{self.word} was made by {name} {where}", text
+            made = _made(f"{self.word} was made by {name}", place_at(user_line() or ""))
             raise FloatingPointError("\n".join(_lines(*made, type_of(y), index, operands)))
 
 
-def _file_and_line(source):
-    path, _, line = source.rpartition(" in ")[0].rpartition(":")
-    return path, int(line)
+def _made(what, place):
+    """What was made and where, and the line of the user's code."""
+    if place is None:
+        return f"{what} (line unknown)", ""
+    return f"{what} at {place.address} in {place.function}", place.text
 
 
 def _lines(made, text, result, index, operands):
@@ -125,9 +125,11 @@ def _examining(function):
     """A context in which this thread examines results by a function, or not at all."""
     kept = dict(state.__dict__)
     state.examine = function
+    examinations.append(function)
     try:
         yield
     finally:
+        examinations.remove(function)
         if "examine" in kept:
             state.examine = kept["examine"]
         else:

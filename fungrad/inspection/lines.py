@@ -27,14 +27,25 @@ class Place:
     @property
     def name(self):
         """The file and line: "model.py:12"; for a cell of a notebook "line 12"."""
-        if "ipykernel" in self.path or self.path.startswith("<"):
-            return f"line {self.line}"
-        return f"{PurePath(self.path).name}:{self.line}"
+        return f"line {self.line}" if self._is_cell else f"{PurePath(self.path).name}:{self.line}"
+
+    @property
+    def address(self):
+        """The whole path and line; for a cell of a notebook "line 12"."""
+        return f"line {self.line}" if self._is_cell else f"{self.path}:{self.line}"
+
+    @property
+    def _is_cell(self):
+        return "ipykernel" in self.path or self.path.startswith("<")
 
 
 def place_of(equation):
     """The place of an equation, or None where it is not known."""
-    source = equation.source or ""
+    return place_at(equation.source or "")
+
+
+def place_at(source):
+    """The place that a text "path:line in function" names, or None."""
     match = _SOURCE.fullmatch(source.removesuffix(BACKWARD))
     if match is None:
         return None

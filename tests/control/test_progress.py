@@ -33,7 +33,7 @@ class Recorder:
 def bars(monkeypatch):
     made = []
 
-    def bar(self, total):
+    def bar(self, total, start=None):
         made.append(Recorder(self.title, total))
         return made[-1]
 

@@ -20,6 +20,7 @@ from fungrad import (
     vjp,
     vmap,
 )
+from fungrad.core import thread_state
 
 X = np.array([1.0, -2.0, 3.0])
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -222,3 +223,20 @@ def test_nans_among_the_operands_are_nobodys_fault_there():
         assert fnp.where(fnp.isnan(x), 0, x)[1] == 0
         assert fnp.linalg.norm(np.zeros(3)) == 0
         assert lax.cond(True, lambda v: v, lambda v: v * np.nan, 1.0) == 1.0
+
+
+def test_functions_that_were_called_before_the_switch():
+    """A jitted call tries the latest one first, without a look at this thread's state."""
+    f = jit(lambda x: fnp.log(x))
+    for x in (1.0, 2.0):
+        f(x)
+    assert "by log" in message(f, -1.0)
+    assert np.isnan(f(-1.0))
+    debug_nans.enable()
+    debug_nans.enable()
+    try:
+        with pytest.raises(FloatingPointError):
+            f(-1.0)
+    finally:
+        debug_nans.disable()
+    assert np.isnan(f(-1.0)) and not thread_state.examinations
