@@ -38,7 +38,8 @@ def jit(
         fun: a function of arrays, numbers and pytrees; without it `jit` is a decorator factory.
         static_argnums, static_argnames: arguments (by position or name) that are Python values:
             hashable, and traced anew for each.
-        donate_argnums, donate_argnames: arguments whose arrays may be overwritten by results.
+        donate_argnums, donate_argnames: arguments whose arrays may be overwritten by results; what
+            is in them after the call is not defined, also where it ends in an error.
         inline, keep_unused: accepted as in JAX; they change nothing here.
 
     Returns:

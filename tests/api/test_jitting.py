@@ -18,6 +18,9 @@ from fungrad import (
     jit,
     jvp,
     lax,
+    optim,
+    tree,
+    value_and_grad,
     vjp,
     vmap,
 )
@@ -213,6 +216,40 @@ def test_results_lie_in_donated_memory():
         assert np.shares_memory(state[name], first[name]), name
         assert not np.shares_memory(state[name], slopes[name]), name
     np.testing.assert_allclose(state["w"], 0.7)
+
+
+def test_a_whole_epoch_updates_donated_state_in_place():
+    """Parameters and both moments of Adam stay where they are, over steps and over epochs."""
+    optimiser = optim.adam(1e-2)
+    x, y = np.linspace(-1, 1, 96 * 20).reshape(96, 20), np.linspace(0, 1, 96)
+
+    def loss(params, x, y):
+        return np.mean((np.tanh(x @ params["w"]) @ params["v"] - y) ** 2)
+
+    def epoch(state, x, y):
+        def step(state, rows):
+            params, moments = state
+            value, slopes = value_and_grad(loss)(params, x[rows], y[rows])
+            updates, moments = optimiser.update(slopes, moments, params)
+            return (optim.apply_updates(params, updates), moments), value
+
+        return lax.scan(step, state, np.arange(96).reshape(3, 32))
+
+    params = {"w": np.full((20, 30), 0.1), "v": np.full(30, 0.1)}
+    start = (params, optimiser.init(params))
+    kept = jit(epoch)
+    expected, _ = kept(start, x, y)
+    expected, losses = kept(expected, x, y)
+    state = tree.map(np.copy, start)
+    places = [a.ctypes.data for a in tree.leaves(state) if a.ndim]
+    assert len(places) == 6
+    update = jit(epoch, donate_argnums=0)
+    for _ in range(2):
+        state, found = update(state, x, y)
+        assert [a.ctypes.data for a in tree.leaves(state) if np.ndim(a)] == places
+    np.testing.assert_array_equal(found, losses)
+    for a, b in zip(tree.leaves(state), tree.leaves(expected), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(
