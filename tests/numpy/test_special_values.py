@@ -81,6 +81,18 @@ def test_functions_of_integers(dtype):
     assert not compared(OF_INTEGERS, *pairs(integers(dtype)))
 
 
+@pytest.mark.parametrize("name", ["exp", "sqrt", "sign", "absolute", "multiply", "conjugate"])
+def test_functions_of_complex_numbers(name):
+    parts = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 5e-324, 1e-310, 1e308]
+    z = np.array([complex(a, b) for a in parts for b in parts])
+    if name == "exp":
+        z = z[~(np.isneginf(z.real) & ~np.isfinite(z.imag))]  # zeros of any sign
+    inputs = pairs(z[::3]) if name == "multiply" else [z]
+    found, expected = jit(getattr(fnp, name))(*inputs), getattr(np, name)(*inputs)
+    for part in (np.real, np.imag):
+        assert not disagreement(name, part(found).copy(), part(expected).copy(), inputs)
+
+
 REDUCTIONS = (
     "max min argmax argmin sum prod cumsum sort mean any nansum nanmean count_nonzero".split()
 )

@@ -61,11 +61,18 @@ def _conjugate(build, z):
 
 
 def _sign(build, z):
-    """z / |z|, and 0 at 0."""
+    """z / |z|, and 0 at 0; along an axis where only one part is infinite."""
     real, imag = _parts(build, z)
     size = build("hypot", real, imag)
-    size = build.select(build.equal(size, 0), build.constant(1, size.dtype), size)
-    return _complex(build, real / size, imag / size)
+    one, is_zero = build.constant(1, size.dtype), build.equal(size, 0)
+    size = build.select(is_zero, one, size)
+    signs = []
+    for x, y in ((real, imag), (imag, real)):
+        along = build.select(build("isinf", x), build("copysign", one, x), one * 0.0)
+        is_on_axis = build("isinf", x) ^ build("isinf", y)
+        there = build.select(is_zero, one * 0.0, x / size)
+        signs.append(build.select(is_on_axis, along, there))
+    return _complex(build, *signs)
 
 
 def _strong_multiply(build, z, w):
@@ -133,7 +140,9 @@ def _exp(build, z):
     size = build("exp", real)
     vanishes = build.equal(size, 0) & ~build("isfinite", imag)  # then any angle gives 0
     angle = build.select(vanishes, 0.0, imag)
-    return _complex(build, size * build("cos", angle), _times(build, size, build("sin", angle)))
+    grows = build("isinf", real) & (real > 0) & ~build("isfinite", imag)  # then by any angle
+    across = build.select(grows, size, size * build("cos", angle))
+    return _complex(build, across, _times(build, size, build("sin", angle)))
 
 
 def _exp2(build, z):
@@ -200,14 +209,25 @@ def _power(build, z, w):
 
 
 def _sqrt(build, z):
-    """t + i y / (2 t) with t = sqrt((|x| + |z|) / 2), its parts exchanged on the left."""
+    """t + i y / (2 t) with t = sqrt((|x| + |z|) / 2), its parts exchanged on the left.
+
+    Small numbers are scaled by an even power of two, so that halves of subnormals are exact.
+    """
     real, imag = _parts(build, z)
-    t = build("sqrt", 0.5 * abs(real) + 0.5 * build("hypot", real, imag))
-    other = build.select(build.equal(t, 0), 0.0, abs(imag) / (t + t))
+    power = 12 if real.dtype == np.float32 else 27
+    is_small = abs(real) + abs(imag) < float(np.finfo(real.dtype).tiny) * 4.0**power
+    one = build.constant(1, real.dtype)
+    up, down = (
+        build.select(is_small, build.constant(2.0**p, real.dtype), one) for p in (2 * power, -power)
+    )
+    x, y = real * up, imag * up
+    t = build("sqrt", 0.5 * abs(x) + 0.5 * build("hypot", x, y))
+    t = build.select(build("isinf", imag), abs(imag), t)
+    other = build.select(build.equal(t, 0), 0.0, abs(y) / (t + t))
     other = build.select(build("isinf", imag), abs(imag), other)
     is_left = real < 0
-    value = build.select(is_left, other, t)
-    return _complex(build, value, build("copysign", build.select(is_left, t, other), imag))
+    value = build.select(is_left, other, t) * down
+    return _complex(build, value, build("copysign", build.select(is_left, t, other) * down, imag))
 
 
 def _rsqrt(build, z):
