@@ -1,5 +1,6 @@
 """LU factors with partial pivoting, and solutions and inverses from them, matrix by matrix."""
 
+from fungrad.compiler import blocked_factors
 from fungrad.compiler.copy import copy
 from fungrad.compiler.lapack import SMALL, count, for_kind, read, write, written
 
@@ -68,7 +69,7 @@ def lu(build, primitive, inputs, outputs):
     pointers = [read(view), written(target), written(pivots)]
     source = for_kind(_LU, view.buffer.dtype)
     if max(m, n) > SMALL:
-        source = _LARGE_LU
+        source = blocked_factors.LU if min(m, n) >= blocked_factors.LARGE else _LARGE_LU
         pointers.append(written(build.temporary(view.buffer.dtype, (m * n,))))
     source = source.replace("RESULT", "failed" if can_fail else "0")
     write(build, "lu_kernel", source, pointers, [count(batch), m, n], can_fail)
@@ -146,7 +147,7 @@ _LOWER_TRANSPOSED = """for step in range(n):
                 q = CONJUGATED(f[i * n + k])
                 for j in range(m):
                     y[k * m + j] -= q * y[i * m + j]"""
-_BY_LIBRARY = "trsm_DTYPE(1, {lower}, {form}, {lower}, n, m, np.DTYPE(1), f, n, y, m)"
+_BY_LIBRARY = "trsm_DTYPE(1, {lower}, {form}, {lower}, n, m, 1.0, f, n, y, m)"
 
 
 def solve(build, primitive, inputs, outputs):

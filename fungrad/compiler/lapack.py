@@ -6,6 +6,8 @@ name the routines of `fungrad.compiler.blas` with DTYPE in place of the dtype.
 
 import re
 
+from fungrad.compiler import blocked_factors
+
 #: Up to these sizes plain loops are no slower than the library (measured, one core: 1.1 to 1.4
 #: times as fast for LU and QR factors of that size, equal for triangular matrices).
 SMALL, SMALL_TRIANGULAR = 32, 16
@@ -118,6 +120,7 @@ def cholesky(build, primitive, inputs, outputs):
     view, target = build.contiguous(inputs[0]), build.output(outputs[0])
     *batch, n = target.shape[:-1]
     source = for_kind(_CHOLESKY, view.buffer.dtype) if n <= SMALL_TRIANGULAR else _LARGE_CHOLESKY
+    source = blocked_factors.CHOLESKY if n >= blocked_factors.LARGE else source
     pointers = [read(view), written(target)]
     write(build, "cholesky_kernel", source, pointers, [count(batch), n], can_fail=True)
 
@@ -161,7 +164,7 @@ def {name}(a, x, batch, n, m):
     for b in range(batch):
         t = offset(a, b * n * n)
         CHECK
-        trsm_DTYPE(1, LOWER, FORM, UNIT, n, m, np.DTYPE(1), t, n, offset(x, b * n * m), m)
+        trsm_DTYPE(1, LOWER, FORM, UNIT, n, m, 1.0, t, n, offset(x, b * n * m), m)
     return 0
 """
 _CHECK = """for i in range(n):
