@@ -1,6 +1,5 @@
 """Names that are imported when they are first used, and what is said of names that do not exist."""
 
-import difflib
 import importlib
 import sys
 import time
@@ -76,7 +75,7 @@ class AbsentNameError(AttributeError):
         ways = [_INSTEAD[name]] if name in _INSTEAD else []
         names = {*dir(sys.modules[package])} - {"no_other_names"}
         near = [n for n in sorted(names) if name in n and n[0] != "_"]
-        near = near or difflib.get_close_matches(name, names, 3, cutoff=0.65)
+        near = near or _similar(name, names)
         if near:
             ways.append(f"nearest: {', '.join(near[:3])}")
         elsewhere = next((space for space in _SPACES if _has(space, name)), None)
@@ -86,6 +85,12 @@ class AbsentNameError(AttributeError):
         if peer.startswith(("numpy", "scipy")) and hasattr(_module(peer), name):
             ways.append(f"{peer}.{name} works on plain arrays and on stop_gradient values")
         return "; ".join([f"{package} has no {name!r}", *ways])
+
+
+def _similar(name, names):
+    from difflib import get_close_matches
+
+    return get_close_matches(name, names, 3, cutoff=0.65)
 
 
 def _has(space, name):

@@ -1,6 +1,7 @@
 """Primitives: frozen classes whose fields are parameters and whose methods are rules."""
 
 from abc import abstractmethod
+from weakref import WeakSet
 
 from fungrad.core.program import Program, subprograms
 from fungrad.core.tracing import Tracer, state
@@ -16,6 +17,7 @@ class Interned(type):
 
     _table: dict = {}
     _most = 50_000
+    _complete: WeakSet = WeakSet()  # the classes that have every rule
 
     def __new__(mcs, name, bases, namespace):
         cls = super().__new__(mcs, name, bases, namespace)
@@ -28,10 +30,8 @@ class Interned(type):
             return Interned._table[key]
         except KeyError:
             pass
-        missing = [n for n in dir(cls) if getattr(getattr(cls, n), "__isabstractmethod__", False)]
-        missing = [n for n in missing if n not in cls.fields]
-        if missing:
-            raise TypeError(f"primitive {cls.__name__} lacks the rules {', '.join(missing)}")
+        if cls not in Interned._complete:
+            cls._require_rules()
         values = cls._bound(args, kwargs)
         whole = (cls, tuple(values.values()))
         if len(Interned._table) >= Interned._most:
@@ -42,6 +42,14 @@ class Interned(type):
             self.__dict__.update(values)
         Interned._table[key] = self
         return self
+
+    def _require_rules(cls):
+        """TypeError where a rule is missing; a class that has them all is not asked again."""
+        missing = [n for n in dir(cls) if getattr(getattr(cls, n), "__isabstractmethod__", False)]
+        missing = [n for n in missing if n not in cls.fields]
+        if missing:
+            raise TypeError(f"primitive {cls.__name__} lacks the rules {', '.join(missing)}")
+        Interned._complete.add(cls)
 
     def _bound(cls, args, kwargs):
         """The value of every field, in order."""

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from fungrad.core.errors import DtypeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import dispatch
 from fungrad.numpy.dispatch import TRACED
@@ -10,7 +9,6 @@ from fungrad.numpy.promotion import (
     FLOAT64,
     align,
     convert,
-    loop_dtypes,
     loop_operands,
     result_dtype,
     scalar,
@@ -24,15 +22,9 @@ BOOL, UINT64 = np.dtype(bool), np.dtype(np.uint64)
 
 def direct_kinds(ufunc):
     """The kinds of dtypes for which NumPy computes with operands as they are."""
-    found = ""
-    for kind, codes in {"f": "efd", "c": "FD", "i": "bhiq", "u": "BHIQ"}.items():
-        try:
-            loops = [loop_dtypes(ufunc, *[np.zeros((), c)[()]] * ufunc.nin) for c in codes]
-        except DtypeError:
-            continue
-        if all(d.char == c for c, dtypes in zip(codes, loops, strict=True) for d in dtypes):
-            found += kind
-    return found
+    loops = {loop.partition("->")[0] for loop in ufunc.types}
+    kinds = {"f": "efd", "c": "FD", "i": "bhiq", "u": "BHIQ"}
+    return "".join([k for k, codes in kinds.items() if {c * ufunc.nin for c in codes} <= loops])
 
 
 def scalar_types(kinds):

@@ -95,7 +95,6 @@ from numpy import (
     pi,
     printoptions,
     promote_types,
-    random,
     s_,
     save,
     savetxt,
