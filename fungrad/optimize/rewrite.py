@@ -2,7 +2,7 @@
 
 from operator import is_
 
-from fungrad.core.program import Equation, Program, Variable
+from fungrad.core.program import Equation, Program, Variable, subprograms
 
 
 def with_inputs(equation, inputs):
@@ -27,6 +27,8 @@ class Rebuilding:
 
     def values(self, variables):
         """The same for several."""
+        if not self._new:
+            return variables
         return tuple([self._new.get(v, v) for v in variables])
 
     def add(self, primitive, inputs, source=None):
@@ -40,7 +42,8 @@ class Rebuilding:
     def append(self, equation):
         """Append an equation of the new program."""
         self.equations.append(equation)
-        self.made_by.update(dict.fromkeys(equation.outputs, equation))
+        for v in equation.outputs:
+            self.made_by[v] = equation
 
     def replace(self, old, new):
         """Let a value of the new program stand for a variable of the old one."""
@@ -57,6 +60,8 @@ class Rebuilding:
 
 def with_subprograms(primitive, change):
     """The primitive with `change` applied to each program among its fields."""
+    if not subprograms(primitive):
+        return primitive
     changed = {}
     for name in primitive.fields:
         value = getattr(primitive, name)
@@ -64,4 +69,4 @@ def with_subprograms(primitive, change):
             changed[name] = change(value)
         elif isinstance(value, tuple) and any(isinstance(v, Program) for v in value):
             changed[name] = tuple([change(v) if isinstance(v, Program) else v for v in value])
-    return primitive.replace(**changed) if changed else primitive
+    return primitive.replace(**changed)
