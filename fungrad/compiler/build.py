@@ -5,8 +5,8 @@ Python. Both are functions of an int64 status, 0 if all went well. A kernel's sy
 of everything its machine code depends on: equal symbols are equal code, in memory, on disk, in
 every process. An entry refers to kernels by symbol, so that it compiles without them.
 
-    source -> kernel_language, translate -> LLVM text -> machine (optimise, emit, load)
-                         cache (disk) <-> object code
+    source -> kernel_language, translate -> LLVM text -> machine -> object file -> image -> memory
+                                                              cache (disk) <-> image
 """
 
 import os

@@ -1,9 +1,10 @@
 """The cache of machine code on disk, and the counters of what was compiled and what was loaded.
 
-One file per compiled function, named by the digest of all that its code depends on, so that files
-never change: a second process may write the same file at the same time, and the last one wins.
-A file that cannot be read back exactly as written is ignored and written anew. The least recently
-used files are removed when there are too many.
+One file per compiled function, and one per program that says how its entry is called. Each is named
+by the digest of all that its content depends on, so that files never change: a second process may
+write the same file at the same time, and the last one wins. A file that cannot be read back exactly
+as written is ignored and written anew. The least recently used files are removed when there are too
+many.
 
 The folder is `$FUNGRAD_CACHE_DIR`, else `$XDG_CACHE_HOME/fungrad`, else `~/.cache/fungrad`.
 """

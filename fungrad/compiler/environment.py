@@ -12,6 +12,8 @@ from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from fungrad.lazy import IMPORTED
 
 #: The files of Numba and llvmlite that change with every version of them.
@@ -28,7 +30,7 @@ def description():
     Of the library's own files, which number hundreds, size and time stand for the content.
     """
     tools = [_content(package, name) for package, name in _VERSION_FILES]
-    layout = object.__basicsize__, sys.byteorder, sys.version_info[:2]
+    layout = object.__basicsize__, sys.byteorder, sys.version_info[:2], np.__version__
     return repr((_library(), tools, layout, processor()))
 
 
