@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 
 import fungrad.numpy as fnp
 from fungrad.core.errors import ShapeError
@@ -97,7 +96,7 @@ def _require_fitting_shapes(query, key, value, q, k, v):
 
 def _allowed(q, k, mask, is_causal, query_lengths, key_lengths):
     """Where attention is allowed, broadcastable to (batch, heads, T, S); None for everywhere."""
-    rows, columns = np.arange(q.shape[1])[:, None], np.arange(k.shape[1])[None, :]
+    rows, columns = fnp.arange(q.shape[1])[:, None], fnp.arange(k.shape[1])[None, :]
     allowed = mask
     if is_causal:
         allowed = _both(allowed, columns <= rows)
@@ -110,7 +109,7 @@ def _allowed(q, k, mask, is_causal, query_lengths, key_lengths):
 
 def _window(rows, columns, size):
     left, right = size if isinstance(size, tuple) else (size, size)
-    distance = np.arange(columns)[None, :] - np.arange(rows)[:, None]
+    distance = fnp.arange(columns)[None, :] - fnp.arange(rows)[:, None]
     return (distance >= -left) & (distance <= right)
 
 

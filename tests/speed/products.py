@@ -34,7 +34,7 @@ def product_of(name, values):
     """(dtype, count, m, n, k, ta, tb) of a call of a routine with its arguments; None of others."""
     routine, _, dtype = name.partition("_")
     if routine == "gemms":
-        count, (m, n, k), (ta, tb) = values[0], values[4:7], (values[10], values[13])
+        count, (m, n, k), (ta, tb) = values[0], values[8:11], (values[14], values[17])
     elif routine == "gemm":
         count, (m, n, k), (ta, tb) = 1, values[:3], (values[6], values[9])
     elif routine == "gemv":
