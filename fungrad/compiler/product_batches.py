@@ -1,7 +1,7 @@
 """Many small matrix products by one call: threads share the batch.
 
-`gemms_float64(count, inner, sa, sb, sc, oa, ob, oc, ...)` computes what `gemm_float64(...)` does for
-`count` matrices: groups of `inner` ones, whose matrices stand `sa`, `sb` and `sc` elements apart,
+`gemms_float64(count, inner, sa, sb, sc, oa, ob, oc, ...)` computes what `gemm_float64(...)` does,
+for `count` matrices: groups of `inner`, whose matrices stand `sa`, `sb` and `sc` elements apart,
 and the groups `oa`, `ob` and `oc`. So heads may stand between the rows of a sequence.
 """
 

@@ -6,6 +6,7 @@ Parts are taken by whoever is free. So SciPy's OpenBLAS (not NumPy's) works on o
 first compiled product on, and products of fungrad go through the pool.
 """
 
+import os
 from functools import cache
 
 from fungrad.compiler.arguments import LLVM_TYPES
@@ -13,12 +14,15 @@ from fungrad.compiler.deep_products import splitter
 from fungrad.compiler.parts import shared
 from fungrad.compiler.scipy_library import openblas
 
-PARTS = 4
+PARTS = 4  # of a product with a vector
+#: A product has one part for each core of the machine, whatever the number of threads is: with
+#: twice as many, packing the other operand for each takes 4 % of 512 x 1024 times 1024 x 1024.
+_CORES = max(2, os.cpu_count() or 2)
 #: What BLAS packs of the other operand is packed for every part, so a part is not thin.
 _LEAST_EXTENT = 128
-#: So many multiplications OpenBLAS does without packing first, which for few rows pays: 64 rows of
-#: 256 times 256 x 1024, float32, one core: 79 Gflop/s at once, 109 in 32 parts. Not where an operand
-#: is transposed: such kernels are slower than packing.
+#: So many multiplications OpenBLAS does without packing first, which for few rows pays: 64 x 256
+#: times 256 x 1024, float32, one core: 79 Gflop/s at once, 109 in 32 parts. Not where an operand is
+#: transposed: such kernels are slower than packing.
 _UNPACKED = 1_000_000
 _LEAST_WIDTH = 16  # of these parts
 
@@ -29,28 +33,28 @@ _ROUTINES = {
     "gemm": (
         ("m", "n", "k"),
         2_000_000,
-        """
+        f"""
   %by_rows = icmp sgt i64 %m, %n
   %extent = select i1 %by_rows, i64 %m, i64 %n
   %other = select i1 %by_rows, i64 %n, i64 %m
   %of_each = mul i64 %other, %k
   %of_each.some = call i64 @llvm.smax.i64(i64 %of_each, i64 1)
-  %fit = sdiv i64 UNPACKED, %of_each.some
+  %fit = sdiv i64 {_UNPACKED}, %of_each.some
   %zeros = call i64 @llvm.ctlz.i64(i64 %fit, i1 false)
   %shift = sub i64 63, %zeros
   %shift.some = call i64 @llvm.smax.i64(i64 %shift, i64 0)
   %parts.fine = lshr i64 %extent, %shift.some
-  %parts.least = call i64 @llvm.smax.i64(i64 %parts.fine, i64 PARTS)
+  %parts.wide = sdiv i64 %extent, {_LEAST_EXTENT}
+  %parts.two = call i64 @llvm.smax.i64(i64 %parts.wide, i64 2)
+  %parts.few = call i64 @llvm.smin.i64(i64 %parts.two, i64 {_CORES})
+  %parts.least = call i64 @llvm.smax.i64(i64 %parts.fine, i64 %parts.few)
   %flags = or i64 %ta, %tb
   %is_plain = icmp eq i64 %flags, 0
-  %is_thin = icmp sle i64 %other, LEAST_EXTENT
-  %is_wide_enough = icmp sge i64 %fit, LEAST_WIDTH
+  %is_thin = icmp sle i64 %other, {_LEAST_EXTENT}
+  %is_wide_enough = icmp sge i64 %fit, {_LEAST_WIDTH}
   %is_simple = and i1 %is_plain, %is_thin
   %is_fine = and i1 %is_simple, %is_wide_enough
-  %parts = select i1 %is_fine, i64 %parts.least, i64 PARTS""".replace("UNPACKED", str(_UNPACKED))
-        .replace("LEAST_EXTENT", str(_LEAST_EXTENT))
-        .replace("LEAST_WIDTH", str(_LEAST_WIDTH))
-        .replace("PARTS", str(PARTS)),
+  %parts = select i1 %is_fine, i64 %parts.least, i64 %parts.few""",
         """
   %m.part = select i1 %by_rows, i64 %size, i64 %m
   %n.part = select i1 %by_rows, i64 %n, i64 %size
@@ -71,10 +75,10 @@ _ROUTINES = {
     "gemv": (
         ("m", "n"),
         200_000,
-        """
+        f"""
   %as_is = icmp eq i64 %ta, 0
-  %parts = add i64 0, PARTS
-  %extent = select i1 %as_is, i64 %m, i64 %n""".replace("PARTS", str(PARTS)),
+  %parts = add i64 0, {PARTS}
+  %extent = select i1 %as_is, i64 %m, i64 %n""",
         """
   %m.part = select i1 %as_is, i64 %size, i64 %m
   %n.part = select i1 %as_is, i64 %n, i64 %size
@@ -89,6 +93,7 @@ _ROUTINES = {
 
 _INTRINSICS = """
 declare i64 @llvm.smax.i64(i64, i64)
+declare i64 @llvm.smin.i64(i64, i64)
 declare i64 @llvm.ctlz.i64(i64, i1)
 """
 
