@@ -77,14 +77,14 @@ def f(s, alpha, a, b, beta, c):
         _close(c, product)
 
 
-def test_a_sum_of_many_terms_is_the_same_on_every_number_of_threads(dtype, random):
+@pytest.mark.parametrize("m, n, k", [(23, 31, 6001), (40, 1100, 100), (1100, 40, 100)])
+def test_products_in_parts_are_the_same_on_every_number_of_threads(dtype, random, m, n, k):
     source = f"""
 def f(s, alpha, a, b, beta, c):
     return gemm_{dtype}(s[0], s[1], s[2], alpha, a, s[3], s[4], b, s[5], s[6], beta, c, s[7])
 """
     of = Array(dtype)
     gemm = entry(source, "f", (SIZES, Scalar(dtype), of, of, Scalar(dtype), of))
-    m, n, k = 23, 31, 6001
     for ta, tb in itertools.product((0, 1), (0, 1)):
         a, b = _stored(random, m, k, ta), _stored(random, k, n, tb)
         sizes, made = np.array([m, n, k, a.shape[1], ta, b.shape[1], tb, n + 2]), []
