@@ -38,7 +38,8 @@ LIBRARY = {
 #: `rounded_multiply`: a product that is not fused with a sum;
 #: `call_where(condition, x)`: the function of x that the attribute names, one of
 #: `math.branch`, where the condition holds, by a branch that is taken rarely, else x;
-#: `zeta(s, q)`: Hurwitz's zeta function, also of negative q, for whole s;
+#: `zeta(s, q)`: Hurwitz's zeta function, also of negative q, for whole s; `zeta_s`, `zeta_ss`: its
+#: derivatives in s, for positive q;
 #: `digamma_step(x, d)`: digamma(x + d) - digamma(x); `gamma_density`, `beta_density`: of a
 #: distribution, the argument last; `gammainc_a`, `betainc_ab`: derivatives in a, in a and b;
 #: `table`: the entry of the constant table named by the attribute, at an int64 index;
@@ -48,7 +49,9 @@ VOCABULARY = {
     **dict.fromkeys(_BINARY.split(), 2),
     **dict.fromkeys(_TERNARY.split(), 3),
     **dict.fromkeys(
-        "zeta xlogy xlog1py digamma_step gamma_density gammainc_a gammainc_aa stdtr_df".split(), 2
+        """zeta zeta_s zeta_ss xlogy xlog1py digamma_step gamma_density gammainc_a gammainc_aa
+        stdtr_df""".split(),
+        2,
     ),
     **dict.fromkeys("beta_density betainc_a betainc_b betainc_aa betainc_ab betainc_bb".split(), 3),
     **LIBRARY,

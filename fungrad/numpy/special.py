@@ -21,6 +21,8 @@ def _float(x):
 
 def expit(x):
     """The logistic function 1 / (1 + exp(-x))."""
+    if type(x) is np.ndarray and x.dtype.kind == "f":
+        return apply(e.logistic, x)
     x = operand(x)
     return e.logistic(convert(x, as_float(x.dtype)))
 

@@ -54,18 +54,57 @@ def zeta(build, s, q):
     return build.select(is_nan, np.nan, value)
 
 
-def _of_positive(build, s, q):
+def _of_positive(build, s, q, order=0):
+    """The sum for q > 0, or its first or second derivative in s."""
+
     def term(k, total):
-        return (total + build("power", q + build.cast(k, np.float64), -s),)
+        place = q + build.cast(k, np.float64)
+        value = build("power", place, -s)
+        for _ in range(order):
+            value = value * -build("log", place)
+        return (total + value,)
 
     total = build.loop("term", _TERMS, term, 0.0 * q)
     s = build.select(s > _LARGEST_EXPONENT, _LARGEST_EXPONENT, s)
     w = q + float(_TERMS)
     inverse = 1.0 / w
     last = build("power", w, -s)
-    square = inverse * inverse
-    factor, series = s * inverse, 0.5
+    rest = _rest(s, w, inverse, order)
+    if order == 0:
+        return total + last * rest[0]
+    fall = -build("log", w)
+    if order == 1:
+        return total + last * (fall * rest[0] + rest[1])
+    return total + last * (fall * fall * rest[0] + 2.0 * fall * rest[1] + rest[2])
+
+
+def _rest(s, w, inverse, order):
+    """What w**-s is multiplied by in the formula of Euler and Maclaurin, and its derivatives in s."""
+    pole = 1.0 / (s - 1.0)
+    series = [w * pole + 0.5, -w * pole * pole, 2.0 * w * pole * pole * pole][: order + 1]
+    factor = [s * inverse, inverse, 0.0 * s][: order + 1]
     for k, coefficient in enumerate(_COEFFICIENTS):
-        series = series + coefficient * factor
-        factor = factor * (s + float(2 * k + 1)) * (s + float(2 * k + 2)) * square
-    return total + last * (w / (s - 1.0) + series)
+        series = [x + coefficient * f for x, f in zip(series, factor, strict=True)]
+        for shift in (2 * k + 1, 2 * k + 2):  # the product rule, for a factor whose derivative is 1
+            more = (s + float(shift)) * inverse
+            lower = [0.0 * s, *factor]
+            factor = [f * more + n * lower[n] * inverse for n, f in enumerate(factor)]
+    return series
+
+
+def in_exponent(order):
+    """The formula of the derivative of zeta(s, q) in s, of order 1 or 2: for s > 1 and q > 0."""
+
+    def derivative(build, s, q):
+        is_inside = (s > 1.0) & (q > 0.0) & (q < np.inf) & (s < np.inf)
+        value = _of_positive(
+            build, build.select(is_inside, s, 2.0), build.select(is_inside, q, 1.0), order
+        )
+        is_far = build.equal(q, np.inf) & (s > 1.0) | build.equal(s, np.inf) & (q > 1.0)
+        return build.select(is_inside, value, build.select(is_far, 0.0 * value, np.nan))
+
+    return derivative
+
+
+#: The formulas by the word of scalar expressions that they define.
+FORMULAS = {"zeta": zeta, "zeta_s": in_exponent(1), "zeta_ss": in_exponent(2)}

@@ -50,7 +50,7 @@ def library(word, *passes):
 
 #: The words whose definition eager and compiled code share.
 FORMULAS = {
-    "zeta": hurwitz_zeta.zeta,
+    **hurwitz_zeta.FORMULAS,
     **incomplete_gamma.FORMULAS,
     **incomplete_beta.FORMULAS,
 }
@@ -91,8 +91,21 @@ def not_differentiable(function, operand):
 zeta = row(
     "zeta",
     of_formula("zeta"),
-    not_differentiable("zeta", "first"),
+    lambda t, s, q, y: strong_multiply(t, zeta_s(s, q)),
     lambda t, s, q, y: strong_multiply(t, -s * zeta(s + 1, q)),
+)
+# the derivatives of zeta in s
+zeta_s = row(
+    "zeta_s",
+    of_formula("zeta_s"),
+    lambda t, s, q, y: strong_multiply(t, zeta_ss(s, q)),
+    lambda t, s, q, y: strong_multiply(t, -zeta(s + 1, q) - s * zeta_s(s + 1, q)),
+)
+zeta_ss = row(
+    "zeta_ss",
+    of_formula("zeta_ss"),
+    not_differentiable("the second derivative of zeta", "first"),
+    lambda t, s, q, y: strong_multiply(t, -2 * zeta_s(s + 1, q) - s * zeta_ss(s + 1, q)),
 )
 digamma = unary(
     "digamma",

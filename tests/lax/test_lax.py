@@ -1,59 +1,18 @@
 """The functions of `fungrad.lax` against NumPy, on plain values and under jit."""
 
-
 import numpy as np
 import pytest
 
 import fungrad.numpy as fnp
 from fungrad import grad, jit, lax, vmap
 from fungrad.core.errors import ShapeError, UnknownAxisNameError
-from tests.tables.of_lax import CALLS, GATHER, X, Y
+from tests.tables.of_lax import GATHER, X, Y
 
 
 def same(expected, result):
     expected, result = np.asarray(expected), np.asarray(result)
     assert (expected.shape, expected.dtype) == (result.shape, result.dtype)
     np.testing.assert_allclose(result, expected, rtol=1e-10, atol=1e-12)
-
-
-def identity(call):
-    name, args, kwargs, _ = call
-    return f"{name}({', '.join(str(np.shape(a)) for a in args)}{kwargs or ''})"
-
-
-@pytest.mark.parametrize("call", CALLS, ids=identity)
-def test_on_plain_values(call):
-    name, args, kwargs, expected = call
-    same(expected, getattr(lax, name)(*args, **kwargs))
-
-
-@pytest.mark.parametrize("call", CALLS, ids=identity)
-def test_under_vmap(call):
-    """The values are hidden; arrays among the arguments have a batch axis of one element."""
-    name, args, kwargs, expected = call
-    arrays = [a for a in args if isinstance(a, np.ndarray) and a.ndim]
-
-    def function(*values):
-        values = iter(values)
-        given = [next(values) if isinstance(a, np.ndarray) and a.ndim else a for a in args]
-        return getattr(lax, name)(*given, **kwargs)
-
-    same(expected, vmap(function, axis_size=1)(*[a[None] for a in arrays])[0])
-
-
-def test_names_that_are_numpys():
-    for name, function in {
-        "abs": np.abs, "neg": np.negative, "exp": np.exp, "asinh": np.arcsinh, "tan": np.tan,
-        "sign": np.sign, "floor": np.floor, "square": np.square, "cbrt": np.cbrt,
-        "is_finite": np.isfinite, "erf": None,
-    }.items():  # fmt: skip
-        if function is not None:
-            same(function(X), getattr(lax, name)(X))
-    for name, function in {
-        "add": np.add, "sub": np.subtract, "mul": np.multiply, "max": np.maximum,
-        "min": np.minimum, "atan2": np.arctan2, "eq": np.equal, "ge": np.greater_equal,
-    }.items():  # fmt: skip
-        same(function(X, Y), getattr(lax, name)(X, Y))
 
 
 def test_sorting_of_several_arrays():

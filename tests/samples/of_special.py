@@ -13,7 +13,7 @@ ORDERS = (0.0, 1.0, 2.0)
 #: Points of the domain by word.
 POINTS = {
     **dict.fromkeys("lgamma digamma trigamma gamma gammasgn".split(), ((0.4, 2.3, -1.6),)),
-    "zeta": ((2.0, 3.5, 3.0), (0.4, 2.3, -1.6)),
+    **dict.fromkeys("zeta zeta_s zeta_ss".split(), ((2.0, 3.5, 1.4), (0.4, 2.3, 0.9))),
     **dict.fromkeys("digamma_step beta betaln poch".split(), (SHAPES, OTHERS)),
     "binom": ((5.2, 6.3, 4.1), (1.4, 2.7, 3.2)),
     **dict.fromkeys("gammainc gammaincc gamma_density gammainc_a".split(), (SHAPES, POSITIVE)),
@@ -40,10 +40,10 @@ POINTS = {
 }
 #: Rows without a derivative in some operand; it is in the derivatives of other rows that they are
 #: differentiated.
-HELD = """zeta expn hyp1f1 hyp2f1 gammainc_aa betainc_aa betainc_ab betainc_bb bessel_jv bessel_yv
+HELD = """zeta_ss expn hyp1f1 hyp2f1 gammainc_aa betainc_aa betainc_ab betainc_bb bessel_jv bessel_yv
     bessel_iv bessel_ive bessel_kv bessel_kve"""
 #: Rows whose second derivatives are left to others that they are made of, or that are like them.
-ONCE = """betainc stdtr gammainc_a betainc_a betainc_b stdtr_df gammaincc gammaincinv gammainccinv betaincc
+ONCE = """zeta_s betainc stdtr gammainc_a betainc_a betainc_b stdtr_df gammaincc gammaincinv gammainccinv betaincc
     betaincinv betainccinv stdtrit"""
 
 

@@ -236,3 +236,13 @@ def test_single_precision():
             result = f(*arguments)
             assert result.dtype == np.float32
             np.testing.assert_allclose(result, expected, rtol=2e-5)
+
+
+def test_zeta_in_its_exponent():
+    """The first and the second derivative in s, to the last digits."""
+    for s, q in ((1.03, 0.4), (2.5, 30.0), (9.0, 0.05), (40.0, 2.0)):
+        for order, slope in enumerate((grad(special.zeta), grad(grad(special.zeta))), 1):
+            exact = mpmath.diff(lambda t, q=q: mpmath.zeta(t, q), s, order)
+            np.testing.assert_allclose(slope(s, q), float(exact), rtol=1e-13)
+            np.testing.assert_allclose(jit(slope)(s, q), float(exact), rtol=1e-12)
+    assert np.isnan(grad(special.zeta)(2.0, -1.5))

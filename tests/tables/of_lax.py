@@ -187,7 +187,7 @@ TABLE.row("random_gamma_grad", OTHER, UNIT, to=lambda a, x: -_slope(
     tolerance=1e-5, smooth=False)  # fmt: skip
 TABLE.row("polygamma", OTHER, by=lambda f, x: f(ORDERS, x),
           to=lambda x: scipy.special.polygamma(ORDERS, x))  # fmt: skip
-TABLE.row("zeta", 1 + OTHER, UNIT, to=scipy.special.zeta, smooth=False)
+TABLE.row("zeta", 1 + OTHER, UNIT, to=scipy.special.zeta)
 
 
 def _slope(function, a, x):

@@ -32,7 +32,7 @@ TABLE.row(
     "logsumexp", REAL, by=lambda f, x: f(x, b=OTHERS), to=lambda x: peer.logsumexp(x, b=OTHERS)
 )
 TABLE.each("softmax log_softmax", np.stack([REAL, OTHERS]), axis=1, to=peer)
-TABLE.row("zeta", 1 + POSITIVE, SHAPES, to=peer.zeta, smooth=False)
+TABLE.row("zeta", 1 + POSITIVE, SHAPES, to=peer.zeta)
 TABLE.row("expn", POSITIVE, by=lambda f, x: f(COUNTS, x), to=lambda x: peer.expn(COUNTS, x))
 TABLE.row("bessel_jn", REAL, v=3, to=lambda x, v: peer.jv(np.arange(4).reshape(4, 1), x))
 TABLE.row("hyp1f1", SHAPES, OTHERS, REAL, to=peer.hyp1f1, smooth=False)

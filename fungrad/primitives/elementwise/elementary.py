@@ -134,9 +134,12 @@ def of_scipy(name):
     return function
 
 
+_expit = of_scipy("expit")
+
+
 def _logistic(x):
     """1 / (1 + exp(-x)) without overflow; complex arguments by the formula."""
-    return of_scipy("expit")(x) if x.dtype.kind != "c" else 1 / (1 + np.exp(-x))
+    return _expit(x) if x.dtype.kind != "c" else 1 / (1 + np.exp(-x))
 
 
 logistic = unary("logistic", _logistic, lambda t, x, y: t * (y * logistic(-x)))
