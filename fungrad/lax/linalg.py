@@ -3,6 +3,7 @@
 import enum
 
 from fungrad.core.errors import ShapeError
+from fungrad.lax.reflections import hessenberg, tridiagonal  # noqa: F401
 from fungrad.lazy import no_other_names
 from fungrad.numpy import products
 from fungrad.numpy.arrays import operand
@@ -182,7 +183,7 @@ def qr(x, *, pivoting=False, full_matrices=True, use_magma=None):
 
 
 def schur(x, *, compute_schur_vectors=True, sort_eig_vals=False, select_callable=None):
-    """(T, Z) with Z T Z^H = x, of the dtype of x, or (T,) without vectors; no derivative."""
+    """(T, Z) with Z T Z^H = x, of the dtype of x, or (T,) without vectors."""
     if sort_eig_vals or select_callable is not None:
         raise NotImplementedError("schur: the order of eigenvalues cannot be chosen")
     t, z = Schur(False)(square_matrices(x))

@@ -2,24 +2,34 @@
 
 import numpy as np
 
-from fungrad.core.errors import DtypeError, LinearityError, NotDifferentiableError, ShapeError
+from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
+from fungrad.primitives.elementwise import less_equal, select
 from fungrad.primitives.indexing import with_batch
 from fungrad.primitives.matrices import (
+    adjoint,
     complex_type,
     converted,
     matrix_product,
     matrix_transpose,
+    positions,
     require_square,
+    upper_triangle,
 )
 from fungrad.primitives.spectral import named
+from fungrad.primitives.turning import hessenberg_turn, schur_turn
+
+
+def _in_basis(z, x):
+    return matrix_product(matrix_product(adjoint(z), x), z)
 
 
 class Schur(Routine):
     """(T, Z) with Z T Z^H = A, Z unitary and T upper triangular, complex if A is or `is_complex`.
 
-    The real form of a real matrix has blocks of 2 by 2 for pairs of complex eigenvalues.
+    The real form of a real matrix has blocks of 2 by 2 for pairs of complex eigenvalues; its
+    derivative is nan then, that of the complex form is not. Equal eigenvalues have none.
     """
 
     is_complex: bool
@@ -42,10 +52,11 @@ class Schur(Routine):
         return t, z
 
     def jvp(self, inputs, tangents):
-        raise NotDifferentiableError(
-            "schur has no derivative rule; eig, sqrtm, expm and solve_sylvester have one, and "
-            "stop_gradient(x) takes schur out of the derivative"
-        )
+        t, z = self(*inputs)
+        inner = _in_basis(z, converted(tangents[0], z.dtype))
+        turn = schur_turn(t, inner)
+        moved = inner - matrix_product(turn, t) + matrix_product(t, turn)
+        return (t, z), (upper_triangle(moved), matrix_product(z, turn))
 
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError("schur is not linear")
@@ -79,9 +90,13 @@ class Hessenberg(Routine):
         return h, q
 
     def jvp(self, inputs, tangents):
-        raise NotDifferentiableError(
-            "hessenberg has no derivative rule; stop_gradient(x) takes it out of the derivative"
-        )
+        h, q = self(*inputs)
+        inner = _in_basis(q, tangents[0])
+        turn = hessenberg_turn(h, inner)
+        moved = inner - matrix_product(turn, h) + matrix_product(h, turn)
+        row, column = positions(h.shape)
+        kept = select(less_equal(row, column + 1), moved, h.dtype.type(0))
+        return (h, q), (kept, matrix_product(q, turn))
 
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError("hessenberg is not linear")

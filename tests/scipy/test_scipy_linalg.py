@@ -6,9 +6,8 @@ import scipy.linalg as sla
 
 import fungrad.scipy.linalg as la
 from fungrad import grad, jit, value_and_grad, vmap
-from fungrad.errors import NotDifferentiableError
 from fungrad.testing import check_grads
-from tests.tables.of_scipy_linalg import BZ, CALLS, PZ, A, B, P, S
+from tests.tables.of_scipy_linalg import BZ, CALLS, PZ, A, B, P, S, Z
 
 
 def flat(result):
@@ -97,11 +96,27 @@ def test_constant_matrices():
         np.testing.assert_array_equal(getattr(la, name)(4), getattr(sla, name)(4))
 
 
-def test_schur_forms_have_no_derivative():
-    with pytest.raises(NotDifferentiableError, match="eig, sqrtm, expm and solve_sylvester"):
-        grad(lambda a: la.schur(a)[0].sum())(A)
-    with pytest.raises(NotDifferentiableError, match="hessenberg has no derivative"):
-        grad(lambda a: la.hessenberg(a).sum())(A)
+def test_schur_forms_of_complex_pairs():
+    """The complex form is differentiable up to phases; the real one, with its blocks, is not."""
+
+    def invariants(a):
+        t, z = la.schur(a, "complex")
+        return abs(t) ** 2, t.diagonal(), abs(z) ** 2
+
+    turned = np.array([[1.0, 2.0, 0.3], [-1.0, 1.2, 0.4], [0.1, 0.2, 3.0]])
+    check_grads(invariants, (turned,), order=2)
+    check_grads(invariants, (Z,), order=1)
+    check_grads(lambda a: la.hessenberg(a, calc_q=True), (Z,), order=1)
+    loss = lambda a: (la.schur(a)[0] ** 2).sum()  # noqa: E731
+    for run in (lambda f: f, jit):
+        assert np.isnan(run(grad(loss))(turned)).all()
+    batch = np.stack([S + 0.1 * A, turned])
+    first, second = vmap(grad(loss))(batch)
+    np.testing.assert_allclose(first, grad(loss)(batch[0]), rtol=1e-9)
+    assert np.isnan(second).all()
+    for function in (lambda a: la.schur(a)[1], lambda a: la.hessenberg(a)):
+        for n in (0, 1):
+            assert grad(lambda a, f=function: f(a).sum())(np.ones((n, n))).shape == (n, n)
 
 
 def test_errors():

@@ -334,7 +334,7 @@ LINALG.row("qr", A, to=lambda a: tuple(np.linalg.qr(a)))
 LINALG.row("svd", A, full_matrices=False, to=lambda a, **_: tuple(np.linalg.svd(a)))
 LINALG.row("eigh", A, by=lambda f, a: f(a)[1], to=lambda a: np.linalg.eigvalsh((a + a.T) / 2))
 LINALG.row("eig", A, by=lambda f, a: f(a + 0j)[0], to=lambda a: np.linalg.eigvals(a + 0j))
-LINALG.row("schur", A + A.T, by=lambda f, a: f(a)[0].trace(), to=np.trace, smooth=False)
+LINALG.row("schur", A + A.T, by=lambda f, a: f(a)[0].trace(), to=np.trace)
 LINALG.row("householder_product", A[:, :2], R.standard_normal(2), by=lambda f, a, taus: f(a, taus),
            to=lambda a, taus: _reflected(a, taus)[:, :2])  # fmt: skip
 LINALG.row("ormqr", A[:, :2], R.standard_normal(2), B,
@@ -343,6 +343,9 @@ LINALG.row("cholesky_update", np.triu(A) + np.diag([3.0, 1, 2]), B[:, 0], to=lam
            np.linalg.cholesky(r.T @ r + np.outer(w, w)).T)  # fmt: skip
 LINALG.row("tridiagonal_solve", A[0], 4 + A[1], A[2], B, to=lambda dl, d, du, b: np.linalg.solve(
     np.diag(d) + np.diag(dl[1:], -1) + np.diag(du[:-1], 1), b))  # fmt: skip
+LINALG.row("hessenberg", A, by=lambda f, a: np.triu(f(a)[0], -1), to=scipy.linalg.hessenberg)
+LINALG.row("tridiagonal", A, by=lambda f, a: f(a + a.T)[1:3], to=lambda a: (
+    scipy.linalg.hessenberg(a + a.T).diagonal(), scipy.linalg.hessenberg(a + a.T).diagonal(-1)))
 LINALG.row("qdwh", A, by=lambda f, a: f(a)[:2], to=scipy.linalg.polar)
 LINALG.row("symmetric_product", B, A + A.T, alpha=0.5, beta=2.0,
            to=lambda b, c, **_: 0.5 * b @ b.T + 2 * c)  # fmt: skip

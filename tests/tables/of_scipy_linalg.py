@@ -165,6 +165,7 @@ CALLS = [
     ("expm, empty", la.expm, sla.expm, (np.zeros((0, 0)),), 1),
     ("expm_frechet", la.expm_frechet, sla.expm_frechet, (A, A.T @ A), 1),
     ("schur", la.schur, sla.schur, (A,), 0),
+    ("schur, real eigenvalues", la.schur, sla.schur, (S + 0.1 * A,), 2),
     (
         "schur, complex",
         lambda a: la.schur(a, "complex"),
@@ -177,7 +178,7 @@ CALLS = [
         lambda a: la.hessenberg(a, calc_q=True),
         lambda a: sla.hessenberg(a, calc_q=True),
         (general(4, 4),),
-        0,
+        2,
     ),
     ("sqrtm", la.sqrtm, lambda a: sla.sqrtm(a + 0j), (A,), 2),
     ("sqrtm, complex", la.sqrtm, sla.sqrtm, (Z,), 1),

@@ -147,7 +147,7 @@ def eigh_tridiagonal(
 
 
 def schur(a, output="real"):
-    """(T, Z) with Z T Z^H = a, Z unitary and T upper triangular; no derivative.
+    """(T, Z) with Z T Z^H = a, Z unitary and T upper triangular.
 
     `output` "real" gives a real matrix a real form, with blocks of 2 by 2 for complex eigenvalues.
 
@@ -163,14 +163,14 @@ def schur(a, output="real"):
 
 
 def rsf2csf(T, Z, check_finite=True):
-    """The complex Schur form and vectors, given the real ones; no derivative."""
+    """The complex Schur form and vectors, given the real ones."""
     T, Z = promoted(T, Z)
     t, vectors = Schur(True)(square_matrices(T))
     return t, matrix_product(converted(Z, t.dtype), vectors)
 
 
 def hessenberg(a, *, calc_q=False, overwrite_a=False, check_finite=True):
-    """H with Q H Q^H = a, zero below its first subdiagonal, or (H, Q) with `calc_q`; no derivative.
+    """H with Q H Q^H = a, zero below its first subdiagonal, or (H, Q) with `calc_q`.
 
     >>> hessenberg([[1.0, 2.0], [3.0, 4.0]])
     array([[1., 2.],
