@@ -65,6 +65,8 @@ def choose(a, choices, out=None, mode="raise"):
     refuse_out("choose", out)
     a = convert(operand(a), np.dtype(np.int64))
     choices = promote(*parts_of(choices))
+    if mode == "raise":  # a negative number is no place from the end here
+        a = where(a < 0, np.int64(len(choices)), a)
     shape = common_shape("choose", a, *choices)
     table = stacked([broadcast(c, shape) for c in choices])
     rest = [Iota(shape, np.dtype(np.int64), axis)() for axis in range(len(shape))]

@@ -5,7 +5,7 @@ import pytest
 import scipy.special
 
 import fungrad.numpy as fnp
-from fungrad import grad, vmap
+from fungrad import grad, jit, vmap
 from fungrad.core.errors import DtypeError, ShapeError
 from tests.tables.traced import eagerly, same
 
@@ -219,3 +219,10 @@ def test_kinks():
     np.testing.assert_array_equal(
         vmap(grad(lambda x: np.arctan2(x, x)))(np.array([0.0, 1.0])), [0.0, 0.0]
     )
+
+
+def test_choose_counts_from_the_beginning_only():
+    chosen = lambda x: np.choose(np.array([0, -1]), [x, 2 * x])  # noqa: E731
+    for run in (jit, grad):
+        with pytest.raises(IndexError, match="out of bounds"):
+            run(lambda x: chosen(x).sum())(np.ones(2))
