@@ -66,7 +66,7 @@ def dot_product_attention(
     if bias is not None:
         scores = scores + fnp.astype(as_floats(bias), scores.dtype)
     if allowed is not None:
-        allowed = fnp.broadcast_to(allowed, scores.shape)
+        fnp.broadcast_to(allowed, scores.shape)  # an error where it does not fit
     weights = softmax(scores, where=allowed)
     attended = fnp.einsum("bhts,bshd->bthd", weights, v)
     attended = fnp.reshape(attended, (*query.shape[:-1], v.shape[-1]))
