@@ -12,7 +12,6 @@ from math import prod
 from fungrad.compiler import parts, tiles
 from fungrad.compiler.convolution_units import Units, joined_step, moved, position
 from fungrad.compiler.copy import copy, write_copy
-from fungrad.compiler.labelled import Labelled
 from fungrad.compiler.scalar import INDEX, constant
 from fungrad.compiler.statements import Call
 from fungrad.compiler.views import row_major, whole

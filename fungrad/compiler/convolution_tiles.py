@@ -88,7 +88,7 @@ def tiling(work):
         return None
     columns = prod([work.sizes[i] for i in groups.right])
     inner = prod([work.sizes[i] for i in groups.contracted])
-    if columns < 3 or columns * inner > _MOST_WEIGHTS:
+    if columns * inner > _MOST_WEIGHTS:
         return None
     plan = Tiling(work, slides)
     return plan if plan.is_good else None
@@ -140,7 +140,8 @@ class Tiling:
         distances = {p[self.row].distance for p in self.phases}
         if len(self.phases) > _MOST_PHASES or not distances <= set(range(1, _FARTHEST + 1)):
             return False
-        return self.tile.rows * self.tile.vectors >= 3
+        sums = self.tile.rows * self.tile.vectors
+        return sums >= 2 if self.is_across else sums >= 3 and self.columns >= 3
 
     def tables(self, surrounded, right):
         """Per phase: pairs of the distances of what is multiplied, in the image and the kernel."""

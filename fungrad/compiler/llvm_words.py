@@ -59,11 +59,57 @@ def _float_suffix(kind):
 def _extremum(name):
     """NumPy's maximum or minimum: NaN wins, the sign of zero is either."""
 
+    least = float("-inf") if name == "maximum" else float("inf")
+
     def call(builder, x, y):
+        x, y = _of_unknown_arms(builder, x, least), _of_unknown_arms(builder, y, least)
         function = _intrinsic_function(builder, name, [x, y])
         return builder.call(function, [x, y], fastmath=("nsz",))
 
     return call
+
+
+def _of_unknown_arms(builder, x, value):
+    """A choice between something and a constant, with a constant that LLVM does not know.
+
+    The maximum of m and (x where a mask holds, else -inf) would become a choice between the maximum
+    of m and x, and m: a loop of which LLVM does not see that it looks for the largest element, and
+    computes one after another, 20 times as slowly.
+    """
+    if not isinstance(x, ir.SelectInstr):
+        return x
+    arms = [
+        _unknown(builder, value, arm.type) if _constant_of(arm) == value else arm
+        for arm in (x.lhs, x.rhs)
+    ]
+    return x if arms == [x.lhs, x.rhs] else builder.select(x.cond, *arms)
+
+
+def _constant_of(x):
+    """The number that a constant is, also one that is negated or converted; else None."""
+    if isinstance(x, ir.Instruction) and x.opname in ("fneg", "fptrunc", "fpext"):
+        inner = _constant_of(x.operands[0])
+        return -inner if x.opname == "fneg" and inner is not None else inner
+    return getattr(x, "constant", None)
+
+
+def _unknown(builder, value, kind):
+    """A constant, read from memory at the begin of the function."""
+    with builder.goto_entry_block():
+        place = builder.alloca(kind)
+        builder.store(ir.Constant(kind, value), place)
+        load = _VolatileLoad(builder.block, place, typ=kind)
+        builder._insert(load)
+    return load
+
+
+class _VolatileLoad(ir.LoadInstr):
+    """A load that no optimisation replaces by what was stored before."""
+
+    def descr(self, buffer):
+        lines = []
+        super().descr(lines)
+        buffer.append("".join(lines).replace("load ", "load volatile ", 1))
 
 
 _FLOAT = {

@@ -148,3 +148,19 @@ def test_large_windows_one_axis_after_another(kind, strides):
 
     np.testing.assert_allclose(jit(f)(x), f(x), rtol=1e-13)
     np.testing.assert_allclose(jit(g)(x), g(x), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_largest_of_what_a_mask_lets_through(dtype):
+    x = np.random.default_rng(0).normal(size=(5, 70)).astype(dtype)
+    x[2, 30] = np.nan
+    mask = x < 0.3
+    mask[4] = False
+
+    def largest(x, mask):
+        return fnp.max(fnp.where(mask, x, -np.inf), axis=1), fnp.min(
+            fnp.where(mask, x, np.inf), axis=1
+        )
+
+    for found, expected in zip(jit(largest)(x, mask), largest(x, mask), strict=True):
+        np.testing.assert_array_equal(found, expected)

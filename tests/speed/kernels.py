@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fungrad.compiler import convolution_units, parts
 from tests.speed.products import product_of, time_alone
 from tests.speed.table import shown
 
@@ -50,27 +51,31 @@ def timed(program, arguments, seconds=1.0):
     """Per call in the entry: (its text, seconds in a run, times called in a run); the whole run."""
     from fungrad.compiler import build
     from fungrad.compiler.assemble import assemble
+    from fungrad.compiler.calling import caller
     from fungrad.compiler.plan import Kept
 
     assembly = assemble(program)
-    if assembly.interface.stacks:
-        raise SystemExit("a program with stacks of unknown height cannot be looked into")
     interface = assembly.interface
     lines, calls = clocked(assembly)
     times = np.zeros(2 * len(calls), np.int64)
     pointer, number = build.Pointer("int64"), build.Scalar("int64")
-    kernels = {k.name: build.kernel(k.source, k.function, k.arguments) for k in assembly.kernels}
+    kernels = {
+        k.name: build.kernel(k.source, k.function, k.arguments, in_parts=k.in_parts)
+        for k in assembly.kernels
+    }
     for name, sign, more in (("begin", "sub", 0), ("finish", "add", 1)):
         text = CLOCK.format(name=name, sign=sign, more=more)
         kernels[name] = build.kernel(text, name, (pointer, number), language="llvm")
-    entry = build.checked_entry(
-        "\n".join(lines),
-        "entry",
-        (*interface.arguments, build.Array("int64")),
-        (*interface.origins, Kept(times)),
-        interface.returned,
-        kernels=kernels,
-    )
+    source = "\n".join(lines)
+    taken = (*interface.arguments, build.Array("int64"))
+    if interface.stacks:
+        plain = build.entry(source, "entry", taken, kernels)
+        entry = caller(program, interface, lambda *given: plain(*given, times))
+    else:
+        origins = (*interface.origins, Kept(times))
+        entry = build.checked_entry(
+            source, "entry", taken, origins, interface.returned, kernels=kernels
+        )
     if entry(*arguments) is NotImplemented:
         raise SystemExit("the entry does not take the arguments")
     times[:] = 0
@@ -172,6 +177,8 @@ class _Counting:
         touched = sum(
             self.sizes.get(p, 8) * min(n, self.spans.get(p, n)) for p, n in self.accesses.items()
         )
+        if parts.WORK in self.integers:  # the products are in routines that the kernel calls
+            self.flops = 2.0 * convolution_units.AT_A_TIME * self.integers[parts.WORK]
         self.work = Work(self.flops, touched)
 
     def _block(self, statements, repeats):
