@@ -29,12 +29,12 @@ def convolve(build, primitive, inputs, outputs):
         fill(build.entry, constant(0, target.buffer.dtype), target)
         return
     work = Convolution(build, primitive, x, y, target)
-    if work.is_direct:
-        _write_loops(work)
-    elif (plan := summing(work)) is not None:
+    if (plan := summing(work)) is not None:
         write_sums(work, plan)
     elif (plan := tiling(work)) is not None:
         write_tiles(work, plan)
+    elif work.is_direct:
+        _write_loops(work)
     elif work.is_dilated:
         write_scattered(work)
     else:
@@ -65,6 +65,12 @@ class Convolution:
         rows = prod([self.sizes[i] for i in self.groups.right])
         inner = prod([self.sizes[i] for i in self.groups.contracted if i >= 0])
         return self.dtype.kind not in "fc" or rows == inner == 1
+
+    @property
+    def has_channels_apart(self):
+        """Whether there are several channels, each with one kernel of its own."""
+        channels = prod([self.sizes[i] for i in self.groups.batch])
+        return channels > 1 and prod([self.sizes[i] for i in self.groups.right]) == 1
 
     @property
     def is_dilated(self):

@@ -35,6 +35,13 @@ def summing(work):
     )
     if elements <= places:
         return None
+    features = [i for i in groups.left if i not in slides]
+    if work.has_channels_apart and prod([work.sizes[i] for i in features]) == 1:
+        plan = Summing(work, slides, list(groups.batch))
+        if plan.has_near_channels:
+            return plan
+    if work.is_direct:
+        return None
     plan = Summing(work, slides)
     return plan if plan.is_good else None
 
@@ -42,22 +49,30 @@ def summing(work):
 class Summing:
     """The labels of a convolution by their part in it, and the size of the tiles."""
 
-    def __init__(self, work, slides):
+    def __init__(self, work, slides, channels=()):
+        """`channels` are the labels of a convolution of each channel with a kernel of its own."""
+        self.channels = channels
         self.work, sizes, groups = work, work.sizes, work.groups
         by_stride = [i for i in work.x.by_stride if i in slides]
         wide = [i for i in by_stride if sizes[-1 - i] > 1] or by_stride
         self.row = wide[-1]
         self.outer = [i for i in by_stride if i != self.row]
-        self.batch = list(groups.batch)
+        self.batch = [i for i in groups.batch if i not in channels]
         self.images = [i for i in groups.contracted if i >= 0]
         self.features = [i for i in groups.left if i not in slides]
-        self.right = list(groups.right)
+        self.right = channels or list(groups.right)
         self.n_features = prod([sizes[i] for i in self.features])
         self.columns = prod([sizes[i] for i in self.right])
         self.covered = {i: covered(work.windows[i], sizes[-1 - i]) for i in slides}
-        self.is_merged = work.windows[self.row].out == 1
+        self.is_merged = bool(channels) or work.windows[self.row].out == 1
         self.rows = self.n_features * (sizes[self.row] if self.is_merged else 1)
         self.tile, _ = tiles.best_tile(work.dtype, self.rows, self.columns)
+
+    @property
+    def has_near_channels(self):
+        """Whether channels are neighbours in both operands."""
+        operands = self.work.x, self.work.y
+        return all(joined_step(self.channels, v.sizes, v.strides) == 1 for v in operands)
 
     @property
     def is_good(self):
@@ -88,10 +103,12 @@ class _Writing:
         work, plan, x = self.work, self.plan, self.work.x
         is_inside = all(low >= 0 and high < x.sizes[i] for i, (low, high) in plan.covered.items())
         step = x.strides[plan.row]
+        if plan.channels and is_inside:
+            return False, x.strides
         is_near = joined_step(plan.features, x.sizes, x.strides) == 1
         if is_inside and is_near and (step == plan.n_features or not plan.is_merged):
             return False, x.strides
-        labels = (*self.positions, *plan.features)
+        labels = (*self.positions, *plan.features, *plan.channels)
         self.x_shape = [
             plan.covered[i][1] - plan.covered[i][0] + 1 if i in plan.covered else work.sizes[i]
             for i in labels
@@ -210,7 +227,7 @@ class _Writing:
 
     def _surround(self, x, images):
         writer, work, plan, shape, source, target = self.writer, self.work, self.plan, [], 0, 0
-        labels = (*self.positions, *plan.features)
+        labels = (*self.positions, *plan.features, *plan.channels)
         for i in labels:
             first, count = 0, work.x.sizes[i]
             if i in plan.covered:
@@ -247,6 +264,7 @@ class _Writing:
         row = plan.row
         a0, b0 = work.windows[row].right * self.x_strides[row], self.y_strides[-1 - row]
         n0, step = work.sizes[-1 - row], plan.columns
+        between = work.windows[row].out * self.x_strides[row] if plan.channels else 1
         full, rest = divmod(plan.columns, width)
         panels = [(width, full, 0)] if full else []
         panels += [(rest, 1, full * width)] if rest else []
@@ -257,21 +275,20 @@ class _Writing:
                 lanes = size - (-(-size // tile.length) - 1) * tile.length
                 for n_rows, times in tiles.split(plan.rows, tile.rows):
                     shape = tile._replace(rows=n_rows, vectors=-(-size // tile.length))
-                    name = tiles.name_of(self.dtype, shape, "s", 1)
+                    name = tiles.name_of(self.dtype, shape, "s", "v" if plan.channels else 1)
                     with writer.loop(integer(times), "tile") as number:
                         q = number * integer(n_rows) + integer(done)
-                        a = moved(writer, x, q, "a")
+                        at = q * integer(between) + column if plan.channels else q
+                        a = moved(writer, x, at, "a")
                         z = moved(writer, made, q * integer(step) + column, "y")
                         n0_, a1_, a0_, b1_, b0_, row_, last_ = map(
                             integer, (n0, a1, a0, b1, b0, step, lanes)
                         )
-                        writer.write(
-                            Call(
-                                name,
-                                [n1, n0_, a, a1_, a0_, b, b1_, b0_, z, row_, last_,
-                                 constant(1, INDEX)],
-                            )
-                        )  # fmt: skip
+                        arguments = [n1, n0_, a, a1_, a0_, b, b1_, b0_, z, row_, last_]
+                        arguments.append(constant(1, INDEX))
+                        if plan.channels:
+                            arguments.append(integer(between))
+                        writer.write(Call(name, arguments))
                     done += n_rows * times
 
     def _add_up(self, sums):

@@ -4,7 +4,8 @@ Each image is copied once, surrounded by zeros and with what is summed over (cha
 that neighbouring places lie next to each other; nothing else is gathered. Vectors are of features,
 or of places where the output has these next to each other. Where the input is dilated, the places
 fall into phases, each with the elements of the kernel that it meets: no zeros are multiplied.
-Images, or bands of them, are shared between threads.
+Images, or bands of them, are shared between threads. Where each channel has a kernel of its own and
+channels are neighbours, vectors are of channels.
 """
 
 from contextlib import ExitStack
@@ -86,6 +87,13 @@ def tiling(work):
         return None
     if any(i >= 0 and work.slides(i) for i in (*groups.batch, *groups.contracted)):
         return None
+    summed = [i for i in groups.contracted if i >= 0]
+    if work.has_channels_apart and prod([work.sizes[i] for i in summed]) == 1:
+        plan = Tiling(work, slides, list(groups.batch))
+        if plan.is_good and plan.has_near_channels:
+            return plan
+    if work.is_direct:
+        return None
     columns = prod([work.sizes[i] for i in groups.right])
     inner = prod([work.sizes[i] for i in groups.contracted])
     if columns * inner > _MOST_WEIGHTS:
@@ -97,15 +105,18 @@ def tiling(work):
 class Tiling:
     """The labels of a convolution by their part in it, and the sizes of the tiles."""
 
-    def __init__(self, work, slides):
+    def __init__(self, work, slides, channels=()):
+        """`channels` are the labels of a convolution of each channel with a kernel of its own."""
         self.work, sizes, groups = work, work.sizes, work.groups
+        self.channels = channels
         by_stride = [i for i in work.x.by_stride if i in slides]
         wide = [i for i in by_stride if sizes[i] > 1] or by_stride
         self.row = wide[-1]
         self.outer = [i for i in by_stride if i != self.row]
         self.images = [*groups.batch, *[i for i in groups.left if i not in slides]]
+        self.images = [i for i in self.images if i not in channels]
         self.summed = [i for i in groups.contracted if i >= 0]
-        self.right = list(groups.right)
+        self.right = channels or list(groups.right)
         self.columns = prod([sizes[i] for i in self.right])
         self.reach = {i: Reach(work.windows[i], work.x.sizes[i], sizes[-1 - i]) for i in slides}
         self.phases = [
@@ -125,7 +136,12 @@ class Tiling:
             of_columns += most * self.columns * _COST_OF_MOVING
         has_neighbours = work.target.strides[self.row] == 1 or work.sizes[self.row] == 1
         are_steps = all(p.step == p.distance == 1 for p in self.reach[self.row].phases)
-        if has_neighbours and are_steps and self._step(work.target) is not None:
+        if (
+            not self.channels
+            and has_neighbours
+            and are_steps
+            and self._step(work.target) is not None
+        ):
             across, cost = tiles.best_tile(work.dtype, self.columns, most)
             if cost * self.inner < of_columns:
                 return True, across
@@ -135,10 +151,18 @@ class Tiling:
         return joined_step(self.right, v.sizes, v.strides)
 
     @property
+    def has_near_channels(self):
+        """Whether channels are neighbours in the input and in the output."""
+        x = self.work.x
+        return self.writes_in_place and joined_step(self.channels, x.sizes, x.strides) == 1
+
+    @property
     def is_good(self):
         """Whether tiles are well filled, and what they are made of is near at hand."""
         distances = {p[self.row].distance for p in self.phases}
-        if len(self.phases) > _MOST_PHASES or not distances <= set(range(1, _FARTHEST + 1)):
+        if len(self.phases) > _MOST_PHASES:
+            return False
+        if not self.channels and not distances <= set(range(1, _FARTHEST + 1)):
             return False
         sums = self.tile.rows * self.tile.vectors
         return sums >= 2 if self.is_across else sums >= 3 and self.columns >= 3
@@ -171,12 +195,13 @@ class _Writing:
         self.build, self.dtype = work.build, work.dtype
         self.right = self._arranged_right()
         self.positions = (*plan.outer, plan.row)
-        names = (*plan.summed, *self.positions)
-        covered = [plan.reach[i].size for i in self.positions]
-        self.surrounded_shape = (*[work.sizes[i] for i in plan.summed], *covered)
+        self.names = (*plan.summed, *self.positions, *plan.channels)
+        self.surrounded_shape = [
+            plan.reach[i].size if i in plan.reach else work.sizes[i] for i in self.names
+        ]
         self.is_copied = not self._reads_in_place()
         if self.is_copied:
-            self.strides = dict(zip(names, row_major(self.surrounded_shape), strict=True))
+            self.strides = dict(zip(self.names, row_major(self.surrounded_shape), strict=True))
         else:
             self.strides = work.x.strides
         self.is_moved = not (plan.is_across or plan.writes_in_place)
@@ -199,7 +224,7 @@ class _Writing:
         steps = [joined_step(i, y.sizes, y.strides) for i in (plan.right, plan.summed)]
         if steps[0] == 1 and steps[1] is not None:
             return y
-        batch = [i for i in y.labels if i in work.groups.batch]
+        batch = [i for i in y.labels if i in work.groups.batch and i not in plan.channels]
         elements = [i for i in y.labels if i < 0]
         moved_to = y.ordered((*batch, *plan.summed, *elements, *plan.right))
         return Labelled(contiguous(self.entry, moved_to.view), moved_to.labels)
@@ -210,6 +235,8 @@ class _Writing:
         if not all(plan.reach[i].is_inside for i in self.positions):
             return False
         is_joined = joined_step(plan.summed, x.sizes, x.strides) is not None
+        if plan.channels:
+            return True
         return x.strides[plan.row] == 1 and is_joined
 
     def _table_pointers(self):
@@ -271,7 +298,7 @@ class _Writing:
             first = sum(plan.reach[i].low * self.strides[i] for i in self.positions)
             return moved(self.writer, x, self.writer.integer(first), "image")
         source = target = 0
-        labels = (*plan.summed, *self.positions)
+        labels = self.names
         for i in labels:
             first, count, at = 0, work.x.sizes[i], 0
             if i in plan.reach:
@@ -308,6 +335,8 @@ class _Writing:
                     from_image = from_image + q * integer(p.distance * self.strides[i])
                     to_made = to_made + q * integer(p.step * self.made[i])
                     to_made = to_made + integer(p.start * self.made[i])
+                if plan.channels:
+                    from_image = from_image + column
                 source_part = moved(writer, source, from_image, "line")
                 made_part = moved(writer, made, to_made, "made")
                 self._row(row, table, (size, column), source_part, made_part, w)
@@ -326,16 +355,20 @@ class _Writing:
             rows, distance = plan.columns, 1
         else:
             rows, distance, step = row.count, row.distance, self.made[plan.row] * row.step
+        between = distance * self.strides[plan.row] if plan.channels else distance
         b, done = moved(writer, w, column, "panel"), 0
         for n_rows, count in tiles.split(rows, tile.rows):
             shape = tile._replace(rows=n_rows, vectors=-(-size // tile.length))
-            name = tiles.name_of(self.dtype, shape, "t", distance)
+            name = tiles.name_of(self.dtype, shape, "t", "v" if plan.channels else distance)
             with writer.loop(writer.integer(count), "tile") as number:
                 q = number * writer.integer(n_rows) + writer.integer(done)
-                a = moved(writer, source, q * writer.integer(distance), "a")
+                a = moved(writer, source, q * writer.integer(between), "a")
                 y = moved(writer, made, q * writer.integer(step), "y")
                 n1_, n0_, a1, b1, row_, last = map(writer.integer, (n1, n0, *steps, step, lanes))
-                writer.write(Call(name, [n1_, n0_, a, a1, b, b1, table[0], y, row_, last]))
+                arguments = [n1_, n0_, a, a1, b, b1, table[0], y, row_, last]
+                if plan.channels:
+                    arguments.append(writer.integer(between))
+                writer.write(Call(name, arguments))
             done += n_rows * count
 
     def _step_summed(self, strides):

@@ -10,6 +10,8 @@ of a vector, rows, vectors per row, way through the sum, and distance of rows (`
             a[k1*a1 + table[2*k0] + i] * b[k1*b1 + table[2*k0 + 1] + j], i < 14
     tile_float32_v16_14x2_s1(n1, n0, a, a1, a0, b, b1, b0, y, row, lanes, adds)
         the same with k0*a0 and k0*b0 instead of the table; added to y if `adds` is not 0
+    tile_float32_v16_14x2_tv(..., step), tile_float32_v16_14x2_sv(..., step)
+        the same with a[... + i*step + j]: each column by itself
 
 Of the last vector of each row, `lanes` elements are read and written.
 """
@@ -20,7 +22,7 @@ from typing import NamedTuple
 
 from fungrad.compiler.arguments import LLVM_TYPES, Pointer, Scalar
 
-NAMES = r"\btile_float(?:32|64)_v\d+_\d+x\d+_[ts]\d+\b"
+NAMES = r"\btile_float(?:32|64)_v\d+_\d+x\d+_[ts](?:\d+|v)\b"
 
 _FEW_SUMS = 4  # a sum waits for the one before it, so as many at least are in turn
 
@@ -81,7 +83,10 @@ _SUM_OVER_STEPS = "n1 n0 a a1 a0 b b1 b0 y row lanes adds"
 
 
 def name_of(dtype, tile, way, distance):
-    """The name of the kernel of a `Tile`; the way is "t" (table) or "s" (steps)."""
+    """The name of the kernel of a `Tile`; the way is "t" (table) or "s" (steps).
+
+    The distance is "v" where each column is by itself.
+    """
     return f"tile_{dtype.name}_v{tile.length}_{tile.rows}x{tile.vectors}_{way}{distance}"
 
 
@@ -92,7 +97,7 @@ def routine(name):
 
     _, dtype, length, size, way = name.split("_")
     rows, vectors = map(int, size.split("x"))
-    text = _Text(name, dtype, int(length[1:]), rows, vectors, way[0] == "t", int(way[1:]))
+    text = _Text(name, dtype, int(length[1:]), rows, vectors, way[0] == "t", way[1:])
     return kernel(text.function(), name, text.arguments, None, "llvm")
 
 
@@ -101,12 +106,15 @@ class _Text:
 
     def __init__(self, name, dtype, length, rows, vectors, has_table, distance):
         self.name, self.length = name, length
-        self.rows, self.vectors, self.distance = rows, vectors, distance
+        self.rows, self.vectors = rows, vectors
+        self.distance = None if distance == "v" else int(distance)
         self.number = LLVM_TYPES[dtype]
         self.vector, self.mask = f"<{length} x {self.number}>", f"<{length} x i1>"
         self.suffix = f"v{length}f{dtype[-2:]}"
         self.has_table = has_table
         self.names = (_SUM_OVER_TABLE if has_table else _SUM_OVER_STEPS).split()
+        if self.distance is None:
+            self.names.append("step")
         pointers = {"a": dtype, "b": dtype, "table": "int64", "y": dtype}
         self.arguments = [
             Pointer(pointers[n]) if n in pointers else Scalar("int64") for n in self.names
@@ -168,6 +176,8 @@ class _Text:
                 lines.append(self._element(f"y{i}.0", "y", f"%start{i}"))
             else:
                 lines.append(self._element(f"y{i}.{j}", f"y{i}.0", j * self.length))
+        if self.distance is None:
+            lines += [f"  %x{i}.to = mul nsw i64 %step, {i}" for i in range(self.rows)]
         if self.has_table:
             return [*lines, "  br label %outer"]
         lines += [
@@ -213,16 +223,27 @@ class _Text:
             lines.append(self._element(f"v{j}.at", "b.0", j * self.length))
             lines.append(self._load(f"v{j}", f"v{j}.at", j))
         for i in range(self.rows):
-            lines.append(self._element(f"x{i}.at", "a.0", i * self.distance))
-            lines.append(f"  %x{i} = load {self.number}, ptr %x{i}.at")
-            lines += self._splat(f"w{i}", self.number, f"%x{i}")
-            for j in range(self.vectors):
-                operands = ", ".join(f"{self.vector} %{n}" for n in (f"w{i}", f"v{j}", f"d{i}.{j}"))
-                lines.append(
-                    f"  %e{i}.{j} = call {self.vector} @llvm.fma.{self.suffix}({operands})"
-                )
+            lines += self._row(i)
         lines += ["  %k0.next = add nsw i64 %k0, 1", "  br label %inner"]
         return [*lines, "ended:", "  %k1.next = add nsw i64 %k1, 1", "  br label %outer"]
+
+    def _row(self, i):
+        """What row i adds: an element, or vectors, times the vectors of the other operand."""
+        if self.distance is None:
+            lines = [self._element(f"x{i}.at", "a.0", f"%x{i}.to")]
+        else:
+            lines = [self._element(f"x{i}.at", "a.0", i * self.distance)]
+            lines.append(f"  %x{i} = load {self.number}, ptr %x{i}.at")
+            lines += self._splat(f"w{i}", self.number, f"%x{i}")
+        for j in range(self.vectors):
+            factor = f"w{i}"
+            if self.distance is None:
+                factor = f"w{i}.{j}"
+                lines.append(self._element(f"{factor}.at", f"x{i}.at", j * self.length))
+                lines.append(self._load(factor, f"{factor}.at", j))
+            operands = ", ".join(f"{self.vector} %{n}" for n in (factor, f"v{j}", f"d{i}.{j}"))
+            lines.append(f"  %e{i}.{j} = call {self.vector} @llvm.fma.{self.suffix}({operands})")
+        return lines
 
     def _operand_places(self):
         if not self.has_table:
