@@ -2,8 +2,8 @@
 
 Both operands lie with what is not summed (features) next to each other, and a tile of features by
 features is added up over all elements of an image; no matrix of windows is gathered. Where the
-places along the last axis are neighbours, they count as more features. Parts of the images have sums
-of their own, which are added up at the end in the order of the parts.
+places along the last axis are neighbours, they count as more features. Parts of the images have
+sums of their own, which are added up at the end in the order of the parts.
 """
 
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ from fungrad.compiler.statements import Call
 from fungrad.compiler.views import row_major, whole
 from fungrad.primitives.windows import covered
 
-_SHARE_OF_ADDING = 50  # the sums of all parts are at most that share of the products
+_SHARE_OF_ADDING = 20  # the sums of all parts are at most that share of the products
 
 
 def summing(work):

@@ -24,7 +24,7 @@ class Units:
         self.bands = max(1, min(lines, -(-self.parts // max(count, 1))))
 
     def begin(self, writer):
-        """Say what a kernel has to do; returns the loop over parts, of which it yields the number."""
+        """Say what a kernel has to do; returns the loop over parts, which yields their number."""
         writer.in_parts = True
         writer.integers.append((parts.WORK, self.operations))
         return writer.loop(writer.parameter(self.parts), "part")

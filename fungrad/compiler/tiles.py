@@ -3,7 +3,7 @@
 A tile is a few rows of vectors of a product, which stay in registers while all products are added.
 What the rows are multiplied by is read where it stands: the places of a convolution that a tile
 meets are a constant distance apart, so no matrix of windows is gathered. One name per dtype, length
-of a vector, rows, vectors per row, way through the sum, and distance of rows (`NAMES` matches them):
+of a vector, rows, vectors per row, way through the sum, distance of rows (`NAMES` matches them):
 
     tile_float32_v16_14x2_t1(n1, n0, a, a1, b, b1, table, y, row, lanes)
         y[i*row + j] = the sum over k1 < n1 and k0 < n0 of
