@@ -10,21 +10,24 @@ from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.debug.dependence import Dependence
 from fungrad.inspection.tables import Table, pyplot
 
-#: Gradients that are smaller than this share of the largest one are made of rounding errors.
-_ROUNDING = 1e-14
+#: Gradients that are smaller than this share of the largest one, times the resolution of their
+#: dtype, are made of rounding errors.
+_ROUNDING = 45
 
 
 @dataclass(frozen=True)
 class Leaf:
     """The gradient of one leaf of the parameters.
 
-    `mean` and `maximum` are of the absolute values of the finite elements, `norm` is the Euclidean
-    norm, `zeros` the share of exact zeros, `nans` the share of elements that are not finite, `rms`
-    the root of the mean square; `size_rms` is that of the parameter itself.
+    `dtype` is that of the gradient; `mean` and `maximum` are of the absolute values of the finite
+    elements, `norm` is the Euclidean norm, `zeros` the share of exact zeros, `nans` the share of
+    elements that are not finite, `rms` the root of the mean square; `size_rms` is that of the
+    parameter itself.
     """
 
     path: str
     shape: tuple
+    dtype: str
     mean: float
     maximum: float
     norm: float
@@ -44,6 +47,7 @@ class Leaf:
         return Leaf(
             path or "(whole)",
             np.shape(gradient),
+            np.asarray(gradient).dtype.name,
             float(finite.mean()) if finite.size else 0.0,
             float(np.max(finite, initial=0.0)),
             norm,
@@ -208,7 +212,7 @@ def _vanishing(leaf, largest):
             f"{leaf.path} vanishes: its gradient is exactly 0 here, for what depends on it is not "
             "taken (an arm of a where), is 0, or does not change any more (saturated, clipped)"
         )
-    if leaf.rms < _ROUNDING * largest:
+    if leaf.rms < _ROUNDING * np.finfo(leaf.dtype).eps * largest:
         return (
             f"{leaf.path} vanishes: its gradient is 0 but for rounding, for the loss does not change "
             "with it: what it adds cancels (as a bias does before a normalisation, or a shift of all "

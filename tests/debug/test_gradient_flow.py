@@ -170,18 +170,19 @@ def test_bad_input():
         gradient_flow(lambda p: p * 2, np.ones(3))
 
 
-def test_what_vanishes_and_why():
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_what_vanishes_and_why(dtype):
     """An arm that is not taken; a bias that a normalisation takes away again; a long product."""
 
     def loss(p, x):
         h = x * p["scale"] + p["bias"]
         h = (h - h.mean()) / h.std()
         arm = fnp.where(x > 1e9, p["arm"], 1.0)
-        return fnp.sum(h * x * arm) + 1e-6 * p["small"] ** 2
+        return fnp.sum(h * x * arm) + 1e-4 * p["small"] ** 2
 
-    params = {name: np.array(2.0) for name in ("scale", "bias", "arm", "small")}
-    params["w"] = np.array(1.0)
-    x = np.array([1.0, 2.0, 4.0])
+    params = {name: dtype(2.0) for name in ("scale", "bias", "arm", "small")}
+    params["w"] = dtype(1.0)
+    x = np.array([1.1, 2.3, 4.7, 0.4, 3.3], dtype)
     flow = gradient_flow(lambda p, x: loss(p, x) * p["w"], params, x)
     texts = {f.path: f.text for f in flow.findings if f.kind == "vanishing"}
     assert "exactly 0" in texts["['arm']"]
