@@ -27,15 +27,15 @@ class Fuel:
         branch.set_weights([1, 2000])
         builder.position_at_end(empty)
         builder.store(_I64(QUANTUM), self.left)
-        status = self._pause(builder)
+        status = self._pause(builder, left)
         builder.cbranch(builder.icmp_signed("==", status, _I64(0)), on, interrupted)
         builder.position_at_end(interrupted)
         builder.ret(status)
         builder.position_at_end(on)
 
-    def _pause(self, builder):
+    def _pause(self, builder, left):
         function = builder.module.globals.get(PAUSE)
         if function is None:
             function = ir.Function(builder.module, ir.FunctionType(_I64, [_I64] * 3), PAUSE)
         due = builder.ptrtoint(self.due, _I64)
-        return builder.call(function, [due, _I64(0), _I64(0)])
+        return builder.call(function, [due, left, _I64(0)])

@@ -23,13 +23,14 @@ _NANOSECONDS = 60_000_000  # between two looks at signals, which wait for the in
 _COARSE_CLOCK = 6  # of Linux, monotonic: exact to some milliseconds, and the cheapest one
 
 _SOURCE = """
-def pause(due, _, _2):
+def pause(due, left, _):
     time = stack(16)
     read_clock(CLOCK, time)
     now = word(time) * 1000000000 + word(time + 8)
     if word(due) == 0:
         set_word(due, now + INTERVAL)
-        return 0
+        if left < LONG:
+            set_word(due, now)
     if now < word(due):
         return 0
     set_word(due, now + INTERVAL)
@@ -57,6 +58,7 @@ def _pause():
     constants = {
         "CLOCK": _COARSE_CLOCK,
         "INTERVAL": _NANOSECONDS,
+        "LONG": -_NANOSECONDS,
         "INTERRUPTED": INTERRUPTED,
     }
     native = Native(_SOURCE, constants, _FUNCTIONS)
@@ -64,7 +66,11 @@ def _pause():
 
 
 def address(name):
-    """The address of `pause(due)`, `due` being the address of the time of its next look, or 0."""
+    """The address of `pause(due, left, 0)`.
+
+    At the address `due` lies the time of its next look, 0 at first; `left` is what is left of the
+    quantum, far below 0 where a turn takes so long that the first look is due already.
+    """
     return {"pause": _pause().address}[name]
 
 

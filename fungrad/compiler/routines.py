@@ -1,5 +1,6 @@
 """What a routine's `emit` method writes its statements with."""
 
+import math
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from types import MethodType
@@ -69,8 +70,16 @@ class RoutineBuilder:
             position = constant(0, INDEX)
             for n in shape:
                 extent = self.entry.integer(n)
-                position = position * extent + loops.enter_context(self.entry.loop(extent))
+                loop = self.entry.loop(extent, work=self._work() // max(math.prod(shape), 1) + 1)
+                position = position * extent + loops.enter_context(loop)
             yield [self._member(view, position, len(shape)) for view in views]
+
+    def _work(self):
+        """Roughly the nanoseconds that the equation takes."""
+        inputs, outputs = [
+            [v.type for v in side] for side in (self.equation.inputs, self.equation.outputs)
+        ]
+        return self.equation.primitive.flops(inputs, outputs) // 2
 
     def _member(self, view, position, rank):
         size = 1
