@@ -26,16 +26,23 @@ class Method(NamedTuple):
 
     `prepare(build, *parameters)` are constants; `start(build, key, constants)` the first states;
     `step(build, key, constants, states)` is a trial: conditions of which one that holds ends it,
-    the cheap ones first, its value, and the next states.
+    the cheap ones first, its value, and the next states. `is_direct` says that most first trials
+    end by their first condition.
     """
 
     prepare: object
     start: object
     step: object
+    is_direct: bool
 
 
 class _Sampler:
-    """What samplers share: keys of elements first, then parameters, all of one shape or rank 0."""
+    """What samplers share: keys of elements first, then parameters, all of one shape or rank 0.
+
+    Where `is_first(build, *parameters)` holds the first of two `methods` draws an element, else the
+    second. `finish(build, value, key, *parameters, is_first)` makes the result of a draw; there
+    `is_first` is None where it differs from element to element.
+    """
 
     count = 1
 
@@ -52,15 +59,11 @@ class _Sampler:
         with np.errstate(all="ignore"):
             usable = self.usable(ON_ARRAYS, *operands[1:])
             chosen = self.is_first(ON_ARRAYS, *usable)
-            for method, where in zip(self.methods, (chosen, ~chosen), strict=False):
+            for method, where in zip(self.methods, (chosen, ~chosen), strict=True):
                 part = np.flatnonzero(np.broadcast_to(where, result.shape))
                 result[part] = _run(method, operands[0][part], [x[part] for x in usable])
-            result = self.finish(ON_ARRAYS, result, *operands)
+            result = self.finish(ON_ARRAYS, result, *operands, None)
         return result.reshape(shape)[()]
-
-    def is_first(self, build, *parameters):
-        """Whether the first of the methods draws an element."""
-        return build.equal(parameters[0], parameters[0])
 
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError(f"{self.name} is not linear")
@@ -164,25 +167,28 @@ class RandomGamma(_Sampler, Routine):
     """
 
     log_space: bool
-    methods = (Method(_prepare_gamma, _first_trial, _try_gamma),)
+    methods = (Method(_prepare_gamma, _first_trial, _try_gamma, True),) * 2
 
     @property
     def name(self):
         return "random_gamma"
 
+    def is_first(self, build, a):
+        return a < 1.0
+
     def usable(self, build, a):
         """The parameter, or 1 where it has no draws."""
         return (build.select(a > 0.0, a, 1.0),)
 
-    def finish(self, build, value, key, a):
+    def finish(self, build, value, key, a, is_first):
         """The result from a draw for a, or for a + 1 where a < 1."""
-        usable = build.select(a > 0.0, a, 1.0)
-        u = _uniform(build, key, build.constant(0, BLOCK))
-        boost = build.select(usable < 1.0, build("log", u) / usable, 0.0)
-        if self.log_space:
-            value, at_zero = build("log", value) + boost, -math.inf
-        else:
-            value, at_zero = value * build("exp", boost), 0.0
+        value = build("log", value) if self.log_space else value
+        if is_first is not False:
+            usable = build.select(a > 0.0, a, 1.0)
+            u = _uniform(build, key, build.constant(0, BLOCK))
+            boost = build.select(usable < 1.0, build("log", u) / usable, 0.0)
+            value = value + boost if self.log_space else value * build("exp", boost)
+        at_zero = -math.inf if self.log_space else 0.0
         outside = build.select(build.equal(a, 0.0), at_zero, math.nan + 0.0 * a)
         return build.select(a > 0.0, value, outside)
 
@@ -292,8 +298,13 @@ class RandomPoisson(_Sampler, Routine):
     """
 
     methods = (
-        Method(_prepare_poisson_search, _start_search, _search(lambda c, k: c[1] / (k + 1.0))),
-        Method(_prepare_poisson, _first_trial, _try_poisson),
+        Method(
+            _prepare_poisson_search,
+            _start_search,
+            _search(lambda c, k: c[1] / (k + 1.0)),
+            False,
+        ),
+        Method(_prepare_poisson, _first_trial, _try_poisson, True),
     )
 
     @property
@@ -307,7 +318,7 @@ class RandomPoisson(_Sampler, Routine):
         """The parameter, or 1 where it has no draws."""
         return (build.select(rate >= 0.0, rate, 1.0),)
 
-    def finish(self, build, value, key, rate):
+    def finish(self, build, value, key, rate, is_first):
         """The result from a draw."""
         return build.select(rate >= 0.0, value, -1.0)
 
@@ -353,8 +364,9 @@ class RandomBinomial(_Sampler, Routine):
             _prepare_binomial_search,
             _start_search,
             _search(lambda c, k: c[2] * (c[1] - k) / (k + 1.0)),
+            False,
         ),
-        Method(_prepare_binomial, _first_trial, _try_binomial),
+        Method(_prepare_binomial, _first_trial, _try_binomial, True),
     )
 
     @property
@@ -370,7 +382,7 @@ class RandomBinomial(_Sampler, Routine):
         p = build.select(p <= 0.5, p, 1.0 - p)
         return build.select(is_valid, build("floor", n), 1.0), build.select(is_valid, p, 0.5)
 
-    def finish(self, build, value, key, n, p):
+    def finish(self, build, value, key, n, p, is_first):
         """The result from a count of the rarer outcome."""
         value = build.select(p <= 0.5, value, build("floor", n) - value)
         return build.select(_has_binomial(n, p), value, math.nan + 0.0 * n)
