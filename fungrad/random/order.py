@@ -7,22 +7,24 @@ import numpy as np
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.lax.order import top_k
 from fungrad.numpy.arrays import operand, shape_of
-from fungrad.numpy.creation import zeros
+from fungrad.numpy.creation import full, zeros
 from fungrad.numpy.dispatch import normalize_axis
-from fungrad.numpy.promotion import convert, promote_to_float
+from fungrad.numpy.promotion import broadcast_to, convert, promote_to_float
 from fungrad.numpy.reductions import argmax, cumsum
+from fungrad.numpy.reductions import max as max_of
 from fungrad.numpy.shapes import expand_dims, moveaxis, reshape
 from fungrad.numpy.sorting import searchsorted
 from fungrad.numpy.taking import take
 from fungrad.numpy.ufuncs import log
+from fungrad.primitives import elementwise as e
 from fungrad.primitives.movement import Iota
 from fungrad.primitives.ordering import SortBy
-from fungrad.primitives.random_bits import WORD
+from fungrad.primitives.random_bits import WORD, threefry2x32
 from fungrad.random.arguments import drawn_shape, key_of, known, require_fit, size_of
 from fungrad.random.drawing import drawn
-from fungrad.random.keys import split
-from fungrad.random.real_numbers import standard_gumbel
-from fungrad.random.uniform_numbers import randint, unit, unsigned
+from fungrad.random.keys import counters, packed, split
+from fungrad.random.real_numbers import gumbel_of, positive_of, standard_gumbel
+from fungrad.random.uniform_numbers import randint, unit, unit_of, unsigned
 
 INT64 = np.dtype(np.int64)
 
@@ -55,7 +57,8 @@ def permutation(key, x, axis=0, independent=False):
     if not independent:
         n = x.shape[axis]
         rounds = _rounds(size_of(x.shape) if x.ndim == 1 else n)
-        return take(x, _order(key, shape=(n,), axis=0, rounds=rounds), axis)
+        order = _order(key, shape=(n,), axis=0, rounds=rounds)
+        return take(x, order, axis, mode="clip")  # all are inside: nothing is to be checked
     return _reordered(key, x, shape=tuple(x.shape), axis=axis)
 
 
@@ -133,7 +136,8 @@ def choice(key, a, shape=(), replace=True, p=None, axis=0, mode=None):
         index = randint(key, shape, 0, n) if replace else shuffled(key, shape=(n,), axis=0)[:draws]
     else:
         index = _weighted(key, _weights(p, n), shape, replace, mode)
-    return _replaced_axis(index if not np.ndim(a) else take(a, index, axis), a, shape, axis)
+    found = take(a, index, axis, mode="clip") if np.ndim(a) else index
+    return _replaced_axis(found, a, shape, axis)
 
 
 def _replaced_axis(found, a, shape, axis):
@@ -209,9 +213,58 @@ def categorical(key, logits, axis=-1, shape=None, replace=True, mode=None):
         return _without_replacement(key, logits, axis, lead, rest, mode)
     inner = list(shape[len(lead) :])
     inner.insert(axis, n)
+    if mode == "low" and 0 < n <= _FEW:
+        place = len(lead) + axis
+        return _of_few(key, logits, shape=(*lead, *inner), axis=place)
     noise = standard_gumbel(key, shape=(*lead, *inner), dtype=logits.dtype, mode=mode)
     total = noise + expand_dims(logits, tuple(range(len(lead))))
     return argmax(total, axis=axis - logits.ndim)
+
+
+#: So many categories are compared one after another, in one loop over the draws.
+_FEW = 8
+
+
+@drawn
+def _of_few(key, logits, *, shape, axis):
+    """The category of each draw: along an axis, the place of the largest sum of logit and noise.
+
+    Where all draws share their logits these are turned to rates once: the noise is -log(E) of an
+    exponential variate E, and the sum l - log(E) the larger, the smaller E / e**l. In single
+    precision the sums are rounded so much that JAX's own have to be compared.
+    """
+    positions, lead = counters(shape), len(shape) - logits.ndim
+    is_shared = logits.ndim == 1 and logits.dtype == np.float64
+    terms = _waiting_times(logits) if is_shared else logits
+
+    def score(i):
+        found = threefry2x32(packed(key), _element(positions, i, axis))
+        u = positive_of(unit_of(found, logits.dtype))
+        term = broadcast_to(_element(terms, i, axis - lead), u.shape)
+        return e.log(u) * term if is_shared else gumbel_of(u) + term
+
+    largest = score(0)
+    place = zeros(largest.shape, INT64)
+    for i in range(1, shape[axis]):
+        each = score(i)
+        is_first_nan = e.logical_and(e.isnan(each), e.logical_not(e.isnan(largest)))
+        is_larger = e.logical_or(e.greater(each, largest), is_first_nan)
+        place = e.select(is_larger, full(place.shape, i, INT64), place)
+        largest = e.select(is_larger, each, largest)
+    return place
+
+
+def _waiting_times(logits):
+    """e**-l for logits l, times a factor so that none of the finite ones is below 1."""
+    finite = e.select(e.isfinite(logits), logits, full(logits.shape, -np.inf))
+    largest = max_of(finite)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return e.exp(e.select(e.isfinite(largest), largest, np.float64(0.0)) - logits)
+
+
+def _element(x, i, axis):
+    """The elements at a position of an axis."""
+    return x[(slice(None),) * axis + (i,)]
 
 
 def _without_replacement(key, logits, axis, lead, rest, mode):

@@ -9,7 +9,7 @@ from fungrad.primitives import elementwise as e
 from fungrad.random.arguments import drawn_shape, float_dtype, key_of, parameters
 from fungrad.random.drawing import drawn
 from fungrad.random.keys import split
-from fungrad.random.uniform_numbers import between, unit
+from fungrad.random.uniform_numbers import between, scaled, unit
 
 
 def normal(key, shape=(), dtype=None):
@@ -131,13 +131,22 @@ def standard_gumbel(key, *, shape, dtype, mode):
     info = np.finfo(dtype)
     tiny = info.tiny
     if mode == "low":
-        u = between(key, tiny, dtype.type(1), shape=shape, dtype=dtype)
-        return e.negative(e.log(e.negative(e.log(u))))
+        return gumbel_of(positive_of(unit(key, shape=shape, dtype=dtype)))
     both = unit(key, shape=(2, *shape), dtype=dtype)
     coarse, fine = both[0], both[1]
     step = dtype.type(2.0**-info.nmant)
     u = e.select(e.greater_equal(coarse, dtype.type(0.5)), coarse, coarse + step * fine + tiny)
     return e.negative(e.log(e.negative(e.log1p(e.negative(u)))))
+
+
+def positive_of(u):
+    """The reals from [0, 1) moved into (0, 1), for logarithms."""
+    return scaled(u, np.finfo(u.dtype).tiny, u.dtype.type(1))
+
+
+def gumbel_of(u):
+    """A real of the Gumbel distribution for each real from (0, 1)."""
+    return e.negative(e.log(e.negative(e.log(u))))
 
 
 def laplace(key, shape=(), dtype=None):

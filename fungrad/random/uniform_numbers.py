@@ -48,7 +48,12 @@ def bits(key, shape=(), dtype=None):
 
 @drawn
 def unsigned(key, *, shape, dtype):
-    found = blocks(key, shape)
+    """Random unsigned integers of a dtype."""
+    return _unsigned_of(blocks(key, shape), dtype)
+
+
+def _unsigned_of(found, dtype):
+    """An unsigned integer from each block of bits."""
     if dtype.itemsize == 8:
         return found
     upper = e.right_shift(found, found.dtype.type(32))
@@ -83,12 +88,16 @@ def uniform(key, shape=(), dtype=None, minval=0.0, maxval=1.0):
 
 @drawn
 def unit(key, *, shape, dtype):
-    """Reals from [0, 1): the fractions of the numbers between 1 and 2 with random bits."""
+    """Reals from [0, 1)."""
+    return unit_of(blocks(key, shape), dtype)
+
+
+def unit_of(found, dtype):
+    """A real from [0, 1) from each block: the fraction of a number from [1, 2) of random bits."""
     word = _UNSIGNED[dtype.itemsize].type
     mantissa = np.finfo(dtype).nmant
-    fraction = e.right_shift(
-        unsigned(key, shape=shape, dtype=np.dtype(word)), word(8 * dtype.itemsize - mantissa)
-    )
+    words = _unsigned_of(found, np.dtype(word))
+    fraction = e.right_shift(words, word(8 * dtype.itemsize - mantissa))
     if dtype.itemsize == 2:  # compiled code holds half precision in float32
         return e.multiply(convert(fraction, dtype), dtype.type(2.0**-mantissa))
     one = np.ones((), dtype).view(word)[()]
@@ -99,7 +108,12 @@ def unit(key, *, shape, dtype):
 def between(key, low, high, *, shape, dtype):
     """Reals from [low, high)."""
     low, high = (x if not shape_of(x) else broadcast_to(x, shape) for x in (low, high))
-    return e.maximum(low, unit(key, shape=shape, dtype=dtype) * (high - low) + low)
+    return scaled(unit(key, shape=shape, dtype=dtype), low, high)
+
+
+def scaled(u, low, high):
+    """Reals from [low, high) for those from [0, 1)."""
+    return e.maximum(low, u * (high - low) + low)
 
 
 def randint(key, shape, minval, maxval, dtype=None):
@@ -135,6 +149,14 @@ def randint(key, shape, minval, maxval, dtype=None):
         high = _clipped(high, info.min, info.max + 1)
     is_beyond = e.greater(high, _within(high.dtype, np.iinfo(sampled).max))
     low, high = _clipped_to(low, sampled), _clipped_to(high, sampled)
+    span = _known_span(low, high, is_beyond)
+    if span and span & (span - 1) == 0:
+        mask = _UNSIGNED[sampled.itemsize].type(span - 1)
+        found = _bits_above(key, low, mask, shape=shape, dtype=sampled)
+        return convert(found, dtype)
+    if span and span <= _FEW[sampled.itemsize]:
+        found = _one_of_few(key, low, *_weights(span, sampled), shape=shape, dtype=sampled)
+        return convert(found, dtype)
     found = _randint(key, low, high, is_beyond, shape=shape, dtype=sampled)
     return convert(found, dtype)
 
@@ -173,6 +195,61 @@ def _clipped_to(x, dtype):
     """An integer operand in another dtype, its values moved into the dtype's range."""
     info = np.iinfo(dtype)
     return convert(_clipped(x, info.min, info.max), dtype)
+
+
+def _known_span(low, high, is_beyond):
+    """How many integers there are between two known numbers; None for others."""
+    values = [known(x) for x in (low, high, is_beyond)]
+    if any(x is None or np.ndim(x) for x in values):
+        return None
+    return max(int(values[1]) - int(values[0]) + int(values[2]), 0)
+
+
+@drawn
+def _bits_above(key, low, mask, *, shape, dtype):
+    """`low` plus the lowest bits of random numbers: what `_randint` comes to for 2**n integers."""
+    words = unsigned(split(key)[1], shape=shape, dtype=mask.dtype)
+    with np.errstate(over="ignore"):
+        return e.add(low, convert(e.bitwise_and(words, mask), dtype))
+
+
+#: Of so many integers `_one_of_few` draws exactly, by the size of the dtype.
+_FEW = {4: 2**16, 8: 2**19}
+
+
+def _weights(span, dtype):
+    """The size of a range, and modulo it the weights of the upper words of `_one_of_few`."""
+    bits = 8 * dtype.itemsize
+    square = (2 ** (bits // 2) % span) ** 2 % span
+    weights = span, square, 2**32 * square % span, 2**32 % span
+    return tuple([np.float64(x) for x in weights])
+
+
+@drawn
+def _one_of_few(key, low, span, factor, upper_weight, lower_weight, *, shape, dtype):
+    """What `_randint` draws, by one remainder: the sum of all words times their weights is exact.
+
+    No product or sum of `_randint` exceeds a word where the square of the span does not.
+    """
+    upper, lower = (blocks(k, shape) for k in split(key))
+    if dtype.itemsize == 8:
+        total = _real_of_upper(upper) * upper_weight + _real_of_lower(upper) * factor
+        total = total + (_real_of_upper(lower) * lower_weight + _real_of_lower(lower))
+    else:
+        upper, lower = (convert(_unsigned_of(x, _UNSIGNED[4]), F64) for x in (upper, lower))
+        total = upper * factor + lower
+    quotient = e.floor(total * (F64.type(1 - 2.0**-50) / span))  # at most 1 too small
+    rest = total - quotient * span
+    offset = e.select(e.less(rest, span), rest, rest - span)
+    return e.add(low, convert(offset, dtype))
+
+
+def _real_of_upper(found):
+    return convert(convert(e.right_shift(found, found.dtype.type(32)), _UNSIGNED[4]), F64)
+
+
+def _real_of_lower(found):
+    return convert(convert(found, _UNSIGNED[4]), F64)
 
 
 @drawn
