@@ -104,9 +104,10 @@ def test_a_draw_under_jit_is_part_of_the_program():
 
 
 def test_a_compiled_draw_fuses_into_its_reader():
-    """One kernel draws, squares and sums: no array of the draws is made."""
+    """One kernel draws, squares and sums, a second one adds the parts up: no draws are stored."""
     text = str(show(lambda key: (random.normal(key, (1000,)) ** 2).sum())(KEY))
-    assert re.findall(r"^ *def (\w+)", text, re.MULTILINE) == ["sum_kernel", "entry"]
+    names = re.findall(r"^ *def (\w+)", text, re.MULTILINE)
+    assert names == ["sum_kernel", "combining_kernel", "entry"]
 
 
 def test_few_many_and_compiled_bits_are_the_same():
