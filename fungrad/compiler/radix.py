@@ -20,33 +20,33 @@ _MANY = 400
 _MOST_BITS = 9
 
 #: Sorts one line after another. `a` and `b` hold items: codes, above places in the lower half of an
-#: item where there is room; else `c` and `d` hold the places. Codes count from the least one of
-#: the line, and digits begin at the first bit of the largest; the lowest may overlap the one above.
+#: item where there is room; else `c` and `d` hold the places. Codes are counted from the lowest,
+#: digits from the upper bit of the highest; the lowest digit may overlap the one above.
 _SOURCE = """
-def {name}(x, GIVEN y, SCRATCH counts, before, n, after, bits):
+def {name}(x,GIVEN y, SCRATCH counts, before, n, after, bits):
     size = int64(left_shift(uint64(1), uint64(bits)))
     mask = uint64(size - 1)
     for line in range(before * after):
         start = line // after * n * after + line % after
-        element = x[start]
-        last = CODE
-        least = last
-        most = last
-        descents = 0
+        lowest = ALL
+        highest = uint64(0)
         for i in range(n):
             element = x[start + i * after]
             code = CODE
-            least = select(code < least, code, least)
-            most = select(code > most, code, most)
+            lowest = min(lowest, code)
+            highest = max(highest, code)
+        last = uint64(0)
+        descents = 0
+        for i in range(n):
+            element = x[start + i * after]
+            code = (CODE) - lowest
             descents += int64(code < last)
             last = code
-            a[i] = code
-        for i in range(n):
-            code = a[i] - least
             a[i] = ITEM
             FIRST_PLACE
+        highest -= lowest
         width = 0
-        while width < WIDTH and right_shift(most - least, uint64(width)) > 0:
+        while width < WIDTH and right_shift(highest, uint64(width % 64)) > 0:
             width += 1
         shared = float64(n)
         for attempt in range(2):
@@ -70,20 +70,21 @@ def {name}(x, GIVEN y, SCRATCH counts, before, n, after, bits):
             for digit in range(digits - 1, -1, -1):
                 low = uint64(OFFSET + max(width - (digit + 1) * bits, 0))
                 base = digit * size
-                total = 0
-                for k in range(size):
-                    here = counts[base + k]
-                    counts[base + k] = total
-                    total += here
-                for i in range(n):
-                    item = a[i]
-                    k = base + int64(right_shift(item, low) & mask)
-                    p = counts[k]
-                    counts[k] = p + 1
-                    b[p] = item
-                    MOVE_PLACE
-                a, b = b, a
-                SWAP_PLACES
+                if counts[base + int64(right_shift(a[0], low) & mask)] < n:
+                    total = 0
+                    for k in range(size):
+                        here = counts[base + k]
+                        counts[base + k] = total
+                        total += here
+                    for i in range(n):
+                        item = a[i]
+                        k = base + int64(right_shift(item, low) & mask)
+                        p = counts[k]
+                        counts[k] = p + 1
+                        b[p] = item
+                        MOVE_PLACE
+                    a, b = b, a
+                    SWAP_PLACES
             moves = 0
             last = uint64(0)
             for i in range(n):
@@ -112,7 +113,7 @@ def {name}(x, GIVEN y, SCRATCH counts, before, n, after, bits):
 """
 #: Ranks one line after another; of equal codes, the earlier one comes first.
 _RANKS = """
-def {name}(x, GIVEN y, codes, ranks, before, n, after):
+def {name}(x,GIVEN y, codes, ranks, before, n, after):
     for line in range(before * after):
         start = line // after * LENGTH * after + line % after
         for i in range(LENGTH):
@@ -124,14 +125,13 @@ def {name}(x, GIVEN y, codes, ranks, before, n, after):
             for i in range(LENGTH):
                 ranks[i] += int64((code < codes[i]) | ((code == codes[i]) & (j < i)))
         for i in range(LENGTH):
-            y[start + ranks[i] * after] = RESULT
+            y[start + ranks[i] * after] = RANKED
     return 0
 """
-
 #: Sorts codes, counted from the least one, with places in the lower `bits`; what does not fit above
 #: these is left out.
 _PACKED = """
-def {name}(x, GIVEN y, items, codes, before, n, after, bits):
+def {name}(x,GIVEN y, items, codes, before, n, after, bits):
     low = left_shift(uint64(1), uint64(bits)) - uint64(1)
     for line in range(before * after):
         start = line // after * n * after + line % after
@@ -155,7 +155,7 @@ def {name}(x, GIVEN y, items, codes, before, n, after, bits):
             MEND
         for i in range(n):
             place = int64(items[i] & low)
-            y[start + i * after] = RESULT
+            y[start + i * after] = PICKED
     return 0
 """
 _MEND = """
@@ -177,26 +177,32 @@ def serves(dtype, n, value_dtype=None):
 
 
 def sort_codes(build, view, target, axis, is_descending=False, values=None):
-    """Write the positions that sort the elements of a view along an axis; or `values` so ordered."""
+    """Write the positions that sort the elements of a view along an axis; or `values` so ordered.
+
+    With the view itself as values, they are made of its codes.
+    """
     sizes = as_lines(view, axis).shape
     dtype, n = view.buffer.dtype, sizes[1]
-    value_dtype = None if values is None else values.buffer.dtype
+    if values is view:
+        form = _of_themselves(dtype)
+    else:
+        form = _of_others(dtype, is_descending, None if values is None else values.buffer.dtype)
     if n < _LEAST:
-        text = _source_of_ranks(dtype, is_descending, value_dtype, str(n) if n <= 16 else "n")
+        text = filled(_RANKS, form | {"LENGTH": str(n) if n <= 16 else "n"})
         scratch = [build.temporary(dtype, (n,)) for dtype in ("uint64", "int64")]
     elif n < _MANY:
-        text = _source_of_packed(dtype, is_descending, value_dtype)
+        text = filled(_PACKED, form)
         sizes = *sizes, (n - 1).bit_length()
         scratch = [build.temporary("uint64", (n,)) for _ in range(2)]
     else:
-        text = _source_of_digits(dtype, is_descending, value_dtype)
+        text = filled(_SOURCE, form)
         bits = min((n.bit_length() + 2) // 2, _MOST_BITS)
         sizes = *sizes, bits
         scratch = [build.temporary("uint64", (n,)) for _ in range(2)]
-        scratch += [build.temporary("uint32", (n,)) for _ in range(2 * (dtype.itemsize == 8))]
+        scratch += [build.temporary("uint32", (n,)) for _ in range(2 * bool(form["FIRST_PLACE"]))]
         scratch.append(build.temporary("int64", (-(-8 * dtype.itemsize // bits) << bits,)))
     writer = build.kernel("sort_kernel")
-    given = (view,) if values is None else (view, values)
+    given = (view,) if values is None or values is view else (view, values)
     for v in (*given, target, *scratch):
         writer.pointer(v.buffer, v.offset, v not in given)
     for size in sizes:
@@ -205,53 +211,61 @@ def sort_codes(build, view, target, axis, is_descending=False, values=None):
     build.call(writer)
 
 
-def _source_of_ranks(dtype, is_descending, value_dtype, length):
-    has_values = value_dtype is not None
-    forms = {
-        "GIVEN ": "v, " if has_values else "",
-        "CODE": _code(dtype, is_descending),
-        "LENGTH": length,
-        "RESULT": "v[start + i * after]" if has_values else "i",
-    }
-    return filled(_RANKS, forms)
+def _of_themselves(dtype):
+    """The forms of a sort of the elements."""
+    return _forms(
+        dtype,
+        CODE=code_of(dtype, keeps_zeros=True),
+        RESULT=element_of(dtype, "(item + lowest)"),
+        TAKEN="x[start + {} * after]",
+        has_places=False,
+    )
 
 
-def _source_of_packed(dtype, is_descending, value_dtype):
-    has_values = value_dtype is not None
-    forms = {
-        "GIVEN ": "v, " if has_values else "",
-        "CODE": _code(dtype, is_descending),
-        "MEND": _MEND.strip().splitlines(),
-        "RESULT": "v[start + place * after]" if has_values else "place",
-    }
-    return filled(_PACKED, forms)
-
-
-def _source_of_digits(dtype, is_descending, value_dtype):
-    is_wide = dtype.itemsize == 8
-    place, result = "i", "int64({})"
+def _of_others(dtype, is_descending, value_dtype):
+    """The forms of a sort of positions, or of values of a dtype."""
+    place, result, taken = "i", "int64({})", "{}"
     if value_dtype is not None:
-        place = f"bitcast_uint32({_widened('v[start + i * after]', value_dtype)})"
+        taken = "v[start + {} * after]"
+        place = f"bitcast_uint32({_widened(taken.format('i'), value_dtype)})"
         result = _narrowed("{}", value_dtype)
-    key = "{}" if is_wide else "right_shift({}, uint64(32))"
-    forms = {
-        "GIVEN ": "v, " if value_dtype is not None else "",
-        "SCRATCH": "a, b, c, d," if is_wide else "a, b,",
+    is_wide = dtype.itemsize == 8
+    return _forms(
+        dtype,
+        CODE=code_of(dtype, is_descending),
+        RESULT=result.format("place" if is_wide else "item & uint64(0xFFFFFFFF)"),
+        TAKEN=taken,
+        PLACE=place,
+        GIVEN="" if value_dtype is None else "v,",
+    )
+
+
+def _forms(dtype, CODE, RESULT, TAKEN, PLACE="", GIVEN="", has_places=True):
+    """What stands for the names of the sources: codes and places share an item if they fit."""
+    is_shared = has_places and dtype.itemsize < 8
+    is_apart = has_places and not is_shared
+    key = "right_shift({}, uint64(32))" if is_shared else "{}"
+    return {
+        "GIVEN": GIVEN,
+        "SCRATCH": "a, b, c, d," if is_apart else "a, b,",
         "OF_ITEM": key.format("item"),
         "OF_PREVIOUS": key.format("a[j - 1]"),
-        "CODE": _code(dtype, is_descending),
-        "OFFSET": "0" if is_wide else "32",
-        "WIDTH": "64" if is_wide else "32",
-        "ITEM": "code" if is_wide else f"left_shift(code, uint64(32)) | uint64({place})",
-        "RESULT": result.format("place" if is_wide else "item & uint64(0xFFFFFFFF)"),
-        "FIRST_PLACE": [f"c[i] = uint32({place})"] * is_wide,
-        "MOVE_PLACE": ["d[p] = c[i]"] * is_wide,
-        "SWAP_PLACES": ["c, d = d, c"] * is_wide,
-        "SAVE_PLACE": ["place = c[i]"] * is_wide,
-        "SHIFT_PLACE": ["c[j] = c[j - 1]"] * is_wide,
-        "STORE_PLACE": ["c[j] = place"] * is_wide,
+        "CODE": CODE,
+        "ALL": _ALL[8],
+        "OFFSET": "32" if is_shared else "0",
+        "WIDTH": str(8 * max(dtype.itemsize, 4)),
+        "ITEM": f"left_shift(code, uint64(32)) | uint64({PLACE})" if is_shared else "code",
+        "RESULT": RESULT,
+        "RANKED": TAKEN.format("i"),
+        "PICKED": TAKEN.format("place"),
+        "MEND": _MEND.strip().splitlines(),
+        "FIRST_PLACE": [f"c[i] = uint32({PLACE})"] * is_apart,
+        "MOVE_PLACE": ["d[p] = c[i]"] * is_apart,
+        "SWAP_PLACES": ["c, d = d, c"] * is_apart,
+        "SAVE_PLACE": ["place = c[i]"] * is_apart,
+        "SHIFT_PLACE": ["c[j] = c[j - 1]"] * is_apart,
+        "STORE_PLACE": ["c[j] = place"] * is_apart,
     }
-    return filled(_SOURCE, forms)
 
 
 def filled(source, forms):
@@ -271,13 +285,16 @@ def filled(source, forms):
 _ALL = {4: "uint64(0xFFFFFFFF)", 8: "bitwise_not(uint64(0))"}
 
 
-def _code(dtype, is_descending):
-    """The code of an element as a uint64: nan is the largest, -0.0 and 0.0 are equal."""
-    code = _ascending_code(dtype)
+def code_of(dtype, is_descending=False, keeps_zeros=False):
+    """The code of `element`, a uint64: nan is the largest.
+
+    -0.0 and 0.0 are equal, or with `keeps_zeros` next to each other.
+    """
+    code = _ascending_code(dtype, keeps_zeros)
     return f"{_ALL[max(dtype.itemsize, 4)]} ^ ({code})" if is_descending else code
 
 
-def _ascending_code(dtype):
+def _ascending_code(dtype, keeps_zeros):
     bits = 8 * dtype.itemsize
     if dtype.kind in "bu":
         return "uint64(element)"
@@ -285,12 +302,28 @@ def _ascending_code(dtype):
         if bits == 64:
             return "bitcast_uint64(element) ^ left_shift(uint64(1), uint64(63))"
         return f"uint64(int64(element) + {1 << bits - 1})"
-    whole = f"bitcast_int{bits}(element + float{bits}(0.0))"
-    sign = f"left_shift(int{bits}(1), int{bits}({bits - 1}))"
-    ordered = (
-        f"bitcast_uint{bits}({whole} ^ (right_shift({whole}, int{bits}({bits - 1})) | {sign}))"
-    )
+    whole = f"bitcast_int{bits}(element{'' if keeps_zeros else f' + float{bits}(0.0)'})"
+    mask = f"right_shift({whole}, int{bits}({bits - 1}))"
+    ordered = f"bitcast_uint{bits}({whole} ^ ({mask} | {_sign(bits)}))"
     return f"select(element != element, {_ALL[dtype.itemsize]}, uint64({ordered}))"
+
+
+def element_of(dtype, code="code"):
+    """The element of a code."""
+    bits = 8 * dtype.itemsize
+    if dtype.kind in "bu":
+        return f"{dtype.name}({code})"
+    if dtype.kind == "i":
+        if bits == 64:
+            return f"bitcast_int64({code} ^ left_shift(uint64(1), uint64(63)))"
+        return f"{dtype.name}(int64({code}) - {1 << bits - 1})"
+    whole = f"bitcast_int{bits}(uint{bits}({code}))"
+    mask = f"bitwise_not(right_shift({whole}, int{bits}({bits - 1})))"
+    return f"bitcast_float{bits}({whole} ^ ({mask} | {_sign(bits)}))"
+
+
+def _sign(bits):
+    return f"left_shift(int{bits}(1), int{bits}({bits - 1}))"
 
 
 def _widened(x, dtype):

@@ -133,6 +133,7 @@ _FILES = {
     "fourier": "fourier",
     "lapack": "cholesky triangular_solve",
     "loops": "scan while_loop",
+    "order_statistics": "order_statistic",
     "orthogonal": "qr qr_pivots",
     "sampling": "sample",
     "schur": "hessenberg schur sqrtm sylvester",

@@ -3,6 +3,10 @@
 from fungrad.compiler import radix
 from fungrad.compiler.cumulative import as_lines
 
+#: From so many elements on digits are faster than NumPy's sort, also where that has vectors (which
+#: take 80 ns an element on some processors, 10 ns on others; digits take 6 to 8 ns).
+_MANY = 1024
+
 #: Sorts rows in the memory of the result, or lines in scratch memory.
 _ROWS = """
 def {name}(x, y, before, n):
@@ -122,7 +126,9 @@ def sort(build, primitive, inputs, outputs):
     """Write a sort of the elements along an axis."""
     view, target = build.contiguous(inputs[0]), build.output(outputs[0])
     before, n, after = as_lines(view, primitive.axis).shape
-    if after == 1:
+    if n >= _MANY and radix.serves(view.buffer.dtype, n):
+        radix.sort_codes(build, view, target, primitive.axis, values=view)
+    elif after == 1:
         _write(build, _ROWS, view, target, (), (before, n))
     else:
         scratch = [build.temporary(view.buffer.dtype, (n,))]

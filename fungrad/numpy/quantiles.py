@@ -1,4 +1,4 @@
-"""Medians, quantiles and percentiles: elements of sorted lines and what lies between them."""
+"""Medians, quantiles and percentiles: elements of certain ranks and what lies between them."""
 
 import math
 
@@ -7,15 +7,15 @@ import numpy as np
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
-from fungrad.numpy.arrays import number_or_operand, operand
+from fungrad.numpy.arrays import number_or_operand, operand, stacked
 from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to, convert
-from fungrad.numpy.reductions import KEEP, cumsum, mean, sum
+from fungrad.numpy.reductions import KEEP, any, cumsum, mean, sum
 from fungrad.numpy.selection import where as choose
 from fungrad.numpy.shapes import moveaxis, reshape
 from fungrad.numpy.taking import take_along_axis
 from fungrad.primitives import elementwise as e
-from fungrad.primitives.ordering import Argsort, Sort
+from fungrad.primitives.ordering import Argsort, OrderStatistic
 
 INT64 = np.dtype(np.int64)
 
@@ -37,13 +37,25 @@ def _restored(result, axes, shape, extra, keepdims):
     return reshape(result, (*result.shape[:extra], *wide))
 
 
-def _taken(line, position):
-    """The elements of sorted lines at positions, whose first axes are additional ones."""
-    batch = line.shape[:-1]
+def _read(read, x, position):
+    """What `read(lines, positions)` finds; the first axes of the positions are additional ones."""
+    batch = x.shape[:-1]
     extra = position.ndim - len(batch)
     front = position.shape[:extra]
     flat = moveaxis(reshape(position, (math.prod(front), *batch)), 0, -1)
-    return reshape(moveaxis(take_along_axis(line, flat, -1), -1, 0), (*front, *batch))
+    return reshape(moveaxis(read(x, flat), -1, 0), (*front, *batch))
+
+
+def _ranked(x, rank):
+    """The elements of lines at ranks."""
+    return _read(OrderStatistic(), x, rank)
+
+
+def _nan_if_any(x, result):
+    """The result, or nan for lines of real numbers that contain one."""
+    if x.dtype.kind not in "fc":
+        return result
+    return choose(any(ufuncs.isnan(x), -1), result.dtype.type(np.nan), result)
 
 
 @traced(np.median)
@@ -52,12 +64,11 @@ def median(a, axis=None, out=None, overwrite_input=False, keepdims=False):
     refuse_out("median", out)
     x, axes, shape = _last(a, axis)
     n = x.shape[-1]
-    line = Sort(x.ndim - 1)(x)
-    middle = mean(line[..., (n - 1) // 2 if n else 0 : n // 2 + 1], -1)
-    if n and x.dtype.kind in "fc":
-        last = line[..., -1]
-        middle = choose(ufuncs.isnan(last), last, middle)
-    return _restored(middle, axes, shape, 0, keepdims)
+    if not n:
+        return _restored(mean(x, -1), axes, shape, 0, keepdims)
+    ranks = np.arange((n - 1) // 2, n // 2 + 1)
+    middle = mean(OrderStatistic()(x, broadcast_to(ranks, (*x.shape[:-1], len(ranks)))), -1)
+    return _restored(_nan_if_any(x, middle), axes, shape, 0, keepdims)
 
 
 @traced(np.nanmedian)
@@ -69,10 +80,10 @@ def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=KEEP):
     x, axes, shape = _last(a, axis)
     if not x.shape[-1]:
         return _restored(mean(x, -1), axes, shape, 0, keepdims)
-    line = Sort(x.ndim - 1)(x)
-    count = sum(ufuncs.logical_not(ufuncs.isnan(line)), -1)
-    low = _taken(line, ufuncs.maximum(count - 1, 0) // 2)
-    high = _taken(line, ufuncs.minimum(count // 2, x.shape[-1] - 1))
+    count = sum(ufuncs.logical_not(ufuncs.isnan(x)), -1)
+    ranks = ufuncs.maximum(count - 1, 0) // 2, ufuncs.minimum(count // 2, x.shape[-1] - 1)
+    found = _ranked(x, stacked(ranks))
+    low, high = found[0], found[1]
     both = choose(ufuncs.equal(low, high), low, (low + high) / 2)
     return _restored(both, axes, shape, 0, keepdims)
 
@@ -115,11 +126,7 @@ def quantile(
     n = x.shape[-1]
     if not n:
         raise IndexError(f"quantile: axis {axis} of shape {shape} has no elements")
-    line = Sort(x.ndim - 1)(x)
-    result = _at_quantile(line, q, n, method)
-    if x.dtype.kind == "f":
-        last = line[..., -1]
-        result = choose(ufuncs.isnan(last), convert(last, result.dtype), result)
+    result = _nan_if_any(x, _at_quantile(x, q, n, method))
     return _restored(result, axes, shape, np.ndim(q), keepdims)
 
 
@@ -143,11 +150,10 @@ def nanquantile(
         kind = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
         result = broadcast_to(kind.type(np.nan), (*np.shape(q), *x.shape[:-1]))
         return _restored(result, axes, shape, np.ndim(q), keepdims)
-    line = Sort(x.ndim - 1)(x)
     count = x.shape[-1]
     if x.dtype.kind == "f":
-        count = ufuncs.maximum(sum(ufuncs.logical_not(ufuncs.isnan(line)), -1), 1)
-    result = _at_quantile(line, q, count, method)
+        count = ufuncs.maximum(sum(ufuncs.logical_not(ufuncs.isnan(x)), -1), 1)
+    result = _at_quantile(x, q, count, method)
     return _restored(result, axes, shape, np.ndim(q), keepdims)
 
 
@@ -217,26 +223,27 @@ def _place(method, n, q):
     return n * q + (alpha + q * (1 - alpha - beta)) - 1, lambda part: part
 
 
-def _at_quantile(line, q, n, method):
-    """Values of sorted lines at the fractions q of their n elements, the axes of q in front."""
+def _at_quantile(x, q, n, method):
+    """Values at the fractions q of their n elements, the axes of q in front."""
     is_weak = type(q) in (int, float)
-    batch = line.shape[:-1]
+    batch = x.shape[:-1]
     q = operand(q)
     fractions = reshape(q, (*np.shape(q), *[1] * len(batch))) if np.ndim(q) else q
     full = (*np.shape(q), *batch)
     whole = _whole_place(method, n, fractions)
     if whole is not None:
         place = broadcast_to(convert(e.stop_gradient(operand(whole)), INT64), full)
-        return _taken(line, ufuncs.maximum(ufuncs.minimum(place, n - 1), 0))
+        return _ranked(x, ufuncs.maximum(ufuncs.minimum(place, n - 1), 0))
     place, weight_of = _place(method, n, fractions)
     place = broadcast_to(operand(place), full)
     low = ufuncs.floor(e.stop_gradient(place))
     previous = ufuncs.maximum(ufuncs.minimum(low, convert(operand(n - 1), low.dtype)), 0)
     following = ufuncs.maximum(ufuncs.minimum(low + 1, convert(operand(n - 1), low.dtype)), 0)
-    below, above = (_taken(line, convert(p, INT64)) for p in (previous, following))
+    found = _ranked(x, stacked([convert(p, INT64) for p in (previous, following)]))
+    below, above = found[0], found[1]
     weight = weight_of(place - previous)
     if is_weak:
-        kind = line.dtype if line.dtype.kind == "f" else np.dtype(np.float64)
+        kind = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
         weight = convert(weight, kind)
     step = ufuncs.subtract(above, below)
     return choose(weight < 0.5, below + step * weight, above - step * (1 - weight))
@@ -270,8 +277,6 @@ def _weighted(x, q, weights, method):
     q = operand(q)
     fractions = reshape(q, (*np.shape(q), *[1] * x.ndim))
     place = sum(ufuncs.less(running, fractions), -1)
-    result = _taken(line, ufuncs.minimum(place, x.shape[-1] - 1))
-    if x.dtype.kind == "f":
-        last = line[..., -1]
-        result = choose(ufuncs.isnan(last), last, result)
-    return result
+    place = ufuncs.minimum(place, x.shape[-1] - 1)
+    result = _read(lambda lines, places: take_along_axis(lines, places, -1), line, place)
+    return _nan_if_any(line, result)

@@ -7,7 +7,7 @@ from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import aligned
 from fungrad.primitives.indexing import Gather
-from fungrad.primitives.movement import Iota
+from fungrad.primitives.movement import Broadcast, Iota
 
 
 def require_axis(name, axis, x):
@@ -137,6 +137,58 @@ class SortBy(Routine):
 
     def emit(self, build, inputs, outputs):
         build.sort_by(self, inputs, outputs)
+
+
+class OrderStatistic(Routine):
+    """The elements that stand at given ranks (int64) of each line along the last axis, nan last.
+
+    It takes the lines and the ranks, which have the same axes but for the last, and returns as
+    many elements as there are ranks.
+    """
+
+    @property
+    def name(self):
+        return "order_statistic"
+
+    def flops(self, inputs, outputs):
+        return inputs[0].size
+
+    def infer(self, x, ranks):
+        require_axis(self.name, 0, x)
+        if x.shape[:-1] != ranks.shape[:-1] or ranks.ndim != x.ndim or ranks.dtype != np.int64:
+            raise ShapeError(f"{self.name}: ranks of type {ranks} do not fit lines of type {x}")
+        return ArrayType(ranks.shape, x.dtype)
+
+    def evaluate(self, x, ranks):
+        wanted = np.unique(ranks)
+        if len(wanted) > _FEW_RANKS or x.dtype.kind == "c":
+            return np.take_along_axis(np.sort(x, -1), ranks, -1)
+        return np.take_along_axis(np.partition(x, wanted, -1) if wanted.size else x, ranks, -1)
+
+    def jvp(self, inputs, tangents):
+        (x, ranks), t = inputs, tangents[0]
+        if t is None:
+            return self(x, ranks), None
+        axis = x.ndim - 1
+        places = gather_along(Argsort(axis, False)(x), ranks, axis)
+        return gather_along(x, places, axis), gather_along(t, places, axis)
+
+    def transpose(self, cotangents, inputs, linear):
+        raise LinearityError(f"{self.name} is not linear")
+
+    def batch(self, inputs, batched, axis):
+        in_front = [
+            x if b else Broadcast((axis.size, *x.shape), tuple(range(1, x.ndim + 1)))(x)
+            for x, b in zip(inputs, batched, strict=True)
+        ]
+        return self(*in_front), True
+
+    def emit(self, build, inputs, outputs):
+        build.order_statistic(self, inputs, outputs)
+
+
+#: From more ranks on all elements are sorted.
+_FEW_RANKS = 16
 
 
 class TopK(Routine):

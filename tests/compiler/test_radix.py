@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fungrad import jit
-from fungrad.primitives.ordering import Argsort, SortBy
+from fungrad.primitives.ordering import Argsort, OrderStatistic, Sort, SortBy
 
 RANDOM = np.random.default_rng(0)
 
@@ -61,3 +61,23 @@ def test_values_follow_their_keys(shape, axis):
         for dtype in (np.int8, np.uint16, np.float32, np.int64, np.float64, np.complex128):
             x = np.arange(size).astype(dtype).reshape(shape)
             np.testing.assert_array_equal(sort(keys, x), np.take_along_axis(x, order, axis))
+
+
+@pytest.mark.parametrize("shape", [(1, 1024), (2, 1500)])
+def test_sorted_lines_and_elements_at_ranks(shape):
+    sort, at_ranks = jit(lambda x: Sort(1)(x)), jit(lambda x, ranks: OrderStatistic()(x, ranks))
+    n = shape[1]
+    ranks = np.array([[0, n - 1, n // 2, n // 2 + 1, 3]] * shape[0])
+    for name, x in elements(shape[0] * n).items():
+        x = x.reshape(shape)
+        expected = np.sort(x, 1)
+        np.testing.assert_array_equal(sort(x), expected, name)
+        np.testing.assert_array_equal(
+            at_ranks(x, ranks), np.take_along_axis(expected, ranks, 1), name
+        )
+
+
+def test_negative_zeros_stay():
+    x = np.tile([0.0, -0.0, 1.0, -1.0], 300)
+    found = jit(lambda x: Sort(0)(x))(x)
+    assert np.signbit(found[found == 0]).sum() == 300
