@@ -3,24 +3,15 @@
 The formula is for a `build` that makes expressions, or evaluates it on arrays (see `formulas`).
 """
 
+import math
+
 import numpy as np
 
+from fungrad.primitives.bernoulli_numbers import bernoulli_numbers
+
 _TERMS = 10
-#: Bernoulli numbers B(2 k) / (2 k)!, the coefficients of the formula of Euler and Maclaurin.
-_COEFFICIENTS = (
-    1 / 12,
-    -1 / 720,
-    1 / 30240,
-    -1 / 1209600,
-    1 / 47900160,
-    -691 / 1307674368000,
-    1 / 74724249600,
-    -3617 / 10670622842880000,
-    43867 / 5109094217170944000,
-    -174611 / 802857662698291200000,
-    77683 / 14101100039391805440000,
-    -236364091 / 1693824136731743669452800000,
-)
+#: The coefficients of the formula of Euler and Maclaurin.
+_COEFFICIENTS = bernoulli_numbers(12, math.factorial)
 #: For larger s, no term beyond the first ten counts.
 _LARGEST_EXPONENT = 1e4
 

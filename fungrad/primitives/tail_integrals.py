@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from fungrad.primitives.bernoulli_numbers import bernoulli_numbers
 from fungrad.primitives.formulas import polynomial
 
 
@@ -28,26 +29,8 @@ NODES = 72
 PLACES, WEIGHTS = _exponential_nodes(NODES, -3.6, 3.9)
 #: The tables that the formulas look up.
 TABLES = {"exponential_places": PLACES, "exponential_weights": WEIGHTS}
-_STIRLING = (
-    1 / 12,
-    -1 / 360,
-    1 / 1260,
-    -1 / 1680,
-    1 / 1188,
-    -691 / 360360,
-    1 / 156,
-    -3617 / 122400,
-)
-_LOG_LESS_DIGAMMA = (
-    1 / 12,
-    -1 / 120,
-    1 / 252,
-    -1 / 240,
-    1 / 132,
-    -691 / 32760,
-    1 / 12,
-    -3617 / 8160,
-)
+_STIRLING = bernoulli_numbers(8, lambda n: n * (n - 1))
+_LOG_LESS_DIGAMMA = bernoulli_numbers(8, lambda n: n)
 LARGE = 10.0
 
 

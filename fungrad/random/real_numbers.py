@@ -83,6 +83,12 @@ def _truncated_normal(key, lower, upper, *, shape, dtype):
     return e.minimum(e.maximum(inside, low), high)
 
 
+def without_parameters(name, draw, key, shape, dtype):
+    """What a draw that has no parameters gives, its arguments checked."""
+    dtype = float_dtype(name, dtype)
+    return draw(key_of(name, key), shape=drawn_shape(name, shape), dtype=dtype)
+
+
 def exponential(key, shape=(), dtype=None):
     """Reals of the exponential distribution of mean 1: -log(1 - u).
 
@@ -90,9 +96,7 @@ def exponential(key, shape=(), dtype=None):
     >>> random.exponential(random.key(0), (2,), np.float32)
     array([2.950128 , 3.8434246], dtype=float32)
     """
-    dtype = float_dtype("exponential", dtype)
-    shape = drawn_shape("exponential", shape)
-    return standard_exponential(key_of("exponential", key), shape=shape, dtype=dtype)
+    return without_parameters("exponential", standard_exponential, key, shape, dtype)
 
 
 @drawn
@@ -156,9 +160,7 @@ def laplace(key, shape=(), dtype=None):
     >>> random.laplace(random.key(0), (2,), np.float32)
     array([-2.2569816, -3.1502788], dtype=float32)
     """
-    dtype = float_dtype("laplace", dtype)
-    shape = drawn_shape("laplace", shape)
-    return _laplace(key_of("laplace", key), shape=shape, dtype=dtype)
+    return without_parameters("laplace", _laplace, key, shape, dtype)
 
 
 @drawn
@@ -175,9 +177,7 @@ def logistic(key, shape=(), dtype=None):
     >>> random.logistic(random.key(0), (2,), np.float32)
     array([2.896376 , 3.8217716], dtype=float32)
     """
-    dtype = float_dtype("logistic", dtype)
-    shape = drawn_shape("logistic", shape)
-    return _logistic(key_of("logistic", key), shape=shape, dtype=dtype)
+    return without_parameters("logistic", _logistic, key, shape, dtype)
 
 
 @drawn
@@ -193,9 +193,7 @@ def cauchy(key, shape=(), dtype=None):
     >>> random.cauchy(random.key(0), (2,), np.float32)
     array([ 6.0274944, 14.837895 ], dtype=float32)
     """
-    dtype = float_dtype("cauchy", dtype)
-    shape = drawn_shape("cauchy", shape)
-    return _cauchy(key_of("cauchy", key), shape=shape, dtype=dtype)
+    return without_parameters("cauchy", _cauchy, key, shape, dtype)
 
 
 @drawn

@@ -14,7 +14,7 @@ from fungrad.random.arguments import (
 )
 from fungrad.random.drawing import drawn
 from fungrad.random.keys import split
-from fungrad.random.real_numbers import standard_exponential, standard_normal
+from fungrad.random.real_numbers import standard_exponential, standard_normal, without_parameters
 from fungrad.random.uniform_numbers import rademacher, unit
 
 
@@ -46,9 +46,7 @@ def maxwell(key, shape=(), dtype=None):
     >>> random.maxwell(random.key(0), (2,))
     array([1.98906991, 0.42460738])
     """
-    dtype = float_dtype("maxwell", dtype)
-    shape = drawn_shape("maxwell", shape)
-    return _maxwell(key_of("maxwell", key), shape=shape, dtype=dtype)
+    return without_parameters("maxwell", _maxwell, key, shape, dtype)
 
 
 @drawn

@@ -6,24 +6,13 @@ import numpy as np
 
 from fungrad.compiler.math.floating_point import polynomial
 from fungrad.compiler.math.trigonometric import tan_of_moderate
+from fungrad.primitives.bernoulli_numbers import bernoulli_numbers
 
-#: Bernoulli numbers B(2 k) / (2 k): digamma(x) ~ log(x) - 1 / (2 x) - their series in 1 / x**2.
-_ASYMPTOTIC = (
-    1 / 12,
-    -1 / 120,
-    1 / 252,
-    -1 / 240,
-    1 / 132,
-    -691 / 32760,
-    1 / 12,
-    -3617 / 8160,
-    43867 / 14364,
-    -174611 / 6600,
-    77683 / 276,
-)
+#: digamma(x) ~ log(x) - 1 / (2 x) - the series of B(n) / n in 1 / x**2.
+_ASYMPTOTIC = bernoulli_numbers(11, lambda n: n)
 _SHIFT = 7
-#: trigamma(x) ~ 1 / x + 1 / (2 x**2) + their series in 1 / x**2, times 1 / x**3.
-_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
+#: trigamma(x) ~ 1 / x + 1 / (2 x**2) + the series of B(n) in 1 / x**2, times 1 / x**3.
+_BERNOULLI = bernoulli_numbers(8)
 _TRIGAMMA_SHIFT = 9
 #: The zero of digamma in two parts; between 1.2 and 1.76, digamma(x) / (x - zero) as a polynomial
 #: in x - 1.48, to 2**-60.
