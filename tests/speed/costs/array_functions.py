@@ -1,8 +1,7 @@
 """Sorting, searching, counting and running totals beside NumPy's own.
 
 "Compiled" is the function alone, under jit; "and its tangent, eager" is `jvp` without jit; "plain"
-is `fungrad.numpy`'s function on plain arrays. The median and percentiles sort, where NumPy only
-partitions.
+is `fungrad.numpy`'s function on plain arrays.
 """
 
 import numpy as np
@@ -16,6 +15,7 @@ N = 100_000
 FUNCTIONS = {
     "sort": lambda x: np.sort(x),
     "sort of rows": lambda x: np.sort(x.reshape(1000, 100), axis=1),
+    "partition": lambda x: np.partition(x, N // 2),
     "argsort": lambda x: np.argsort(x, kind="stable"),
     "searchsorted": lambda x: np.searchsorted(EDGES, x),
     "histogram": lambda x: np.histogram(x, 50, (-3.0, 3.0))[0],
@@ -25,9 +25,12 @@ FUNCTIONS = {
     "cumprod": lambda x: np.cumprod(x),
     "maximum.accumulate": lambda x: np.maximum.accumulate(x),
     "median": lambda x: np.median(x),
+    "median of columns": lambda x: np.median(x.reshape(1000, 100), axis=0),
     "percentile": lambda x: np.percentile(x, 90),
+    "five percentiles": lambda x: np.percentile(x, [5, 25, 50, 75, 95]),
+    "nanmedian": lambda x: np.nanmedian(x),
+    "nanpercentile": lambda x: np.nanpercentile(x, 90),
 }
-SORTED_WHOLE = ("median", "percentile")
 R = np.random.default_rng(0)
 X = R.standard_normal(N)
 EDGES = np.sort(R.standard_normal(1000))
@@ -46,11 +49,10 @@ def rows():
                 "compiled": lambda f=compiled: f(X),
                 "eager": lambda f=function: fungrad.jvp(f, (X,), (X,))[0],
             },
-            1.0,
+            0.7,
         )
         numpy = {"NumPy": times["numpy"]}
-        goal = None if name in SORTED_WHOLE else 1.1
-        found.append(Row(f"{name}, compiled", times["compiled"], numpy, "s", "NumPy", goal))
+        found.append(Row(f"{name}, compiled", times["compiled"], numpy, "s", "NumPy", 1.1))
         found.append(Row(f"{name} and its tangent, eager", times["eager"], numpy, "s"))
     for name in ("sin", "sum", "concatenate", "where"):
         arguments = {"concatenate": ([SMALL, SMALL],), "where": (SMALL > 0, SMALL, 0.0)}
