@@ -5,7 +5,7 @@ then, block by block, those that are left make one trial after another together.
 vectorised, and no branch depends on what is drawn. Else an element makes its trials alone.
 """
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
@@ -31,13 +31,28 @@ def sample(build, primitive, inputs, outputs):
     if not all(map(_is_scalar, parameters)):
         draws.write(None)
     elif all(type(v) is Literal for v in parameters):
-        usable = primitive.usable(ON_ARRAYS, *[v.value for v in parameters])
-        draws.write(bool(primitive.is_first(ON_ARRAYS, *usable)))
+        values = [v.value for v in parameters]
+        if primitive.is_closed(ON_ARRAYS, *values):
+            draws.write_closed()
+        else:
+            usable = primitive.usable(ON_ARRAYS, *values)
+            draws.write(bool(primitive.is_first(ON_ARRAYS, *usable)))
     else:
-        usable = primitive.usable(_build, *operands[1:])
-        with build.entry.branch(primitive.is_first(_build, *usable)) as choice:
+        _by_value(build.entry, draws, primitive, operands[1:])
+
+
+def _by_value(entry, draws, primitive, parameters):
+    """Write a choice between the methods that is made when the program runs."""
+    with ExitStack() as blocks:
+        is_closed = primitive.is_closed(_build, *parameters)
+        if is_closed is not None:
+            with entry.branch(is_closed) as choice:
+                draws.write_closed()
+            blocks.enter_context(entry.block(choice.otherwise))
+        usable = primitive.usable(_build, *parameters)
+        with entry.branch(primitive.is_first(_build, *usable)) as choice:
             draws.write(True)
-        with build.entry.block(choice.otherwise):
+        with entry.block(choice.otherwise):
             draws.write(False)
 
 
@@ -68,6 +83,20 @@ class _Draws:
             with self._kernel() as (writer, operands, i, drawn):
                 self._alone(writer, usual, is_first, operands, i, drawn)
 
+    def write_closed(self):
+        """Write the kernel of draws that need no trials."""
+        with self._kernel() as (writer, operands, i, drawn):
+            drawn.store((i,), self.primitive.closed_form(_build, *_at(operands, i)))
+
+    def _finished(self, value, key, parameters, is_first):
+        """The result of a draw."""
+        primitive = self.primitive
+        result = primitive.finish(_build, value, key, *parameters, is_first)
+        is_closed = primitive.is_closed(_build, *parameters) if is_first is None else None
+        if is_closed is None:
+            return result
+        return _build.select(is_closed, primitive.closed_form(_build, key, *parameters), result)
+
     @contextmanager
     def _kernel(self):
         """A kernel, whose turns threads may share, and in it a loop over the elements."""
@@ -91,7 +120,7 @@ class _Draws:
         if is_first is None and primitive.methods[0] is not method:
             is_other = primitive.is_first(_build, *usable)
             is_accepted = is_accepted & _build("logical_not", is_other)
-        value = primitive.finish(_build, value, key, *parameters, is_first)
+        value = self._finished(value, key, parameters, is_first)
         drawn.store((i,), _build.select(is_accepted, value, np.nan))
 
     def _further_trials(self, method, is_first):
@@ -149,7 +178,7 @@ class _Draws:
         found = accepted[0]
         for condition in accepted[1:]:
             found = found | condition
-        value = self.primitive.finish(_build, value, key, *parameters, is_first)
+        value = self._finished(value, key, parameters, is_first)
         return found, value, following
 
     def _alone(self, writer, method, is_first, operands, i, drawn):
@@ -158,7 +187,7 @@ class _Draws:
         usable = self.primitive.usable(_build, *parameters)
         value = writer.variable(constant(0.0, drawn.dtype), "drawn")
         _try(writer, method, key, usable, value)
-        value = self.primitive.finish(_build, value.value, key, *parameters, is_first)
+        value = self._finished(value.value, key, parameters, is_first)
         drawn.store((i,), value)
 
 

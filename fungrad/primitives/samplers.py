@@ -41,7 +41,8 @@ class _Sampler:
 
     Where `is_first(build, *parameters)` holds the first of two `methods` draws an element, else the
     second. `finish(build, value, key, *parameters, is_first)` makes the result of a draw; there
-    `is_first` is None where it differs from element to element.
+    `is_first` is None where it differs from element to element. Where `is_closed` holds of the
+    parameters, the result is `closed_form(build, key, *parameters)` without a trial.
     """
 
     count = 1
@@ -63,7 +64,14 @@ class _Sampler:
                 part = np.flatnonzero(np.broadcast_to(where, result.shape))
                 result[part] = _run(method, operands[0][part], [x[part] for x in usable])
             result = self.finish(ON_ARRAYS, result, *operands, None)
+            is_closed = self.is_closed(ON_ARRAYS, *operands[1:])
+            if is_closed is not None:
+                result = np.where(is_closed, self.closed_form(ON_ARRAYS, *operands), result)
         return result.reshape(shape)[()]
+
+    def is_closed(self, build, *parameters):
+        """Whether the draws need no trials; None: they always do."""
+        return None
 
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError(f"{self.name} is not linear")
@@ -160,7 +168,7 @@ def _try_gamma(build, key, constants, states):
 class RandomGamma(_Sampler, Routine):
     """Draws of the gamma distribution of shape a and scale 1, or with `log_space` their logarithms.
 
-    Below a = 1 a draw for a + 1 times u**(1/a). Source: G. Marsaglia and W. W. Tsang, "A simple
+    Below a = 1 a draw for a + 1 times u**(1/a); at 1 -log(u). Source: G. Marsaglia and W. W. Tsang, "A simple
     method for generating gamma variables", ACM TOMS 26 (2000). The tangent is that of the quantile
     function at a fixed probability (M. Figurnov, S. Mohamed, A. Mnih, "Implicit reparameterization
     gradients", 2018). nan for a < 0.
@@ -175,6 +183,15 @@ class RandomGamma(_Sampler, Routine):
 
     def is_first(self, build, a):
         return a < 1.0
+
+    def is_closed(self, build, a):
+        """At 1, where the distribution is exponential."""
+        return build.equal(a, 1.0)
+
+    def closed_form(self, build, key, a):
+        """The result at 1."""
+        value = -build("log", _uniform(build, key, build.constant(0, BLOCK)))
+        return build("log", value) if self.log_space else value
 
     def usable(self, build, a):
         """The parameter, or 1 where it has no draws."""

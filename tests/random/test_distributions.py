@@ -32,6 +32,7 @@ REALS = {
     "cauchy": (lambda k: random.cauchy(k, SIZE), stats.cauchy()),
     "gamma": (lambda k: random.gamma(k, 2.5, SIZE), stats.gamma(2.5)),
     "gamma, small": (lambda k: random.gamma(k, 0.3, SIZE), stats.gamma(0.3)),
+    "gamma of 1": (lambda k: random.gamma(k, 1.0, SIZE), stats.expon()),
     "gamma, large": (lambda k: random.gamma(k, 1e3, SIZE, F32), stats.gamma(1e3)),
     "loggamma": (lambda k: np.exp(random.loggamma(k, 0.7, SIZE)), stats.gamma(0.7)),
     "beta": (lambda k: random.beta(k, 2.0, 3.0, SIZE), stats.beta(2, 3)),
@@ -167,6 +168,17 @@ def test_rows_of_a_batch_are_the_draws_of_its_keys(draw):
     keys = random.split(KEY, 3)
     for row, key in zip(vmap(draw)(keys), keys, strict=True):
         np.testing.assert_allclose(row, draw(key), rtol=1e-12)
+
+
+@pytest.mark.parametrize("draw", [random.gamma, random.loggamma, random.poisson])
+def test_a_parameter_draws_what_an_array_of_it_does(draw):
+    """The method is chosen while compiling, by a branch, or by each element."""
+    by_branch = jit(lambda key, x: draw(key, x, (600,)))
+    by_element = jit(lambda key, x: draw(key, x))
+    for x in (0.3, 1.0, 2.5, 40.0):
+        expected = jit(lambda key, x=x: draw(key, x, (600,)))(KEY)
+        np.testing.assert_allclose(by_branch(KEY, x), expected, rtol=1e-12)
+        np.testing.assert_allclose(by_element(KEY, np.full(600, x)), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("title", ["gamma", "poisson", "binomial", "multinomial"])
