@@ -139,7 +139,7 @@ def dirichlet(key, alpha, shape=None, dtype=None):
 
     >>> from fungrad import random
     >>> random.dirichlet(random.key(0), np.array([1.0, 2.0, 3.0]))
-    array([0.03563643, 0.44132107, 0.5230425 ])
+    array([0.00324925, 0.45614239, 0.54060836])
     """
     dtype = float_dtype("dirichlet", dtype)
     alpha = real_parameter("dirichlet", alpha, F64)
