@@ -8,6 +8,7 @@ first needed, and again in a forked child.
 
 import ctypes
 import os
+import sys
 from functools import cache
 
 from fungrad.compiler.arguments import Scalar
@@ -17,7 +18,7 @@ from fungrad.compiler.native import Native
 #: The pieces of the pool's memory, in words of 8 bytes: two locks and two conditions of pthreads
 #: (at most 64 bytes each), then what the threads share.
 _PIECES = ("BUSY", "LOCK", "WORK", "DONE")
-_WORDS = """STARTED THREADS FUNCTION PACK NEXT TOTAL ACTIVE STATUS""".split()
+_WORDS = """STARTED THREADS FUNCTION PACK NEXT TOTAL ACTIVE STATUS CALLER""".split()
 _PLACES = {name: 8 * i for i, name in enumerate(_PIECES)}
 _PLACES |= {name: 8 * len(_PIECES) + i for i, name in enumerate(_WORDS)}
 _SIZE = 8 * len(_PIECES) + len(_WORDS)
@@ -36,6 +37,7 @@ def run(function, pack, total):
             break
         start(stack(8), 0, WORKER, POOL)
         set_word(POOL + STARTED, word(POOL + STARTED) + 1)
+    set_word(POOL + CALLER, core())
     set_word(POOL + FUNCTION, function)
     set_word(POOL + PACK, pack)
     set_word(POOL + STATUS, 0)
@@ -78,6 +80,11 @@ def work(_):
 def worker(_):
     lock(POOL + LOCK)
     for round in range(FOREVER):
+        if core() == word(POOL + CALLER):
+            if word(POOL + NEXT) < word(POOL + TOTAL):
+                unlock(POOL + LOCK)
+                nap(1)
+                lock(POOL + LOCK)
         work(0)
         if word(POOL + ACTIVE) == 0:
             wake(POOL + DONE)
@@ -106,6 +113,10 @@ _FUNCTIONS = {
     "wake": ("pthread_cond_signal", "i32", ("ptr",)),
     "wake_all": ("pthread_cond_broadcast", "i32", ("ptr",)),
     "give_way": ("sched_yield", "i32", ()),
+    # Who runs on the core of the caller may stay there for long, although another one is idle; who
+    # wakes from a nap there is moved. Where cores have no numbers, each thread counts as one.
+    "core": ("sched_getcpu", "i32", ()) if sys.platform == "linux" else ("pthread_self", "ptr", ()),
+    "nap": ("usleep", "i32", ("i32",)),
     "start": ("pthread_create", "i32", ("ptr", "ptr", "ptr", "ptr")),
 }
 #: How often a thread looks again before it sleeps (about 100 us): to be woken takes as long, and
