@@ -140,15 +140,13 @@ def _require_scalar(recorded, count, holomorphic, title):
             return
         raise _unfit_output(out, holomorphic, title)
     if count != 1:
-        is_none = recorded.tree.node_data() == (type(None), None)
+        returned = (
+            f"{recorded.tree} with {count} leaves; use has_aux=True for extra outputs, or jacrev"
+        )
+        if recorded.tree.node_data() == (type(None), None):
+            returned = "None; is a `return` missing?"
         raise NonScalarOutputError(
-            f"{title}: the function must return one scalar, it returned "
-            + (
-                "None; is a `return` missing?"
-                if is_none
-                else f"{recorded.tree} with {count} leaves; "
-            )
-            + ("" if is_none else "use has_aux=True for extra outputs, or jacrev")
+            f"{title}: the function must return one scalar, it returned {returned}"
         )
     leaf = recorded.leaves[0]
     raise NonScalarOutputError(

@@ -145,6 +145,16 @@ def matching(x, expected, what):
     return operand
 
 
+def _recorded(fun, primals, title):
+    """All arguments, their leaves as operands, and the call of the function on them."""
+    chosen = AllArguments(primals)
+    pairs = [
+        operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)
+    ]
+    operands = [promoted_int(x, is_weak) for x, is_weak in pairs]
+    return chosen, operands, Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
+
+
 def linearize(fun, *primals, has_aux=False):
     """The value of `fun` at `primals`, and its derivative there as a linear function of tangents.
 
@@ -156,12 +166,7 @@ def linearize(fun, *primals, has_aux=False):
     np.float64(6.0)
     """
     title = title_of("linearize", fun)
-    chosen = AllArguments(primals)
-    pairs = [
-        operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)
-    ]
-    operands = [promoted_int(x, is_weak) for x, is_weak in pairs]
-    recorded = Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
+    chosen, operands, recorded = _recorded(fun, primals, title)
     active = recorded.active(len(operands))
     outputs, push = recorded.forward(active)
 
@@ -224,12 +229,7 @@ def vjp(fun, *primals, has_aux=False):
     (np.float64(4.0), np.float64(3.0))
     """
     title = title_of("vjp", fun)
-    chosen = AllArguments(primals)
-    pairs = [
-        operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)
-    ]
-    operands = [promoted_int(x, is_weak) for x, is_weak in pairs]
-    recorded = Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
+    chosen, operands, recorded = _recorded(fun, primals, title)
     count = len(recorded.leaves)
     out_tree = recorded.tree
     if has_aux:

@@ -115,8 +115,9 @@ def _flat_axes(in_axes, args, kwargs, title):
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
         entries = f"{len(in_axes)} {'entry' if len(in_axes) == 1 else 'entries'}"
         raise AxesError(
-            f"{title}: in_axes={in_axes} has {entries}, the call {len(args)} positional arguments; give one int for all or one entry for "
-            "each, None where all elements share it (keyword arguments go along axis 0)"
+            f"{title}: in_axes={in_axes} has {entries}, the call {len(args)} positional "
+            "arguments; give one int for all or one entry for each, None where all elements share "
+            "it (keyword arguments go along axis 0)"
         )
     try:
         axes = broadcast_prefix(in_axes, args, is_leaf=_is_axis, title=f"{title}: in_axes")

@@ -1,16 +1,15 @@
 """Functions whose intermediate values are computed again in the backward pass."""
 
-from fungrad.control.programs import marks, present, spread
-from fungrad.core.evaluation import evaluate
+from fungrad.control.programs import OfProgram, marks, present, spread
 from fungrad.core.primitive import Routine
-from fungrad.core.program import Program
+from fungrad.core.program import Program, live
 from fungrad.transforms.batch import batch
 from fungrad.transforms.jvp import jvp
-from fungrad.transforms.linearize import Split, live, partition, recompute
+from fungrad.transforms.linearize import Split, partition, recompute
 from fungrad.transforms.transpose import transpose
 
 
-class Checkpoint(Routine):
+class Checkpoint(OfProgram, Routine):
     """The outputs of a program; of its values only those that `policy` accepts are residuals.
 
     `policy(primitive)` says whether the outputs of an equation are saved; None saves nothing.
@@ -18,15 +17,6 @@ class Checkpoint(Routine):
 
     program: Program
     policy: object = None
-    has_many_outputs = True
-    is_deferred = True
-    may_name_axes = True
-
-    def infer(self, *types):
-        return self.program.output_types
-
-    def evaluate(self, *values):
-        return tuple(evaluate(self.program, values))
 
     def jvp(self, inputs, tangents):
         program, out_active = jvp(self.program, marks(tangents))

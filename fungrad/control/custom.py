@@ -1,6 +1,6 @@
 """Functions with derivative rules of the user's own, as closed programs."""
 
-from fungrad.control.programs import marks, present, spread
+from fungrad.control.programs import OfProgram, marks, present, spread
 from fungrad.core.errors import CustomRuleError, LinearityError
 from fungrad.core.evaluation import evaluate
 from fungrad.core.primitive import Routine
@@ -34,18 +34,8 @@ class LateRule:
         return self._programs
 
 
-class _Custom:
+class _Custom(OfProgram):
     """What both kinds of custom functions share: they compute what `program` computes."""
-
-    has_many_outputs = True
-    is_deferred = True
-    may_name_axes = True
-
-    def infer(self, *types):
-        return self.program.output_types
-
-    def evaluate(self, *values):
-        return tuple(evaluate(self.program, values))
 
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError(f"{self.label} has a custom rule and cannot be transposed")

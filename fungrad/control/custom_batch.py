@@ -1,7 +1,6 @@
 """Functions with a rule of the user's own for `vmap`."""
 
-from fungrad.control.programs import marks, present, spread
-from fungrad.core.evaluation import evaluate
+from fungrad.control.programs import OfProgram, marks, present, spread
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
 from fungrad.core.tracing import run
@@ -9,7 +8,7 @@ from fungrad.transforms.jvp import jvp
 from fungrad.transforms.transpose import transpose
 
 
-class CustomVmap(Routine):
+class CustomVmap(OfProgram, Routine):
     """What `program` computes; over a batch axis what `rule(axis_size, batched, inputs)` does.
 
     The rule returns the outputs and which of them have the axis. Derivatives are those of the
@@ -21,15 +20,6 @@ class CustomVmap(Routine):
     label: str
 
     name = "custom_vmap"
-    has_many_outputs = True
-    is_deferred = True
-    may_name_axes = True
-
-    def infer(self, *types):
-        return self.program.output_types
-
-    def evaluate(self, *values):
-        return tuple(evaluate(self.program, values))
 
     def jvp(self, inputs, tangents):
         program, out_active = jvp(self.program, marks(tangents))

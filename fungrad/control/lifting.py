@@ -16,13 +16,12 @@ stay: BLAS is at its limit there already, and the result is still in the cache w
 from fungrad.control.programs import recorded
 from fungrad.control.stack import StackType, stacked_type
 from fungrad.core.primitive import Pointwise
-from fungrad.core.program import Equation, Program, Variable, acts
+from fungrad.core.program import Equation, Program, Variable, acts, live
 from fungrad.core.record import record
 from fungrad.core.tracing import run
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.elementwise import add, subtract
 from fungrad.transforms.batch import BatchAxis, batch
-from fungrad.transforms.linearize import live
 
 _SMALL_STACK = 16 << 20
 _ENOUGH = 256

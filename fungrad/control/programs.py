@@ -2,10 +2,26 @@
 
 from dataclasses import replace
 
-from fungrad.core.program import Program, Variable, acts, derived, subprograms
+from fungrad.core.evaluation import evaluate
+from fungrad.core.program import Program, Variable, acts, derived, live, subprograms
 from fungrad.core.tracing import Recording, state
 from fungrad.primitives.collectives import Collective
-from fungrad.transforms.linearize import live
+
+
+class OfProgram:
+    """What primitives share that compute what their `program` computes."""
+
+    has_many_outputs = True
+    is_deferred = True
+    may_name_axes = True
+
+    def infer(self, *types):
+        """The types of the program's outputs."""
+        return self.program.output_types
+
+    def evaluate(self, *values):
+        """The program's outputs, by NumPy."""
+        return tuple(evaluate(self.program, values))
 
 
 @derived

@@ -148,6 +148,19 @@ def acts(equation):
     return primitive.has_effects or any(has_effects(p) for _, p in subprograms(primitive))
 
 
+def live(program):
+    """The program without the equations that no output needs and that have no effect."""
+    needed = set(program.outputs)
+    kept = []
+    for equation in reversed(program.equations):
+        if needed.intersection(equation.outputs) or acts(equation):
+            kept.append(equation)
+            needed.update(equation.inputs)
+    if len(kept) == len(program.equations):
+        return program
+    return program.replace(equations=tuple(reversed(kept)))
+
+
 def check(program):
     """Raise ProgramError unless the program is legal: defined before use, and typed."""
     defined = set(program.inputs)

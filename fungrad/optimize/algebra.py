@@ -9,7 +9,7 @@ import numpy as np
 
 from fungrad.core.program import Literal
 from fungrad.optimize.pads import sum_of_pads
-from fungrad.optimize.rewrite import Rebuilding, with_inputs
+from fungrad.optimize.rewrite import rewritten
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import movement as m
 from fungrad.primitives.basis import Basis
@@ -20,15 +20,7 @@ from fungrad.primitives.reductions import Sum
 
 def simplify(program):
     """The same program after every rule that applies, in the order of the equations."""
-    result = Rebuilding(program)
-    for equation in program.equations:
-        inputs = result.values(equation.inputs)
-        value = _simplified(equation, inputs, result)
-        if value is None:
-            result.append(with_inputs(equation, inputs))
-        else:
-            result.replace(equation.outputs[0], value)
-    return result.finish()
+    return rewritten(program, _simplified)
 
 
 def _simplified(equation, inputs, result):

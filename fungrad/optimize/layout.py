@@ -3,7 +3,7 @@
 A contraction or another elementwise function takes them in, where they cost nothing.
 """
 
-from fungrad.optimize.rewrite import Rebuilding, with_inputs
+from fungrad.optimize.rewrite import rewritten
 from fungrad.primitives.elementwise import Elementwise
 from fungrad.primitives.movement import Broadcast, Fill, Transpose
 
@@ -14,15 +14,7 @@ def move_transpositions(program):
     `b = transpose[order=(1 0)] a; c = sin b` becomes `b = sin a; c = transpose[order=(1 0)] b`.
     Where operands differ, the largest one decides, if all others can be laid out like it.
     """
-    result = Rebuilding(program)
-    for equation in program.equations:
-        inputs = result.values(equation.inputs)
-        value = _transposed(equation, inputs, result)
-        if value is None:
-            result.append(with_inputs(equation, inputs))
-        else:
-            result.replace(equation.outputs[0], value)
-    return result.finish()
+    return rewritten(program, _transposed)
 
 
 def _transposed(equation, inputs, result):

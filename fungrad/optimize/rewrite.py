@@ -70,3 +70,20 @@ def with_subprograms(primitive, change):
         elif isinstance(value, tuple) and any(isinstance(v, Program) for v in value):
             changed[name] = tuple([change(v) if isinstance(v, Program) else v for v in value])
     return primitive.replace(**changed)
+
+
+def rewritten(program, rule):
+    """The program in which `rule(equation, inputs, result)` stands for the outputs it knows.
+
+    The rule sees the equations in order with their new inputs, may append to the `Rebuilding`
+    result, and returns a variable or literal of it, or None where the equation stays.
+    """
+    result = Rebuilding(program)
+    for equation in program.equations:
+        inputs = result.values(equation.inputs)
+        value = rule(equation, inputs, result)
+        if value is None:
+            result.append(with_inputs(equation, inputs))
+        else:
+            result.replace(equation.outputs[0], value)
+    return result.finish()

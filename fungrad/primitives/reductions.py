@@ -109,6 +109,14 @@ def shifted(x, axis, by, fill=1):
 class _Extremum(_Along):
     """The jvp of max and min: the tangents of the tied elements, averaged."""
 
+    kinds = "biuf"
+
+    def infer(self, x):
+        result = _Along.infer(self, x)
+        if any(x.shape[a] == 0 for a in self.axes):
+            raise ShapeError(f"{self.name} of shape {x.shape} along axes {self.axes} is empty")
+        return result
+
     def jvp(self, inputs, tangents):
         from fungrad.primitives.elementwise import Convert, equal, multiply, select
 
@@ -122,22 +130,12 @@ class _Extremum(_Along):
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError(f"{self.name} is not linear")
 
-    def _require_elements(self, x):
-        if any(x.shape[a] == 0 for a in self.axes):
-            raise ShapeError(f"{self.name} of shape {x.shape} along axes {self.axes} is empty")
-
 
 class Max(_Extremum, Reduction):
     """The largest element along axes; nan where there is one."""
 
     axes: tuple
     combine = "maximum"
-    kinds = "biuf"
-
-    def infer(self, x):
-        result = _Along.infer(self, x)
-        self._require_elements(x)
-        return result
 
     def evaluate(self, x):
         return np.maximum.reduce(x, axis=self.axes)
@@ -151,12 +149,6 @@ class Min(_Extremum, Reduction):
 
     axes: tuple
     combine = "minimum"
-    kinds = "biuf"
-
-    def infer(self, x):
-        result = _Along.infer(self, x)
-        self._require_elements(x)
-        return result
 
     def evaluate(self, x):
         return np.minimum.reduce(x, axis=self.axes)

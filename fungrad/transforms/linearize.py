@@ -2,7 +2,7 @@
 
 from fungrad.core.evaluation import slots
 from fungrad.core.primitive import Pointwise
-from fungrad.core.program import Equation, Literal, Program, Variable, acts, derived
+from fungrad.core.program import Equation, Literal, Program, Variable, derived, live
 from fungrad.core.record import record
 from fungrad.transforms.jvp import record_jvp
 
@@ -266,14 +266,3 @@ def recompute(known, unknown, saved, outputs, tangents):
         if v not in made:
             need(v)
     return tuple(residuals), [*pulled, *unknown]
-
-
-def live(program):
-    """The program without equations that no output needs and that have no effect."""
-    needed = set(program.outputs)
-    kept = []
-    for e in reversed(program.equations):
-        if needed.intersection(e.outputs) or acts(e):
-            kept.append(e)
-            needed.update(e.inputs)
-    return program.replace(equations=tuple(reversed(kept)))
