@@ -4,6 +4,29 @@ from fungrad.compiler import blocked_factors
 from fungrad.compiler.copy import copy
 from fungrad.compiler.lapack import SMALL, count, for_kind, read, write, written
 
+# The largest element of column k at or below the diagonal comes to the diagonal.
+_PIVOT = """            p = k
+            best = SIZE(f[k * n + k])
+            for i in range(k + 1, ROWS):
+                size = SIZE(f[i * n + k])
+                if size > best:
+                    best = size
+                    p = i
+            PLACE = p
+            if p != k:
+                for j in range(n):
+                    t = f[k * n + j]
+                    f[k * n + j] = f[p * n + j]
+                    f[p * n + j] = t
+            d = f[k * n + k]
+"""
+
+
+def _pivoting(rows, place):
+    """The text that finds and moves the pivot of one step, and writes its row to a place."""
+    return _PIVOT.replace("ROWS", rows).replace("PLACE", place)
+
+
 _LU = """
 def {name}(a, y, pivots, batch, m, n):
     failed = 0
@@ -14,21 +37,7 @@ def {name}(a, y, pivots, batch, m, n):
         for i in range(m * n):
             f[i] = x[i]
         for k in range(least):
-            p = k
-            best = SIZE(f[k * n + k])
-            for i in range(k + 1, m):
-                size = SIZE(f[i * n + k])
-                if size > best:
-                    best = size
-                    p = i
-            pivots[b * least + k] = p
-            if p != k:
-                for j in range(n):
-                    t = f[k * n + j]
-                    f[k * n + j] = f[p * n + j]
-                    f[p * n + j] = t
-            d = f[k * n + k]
-            if SIZE(d) == 0:
+PIVOT            if SIZE(d) == 0:
                 failed = 1
             else:
                 for i in range(k + 1, m):
@@ -37,7 +46,7 @@ def {name}(a, y, pivots, batch, m, n):
                     for j in range(k + 1, n):
                         f[i * n + j] -= q * f[k * n + j]
     return RESULT
-"""
+""".replace("PIVOT", _pivoting("m", "pivots[b * least + k]"))
 _LARGE_LU = """
 def {name}(a, y, pivots, scratch, batch, m, n):
     failed = 0
@@ -179,21 +188,7 @@ def {name}(a, y, pivots, batch, n):
         for i in range(n * n):
             f[i] = x[i]
         for k in range(n):
-            p = k
-            best = SIZE(f[k * n + k])
-            for i in range(k + 1, n):
-                size = SIZE(f[i * n + k])
-                if size > best:
-                    best = size
-                    p = i
-            pivots[k] = p
-            if p != k:
-                for j in range(n):
-                    t = f[k * n + j]
-                    f[k * n + j] = f[p * n + j]
-                    f[p * n + j] = t
-            d = f[k * n + k]
-            if SIZE(d) == 0:
+PIVOT            if SIZE(d) == 0:
                 return 1
             f[k * n + k] = 1
             for j in range(n):
@@ -213,7 +208,7 @@ def {name}(a, y, pivots, batch, n):
                     f[i * n + k] = f[i * n + p]
                     f[i * n + p] = t
     return 0
-"""
+""".replace("PIVOT", _pivoting("n", "pivots[k]"))
 # The inverse of the transpose, which LAPACK sees, is the transpose of the inverse.
 _LARGE_INVERSE = """
 def {name}(a, y, pivots, work, batch, n, lwork):

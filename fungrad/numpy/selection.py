@@ -34,6 +34,9 @@ def where(condition, /, x=KEEP, y=KEEP, *, size=None, fill_value=None):
         raise ValueError("either both or neither of x and y should be given")
     condition = ufuncs.truth(operand(condition))
     x, y = number_or_operand(x), number_or_operand(y)
+    if type(x) is Tracer and type(y) is Tracer and x.dtype == y.dtype:
+        if condition.shape == x.shape == y.shape:
+            return e.select(condition, x, y)
     dtype = result_dtype(x, y)
     x, y = (scalar(dtype, v) if is_python_number(v) else convert(v, dtype) for v in (x, y))
     condition, x, y = align("where", (condition, x, y))

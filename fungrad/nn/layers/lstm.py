@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import fungrad.numpy as fnp
-from fungrad import lax, random
+from fungrad import random
 from fungrad.nn import initializers
-from fungrad.nn.activations import as_floats, sigmoid
-from fungrad.nn.checking import require_features
+from fungrad.nn.activations import sigmoid
+from fungrad.nn.layers.recurrence import after_step, over_time
 
 
 class State(NamedTuple):
@@ -60,9 +60,7 @@ def step(params, state, x):
     >>> y.shape
     (4, 2)
     """
-    x = as_floats(x)
-    require_features("lstm", x, params["wx"].shape[0])
-    state = _advance(params, state, x @ params["wx"] + params["b"])
+    state = after_step("lstm", _advance, params, state, x)
     return state, state.hidden
 
 
@@ -73,14 +71,8 @@ def apply(params, xs, state=None):
     >>> apply(params, np.ones((5, 4, 3)))[0].shape
     (5, 4, 2)
     """
-    xs = as_floats(xs)
-    require_features("lstm", xs, params["wx"].shape[0])
-    state = initial_state(params, xs.shape[1]) if state is None else state
-    from_inputs = xs @ params["wx"] + params["b"]  # one product for all times
 
-    def body(state, from_input):
-        state = _advance(params, state, from_input)
-        return state, state.hidden
+    def start(batch):
+        return initial_state(params, batch) if state is None else state
 
-    state, outputs = lax.scan(body, state, from_inputs)
-    return outputs, state
+    return over_time("lstm", _advance, lambda s: s.hidden, params, xs, start)
