@@ -92,7 +92,7 @@ def tiling(work):
         plan = Tiling(work, slides, list(groups.batch))
         if plan.is_good and plan.has_near_channels:
             return plan
-    if work.is_direct:
+    if work.is_direct or _is_plain_product(work, slides):
         return None
     columns = prod([work.sizes[i] for i in groups.right])
     inner = prod([work.sizes[i] for i in groups.contracted])
@@ -100,6 +100,15 @@ def tiling(work):
         return None
     plan = Tiling(work, slides)
     return plan if plan.is_good else None
+
+
+def _is_plain_product(work, slides):
+    """Whether kernels have one element, and BLAS can read the input where it stands, or nearly."""
+    if any(work.sizes[-1 - i] != 1 or work.windows[i].left != 1 for i in slides):
+        return False
+    summed = [i for i in work.groups.contracted if i >= 0]
+    is_last = joined_step(summed, work.x.sizes, work.x.strides) == 1
+    return is_last or all(work.windows[i].out == 1 for i in slides)
 
 
 class Tiling:
