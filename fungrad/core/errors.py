@@ -221,7 +221,8 @@ class LinearityError(FungradError, TypeError):
 class NotDifferentiableError(FungradError, TypeError):
     """A primitive says that it has no derivative in this mode; the message names the way out.
 
-    Fails: `grad(zeta)(2.0, 1.5)`. Repaired: `grad(zeta, 1)(2.0, 1.5)`.
+    Fails: `grad(lambda x: pure_callback(np.sin, x, x))(1.0)`.
+    Repaired: `grad(lambda x: x * pure_callback(np.sin, x, stop_gradient(x)))(1.0)`.
     """
 
 

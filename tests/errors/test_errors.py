@@ -66,13 +66,12 @@ def run_program(source):
     from fungrad.core.program import Equation, Program, Variable, check
     from fungrad.core.types import ArrayType
     from fungrad.primitives.elementwise import tanh
-    from fungrad.primitives.special import zeta
 
     namespace = {name: getattr(fungrad, name) for name in fungrad.__all__}
     namespace |= {c.__name__: c for c in CLASSES}
     namespace |= {"np": np, "fnp": fnp, "math": math, "f64": ArrayType((), np.dtype(float))}
     namespace |= {f.__name__: f for f in (Equation, Program, Variable, check)}
-    namespace |= {f.name: f for f in (tanh, zeta)}
+    namespace |= {f.name: f for f in (tanh,)}
     exec(source, namespace)
 
 
