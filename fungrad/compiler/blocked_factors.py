@@ -5,9 +5,9 @@ the diagonal blocks or panels only; what is left, nearly all of the work, are pr
 threads of `parallel` share in parts that depend on sizes only.
 """
 
-#: From so many rows on blocks are no slower on one thread (measured, Cholesky factors by blocks of
-#: 128: 1.15 of LAPACK's time for 512 rows, equal for 1000).
-LARGE = 768
+#: From so many rows on blocks pay (measured on two cores, Cholesky factors by blocks of 128: 1.2 of
+#: LAPACK's time for 768 rows, 0.82 for 1000, 0.71 for 1600).
+LARGE = 1000
 _BLOCK = 128
 
 # By row: L21 = A21 L11^-H, then A22 -= L21 L21^H, its lower part by strips.
