@@ -3,10 +3,10 @@
 import numpy as np
 
 from fungrad.core.tracing import Tracer
-from fungrad.numpy.arrays import operand
+from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.dispatch import has_tracer, normalize_axis, traced
 from fungrad.numpy.joining import column_stack, concatenate, getitem_any, stack
-from fungrad.numpy.promotion import result_dtype
+from fungrad.numpy.promotion import convert, result_dtype
 from fungrad.numpy.shapes import atleast_1d, expand_dims, moveaxis, reshape
 
 
@@ -65,8 +65,9 @@ class _Concatenator:
             return self._plain[items]
         if any(isinstance(i, str) for i in items):
             raise TypeError("r_ with a string is not supported on traced values: use concatenate")
-        parts = [self._plain[i] if isinstance(i, slice) else atleast_1d(operand(i)) for i in items]
-        return self._join(parts)
+        parts = [self._plain[i] if isinstance(i, slice) else number_or_operand(i) for i in items]
+        dtype = result_type(*parts)
+        return self._join([convert(atleast_1d(operand(x)), dtype) for x in parts])
 
 
 r_ = _Concatenator(np.r_, concatenate)

@@ -7,6 +7,7 @@ import numpy as np
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import array
+from fungrad.numpy.dispatch import has_tracer
 from fungrad.numpy.index_plan import INT64, Plan, is_within, plan, raise_out_of_bounds
 from fungrad.numpy.masked import MaskedRead, mask_error
 from fungrad.numpy.promotion import broadcast_to, convert
@@ -100,7 +101,7 @@ def fitting(value, dtype):
 
     Raises DtypeError where the cast would drop a derivative.
     """
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and has_tracer(value):
         value = array(value)
     if type(value) is Tracer:
         if value.dtype.kind in "fc" and not np.can_cast(value.dtype, dtype, "same_kind"):
