@@ -13,7 +13,7 @@ from fungrad.compiler.numba_scalar import is_operator
 from fungrad.compiler.parts import CALL_WEIGHT, PARTS, WORTH_WAKING
 from fungrad.compiler.scalar import INDEX, Builder, constant
 from fungrad.compiler.statements import Let, Loop
-from fungrad.compiler.views import row_major
+from fungrad.compiler.views import View, row_major
 
 _build = Builder()
 
@@ -85,10 +85,15 @@ class Cut:
 
 
 class Partial:
-    """The memory of the partial results of a root: one array of the result's size per part."""
+    """The memory of the partial results of a root: one array per part.
+
+    Its shape is that of what the nest makes of the result: a nest over some of the domain makes
+    some of it.
+    """
 
     def __init__(self, nest, root, dtype):
-        self.root, self.dtype, self.shape = root, dtype, root.equation.outputs[0].type.shape
+        self.root, self.dtype = root, dtype
+        self.shape = tuple([n for a, n in enumerate(nest.shape) if not root.reduces(a)])
         self.strides = row_major(self.shape)
         self.size = math.prod(self.shape)
         self.buffer = nest.lowering.entry.workspace(dtype, PARTS * self.size, "partial")
@@ -109,7 +114,9 @@ def combining(nest, partials, combined):
 
 def _combine(writer, nest, partial, combined):
     root = partial.root
-    source, target = writer.pointer(partial.buffer), writer.array(root.view, is_written=True)
+    start = root.view.offset + root.form.offset
+    made = View(root.view.buffer, start, partial.shape, root.view.strides)
+    source, target = writer.pointer(partial.buffer), writer.array(made, is_written=True)
     remark = nest.lowering.remark(root.equation.outputs[0])
     strides = [writer.integer(s) for s in partial.strides]
     size = writer.integer(partial.size)

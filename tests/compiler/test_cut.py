@@ -95,3 +95,25 @@ def source_of(f, *arguments):
 )
 def test_what_is_cut(f, shape, is_cut):
     assert ("for part in range(8)" in source_of(f, np.ones(shape))) == is_cut
+
+
+PIECES = {
+    "a concatenation along the results": lambda x: fnp.concatenate(
+        [fnp.tanh(x), fnp.exp(x[:, :100]), x[:, 1:] * 2], 1
+    ),
+    "padding along the results": lambda x: fnp.pad(fnp.tanh(x), ((0, 0), (300, 70))),
+    "a stack": lambda x: fnp.stack([fnp.tanh(x), x * x, fnp.exp(x)], 1),
+}
+
+
+@pytest.mark.parametrize("pieces", PIECES.values(), ids=PIECES)
+@pytest.mark.parametrize("name", ["sum", "max", "mean"])
+def test_loops_over_pieces_of_the_results(pieces, name):
+    """Each piece has loops of its own, and combines the partial results of its own columns."""
+    x = RANDOM.uniform(0.5, 1.0, size=(400, 700)).astype(np.float32)
+
+    def f(x):
+        y = pieces(x)
+        return y, getattr(fnp, name)(y, 0)
+
+    check(f, x, 1e-4)

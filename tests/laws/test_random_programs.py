@@ -1,11 +1,15 @@
 """Random programs out of primitives: the laws hold for what nobody thought of."""
 
+from contextlib import contextmanager
+
 import numpy as np
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from pytest import MonkeyPatch
 
 import fungrad.numpy as fnp
 from fungrad import checkpoint, jit, lax, vmap
+from fungrad.compiler import cut, groups, loop_tiles, parts, runtime
 from fungrad.core.evaluation import evaluator
 from fungrad.core.program import check
 from fungrad.core.program_table import clear_programs
@@ -298,3 +302,30 @@ def test_compiled_programs_on_larger_arrays_equal_evaluation(drawn):
     with np.errstate(all="ignore"):
         laws.check_compiled(subject)
         laws.check_compiled_reverse(subject)
+
+
+@contextmanager
+def everything_in_parts():
+    """Compiled code as it is for large arrays, for small ones; nothing of it is kept on disk."""
+    with MonkeyPatch.context() as patched:
+        for module, name, value in (
+            (cut, "_WORTH_CUTTING", 0),
+            (cut, "_ROWS", 2),
+            (cut, "_SHORTEST", 1),
+            (groups, "_LARGE", 1),
+            (loop_tiles, "_LEAST", 4),
+            (loop_tiles, "_FAR", 8),
+            (parts, "WORTH_WAKING", 1),
+            (runtime, "program_key", lambda *_: None),
+        ):
+            patched.setattr(module, name, value)
+        clear_programs()
+        yield
+    clear_programs()
+
+
+@examples(15)
+@given(LARGE_PROGRAMS)
+def test_compiled_programs_in_parts_equal_evaluation(drawn):
+    with everything_in_parts(), np.errstate(all="ignore"):
+        laws.check_compiled(subject_of(drawn))
