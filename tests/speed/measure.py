@@ -11,9 +11,11 @@ from pathlib import Path
 from statistics import median
 
 SHORTEST = 2e-4  # a sample lasts at least this long, so that the clock does not matter
-#: In which the threads of the call before go to sleep: those of PyTorch turn in circles for up to
-#: 7 ms, and take a core from whoever comes next.
-PAUSE = 10e-3
+#: In which the threads of the call before go to sleep, those of PyTorch and JAX after milliseconds:
+#: until then they take a core from whoever comes next.
+PAUSE = 50e-3
+#: In which the threads of the call itself come to the cores where they stay.
+WARM = 30e-3
 LONG = 0.3  # of calls that take longer, three samples are enough
 ROOT = Path(__file__).parents[2]
 
@@ -37,11 +39,18 @@ def medians(calls, seconds=2.0, rounds=7):
         while time.perf_counter() < end or any(len(s) < rounds for s in samples.values()):
             for name, call in calls.items():
                 time.sleep(PAUSE)
-                call()
+                _call_for(WARM, call)
                 samples[name].append(_sample(call, repeats[name]))
     finally:
         gc.enable()
     return {name: median(values) for name, values in samples.items()}
+
+
+def _call_for(seconds, call):
+    end = time.perf_counter() + seconds
+    call()
+    while time.perf_counter() < end:
+        call()
 
 
 def _sample(call, repeats):
