@@ -10,6 +10,7 @@ import numpy as np
 
 from fungrad import numpy as fnp
 from fungrad.core.errors import ShapeError
+from fungrad.lazy import no_other_names
 from fungrad.numpy import fft
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis
@@ -155,3 +156,5 @@ def _fourth(x, n):
 _LINES = {1: _first, 2: _second, 3: _third, 4: _fourth}
 
 __all__ = ["dct", "dctn", "idct", "idctn"]
+
+__getattr__ = no_other_names(__name__)

@@ -6,6 +6,7 @@ import numpy as np
 
 from fungrad import numpy as fnp
 from fungrad.core.errors import ShapeError
+from fungrad.lazy import no_other_names
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.indexing import getitem
 
@@ -124,3 +125,5 @@ def _require_method(method):
 
 
 __all__ = ["RegularGridInterpolator"]
+
+__getattr__ = no_other_names(__name__)

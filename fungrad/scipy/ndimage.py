@@ -6,6 +6,7 @@ import numpy as np
 
 from fungrad import numpy as fnp
 from fungrad.core.errors import ShapeError
+from fungrad.lazy import no_other_names
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.indexing import getitem
 
@@ -83,3 +84,5 @@ def _inside(i, n, mode):
 
 
 __all__ = ["map_coordinates"]
+
+__getattr__ = no_other_names(__name__)
