@@ -110,10 +110,10 @@ PIECES = {
 @pytest.mark.parametrize("name", ["sum", "max", "mean"])
 def test_loops_over_pieces_of_the_results(pieces, name):
     """Each piece has loops of its own, and combines the partial results of its own columns."""
-    x = RANDOM.uniform(0.5, 1.0, size=(400, 700)).astype(np.float32)
+    x = RANDOM.uniform(0.5, 1.0, size=(400, 700))
 
     def f(x):
         y = pieces(x)
         return y, getattr(fnp, name)(y, 0)
 
-    check(f, x, 1e-4)
+    check(f, x, 1e-13)
