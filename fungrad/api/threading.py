@@ -28,7 +28,7 @@ class threads:
     """
 
     def __init__(self, n=None):
-        from fungrad.compiler import parallel
+        from fungrad.compiler.execution import parallel
 
         if n is not None:
             try:
@@ -44,7 +44,7 @@ class threads:
         return self
 
     def __exit__(self, *exception):
-        from fungrad.compiler import parallel
+        from fungrad.compiler.execution import parallel
 
         parallel.set_threads(self._before)
 

@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from fungrad.compiler.arguments import Array, Pointer, Result, Scalar
-from fungrad.compiler.callbacks import address
 from fungrad.compiler.entry import Entry, parameter_dtypes
-from fungrad.compiler.fuse import MOST_LOCALS, fitting_locals
-from fungrad.compiler.interface import Interface
+from fungrad.compiler.execution.interface import Interface
+from fungrad.compiler.execution.plan import Given, Kept, Made, Workspace
+from fungrad.compiler.fusion.fuse import MOST_LOCALS, fitting_locals
+from fungrad.compiler.language.arguments import Array, Pointer, Result, Scalar
+from fungrad.compiler.language.scalar import INDEX, Builder, constant
+from fungrad.compiler.language.source import Text
+from fungrad.compiler.language.stack_layout import STACK_WORDS, is_stack, stack_depth
+from fungrad.compiler.language.statements import Point, load
+from fungrad.compiler.language.views import Buffer, whole
+from fungrad.compiler.loops.callbacks import address
+from fungrad.compiler.loops.stacks import StackValue
 from fungrad.compiler.lower import Lowering
 from fungrad.compiler.memory import place_buffers
-from fungrad.compiler.plan import Given, Kept, Made, Workspace
-from fungrad.compiler.scalar import INDEX, Builder, constant
-from fungrad.compiler.source import Text
-from fungrad.compiler.stack_layout import STACK_WORDS, is_stack, stack_depth
-from fungrad.compiler.stacks import StackValue
-from fungrad.compiler.statements import Point, load
-from fungrad.compiler.views import Buffer, whole
 from fungrad.core.program import Literal, variable_names
 from fungrad.core.record import record
 from fungrad.optimize.accumulate import accumulate_products

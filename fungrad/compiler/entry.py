@@ -10,14 +10,14 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from fungrad.compiler.index import LITERAL
-from fungrad.compiler.interrupts import turns_between_looks
-from fungrad.compiler.scalar import INDEX, Builder, constant
-from fungrad.compiler.source import Text
-from fungrad.compiler.stack_layout import STACK_TOP, STACK_WORDS
-from fungrad.compiler.statements import Call, If, Let, Load, Point, Return, Store, Writer
-from fungrad.compiler.views import Buffer
-from fungrad.compiler.words import VOCABULARY
+from fungrad.compiler.execution.interrupts import turns_between_looks
+from fungrad.compiler.language.index import LITERAL
+from fungrad.compiler.language.scalar import INDEX, Builder, constant
+from fungrad.compiler.language.source import Text
+from fungrad.compiler.language.stack_layout import STACK_TOP, STACK_WORDS
+from fungrad.compiler.language.statements import Call, If, Let, Load, Point, Return, Store, Writer
+from fungrad.compiler.language.views import Buffer
+from fungrad.compiler.language.words import VOCABULARY
 
 _build = Builder()
 

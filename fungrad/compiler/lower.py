@@ -6,18 +6,18 @@ arrays inside loops, one variable per element), or not at all: then it is comput
 
 import numpy as np
 
-from fungrad.compiler.copy import contiguous, copy
-from fungrad.compiler.fuse import fuse
-from fungrad.compiler.groups import Group
-from fungrad.compiler.homes import Homes
-from fungrad.compiler.index import IndexBuilder
-from fungrad.compiler.joins import Joins
-from fungrad.compiler.kernels import combined, kernels_of
+from fungrad.compiler.fusion.fuse import fuse
+from fungrad.compiler.fusion.groups import Group
+from fungrad.compiler.fusion.homes import Homes
+from fungrad.compiler.fusion.joins import Joins
+from fungrad.compiler.fusion.kernels import combined, kernels_of
+from fungrad.compiler.language.index import IndexBuilder
+from fungrad.compiler.language.scalar import INDEX, Builder, call, constant
+from fungrad.compiler.language.stack_layout import is_stack
+from fungrad.compiler.language.statements import Let
+from fungrad.compiler.language.views import View, row_major, source_of, whole
+from fungrad.compiler.moves.copy import contiguous, copy
 from fungrad.compiler.routines import RoutineBuilder
-from fungrad.compiler.scalar import INDEX, Builder, call, constant
-from fungrad.compiler.stack_layout import is_stack
-from fungrad.compiler.statements import Let
-from fungrad.compiler.views import View, row_major, source_of, whole
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Literal, variable_names
 

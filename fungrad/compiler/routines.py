@@ -5,11 +5,11 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from types import MethodType
 
-from fungrad.compiler import copy as copies
-from fungrad.compiler.kernel_writer import KernelWriter
-from fungrad.compiler.scalar import INDEX, constant
-from fungrad.compiler.statements import Call
-from fungrad.compiler.views import whole
+from fungrad.compiler.language.kernel_writer import KernelWriter
+from fungrad.compiler.language.scalar import INDEX, constant
+from fungrad.compiler.language.statements import Call
+from fungrad.compiler.language.views import whole
+from fungrad.compiler.moves import copy as copies
 
 
 class RoutineBuilder:
@@ -121,26 +121,26 @@ class RoutineBuilder:
 
 
 #: The functions `name(build, primitive, inputs, outputs)` that write the statements of a routine,
-#: by the files of this folder that have them. A program uses few, and each takes 1 ms to import.
+#: by the files of the compiler that have them. A program uses few, and each takes 1 ms to import.
 _FILES = {
-    "branches": "cond inline",
-    "callbacks": "callback",
-    "contraction": "add_product contract",
-    "convolution": "convolve",
-    "cumulative": "arg_extremum cumulative",
-    "exponential": "expm",
-    "factors": "inverse lu permutation solve tridiagonal_solve",
-    "fourier": "fourier",
-    "lapack": "cholesky triangular_solve",
-    "loops": "scan while_loop",
-    "order_statistics": "order_statistic",
-    "orthogonal": "qr qr_pivots",
-    "sampling": "sample",
-    "schur": "hessenberg schur sqrtm sylvester",
-    "sorting": "argsort sort sort_by top_k",
-    "spectral": "eig eigh svd",
-    "stacks": "add_stacks empty_stack map_stack",
-    "updates": "dynamic_update scatter",
-    "windows": "find_in_windows reduce_windows",
+    "convolution.ways": "convolve",
+    "convolution.windows": "find_in_windows reduce_windows",
+    "linalg.exponential": "expm",
+    "linalg.factors": "inverse lu permutation solve tridiagonal_solve",
+    "linalg.fourier": "fourier",
+    "linalg.lapack": "cholesky triangular_solve",
+    "linalg.orthogonal": "qr qr_pivots",
+    "linalg.schur": "hessenberg schur sqrtm sylvester",
+    "linalg.spectral": "eig eigh svd",
+    "loops.branches": "cond inline",
+    "loops.callbacks": "callback",
+    "loops.loops": "scan while_loop",
+    "loops.stacks": "add_stacks empty_stack map_stack",
+    "moves.updates": "dynamic_update scatter",
+    "order.cumulative": "arg_extremum cumulative",
+    "order.order_statistics": "order_statistic",
+    "order.sampling": "sample",
+    "order.sorting": "argsort sort sort_by top_k",
+    "products.contraction": "add_product contract",
 }
 _FILE_OF = {name: file for file, names in _FILES.items() for name in names.split()}

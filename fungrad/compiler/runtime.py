@@ -4,15 +4,15 @@ from functools import cached_property
 
 import numpy as np
 
-from fungrad.compiler import build
-from fungrad.compiler import cache as disk
-from fungrad.compiler.arguments import LLVM_TYPES
-from fungrad.compiler.blas import TOO_LARGE
-from fungrad.compiler.calling import caller, plain
-from fungrad.compiler.interface import Interface
-from fungrad.compiler.plan import OUT_OF_MEMORY, Plan, plain_plan
-from fungrad.compiler.program_key import program_key
-from fungrad.compiler.stack_layout import Growth, is_stack
+from fungrad.compiler.execution import cache as disk
+from fungrad.compiler.execution.calling import caller, plain
+from fungrad.compiler.execution.interface import Interface
+from fungrad.compiler.execution.plan import OUT_OF_MEMORY, Plan, plain_plan
+from fungrad.compiler.execution.program_key import program_key
+from fungrad.compiler.language.arguments import LLVM_TYPES
+from fungrad.compiler.language.stack_layout import Growth, is_stack
+from fungrad.compiler.llvm import build
+from fungrad.compiler.products.blas import TOO_LARGE
 from fungrad.core.errors import DtypeError, FungradError
 from fungrad.core.program import derived
 from fungrad.core.types import ArrayType, type_of
@@ -35,7 +35,7 @@ def compile_program(program, donated=()):
 
 def compiled(program, donated, key):
     """The executable of a program, kept on disk under its key, if it has one."""
-    from fungrad.compiler.compilation import Compilation
+    from fungrad.compiler.llvm.compilation import Compilation
 
     with Compilation() as compilation:  # around the passes: LLVM is imported meanwhile
         from fungrad.optimize import optimize
@@ -92,7 +92,7 @@ _DTYPES = {*LLVM_TYPES, "float16"}
 
 def clear():
     """Forget compiled code that is not in use, and memory; what is on disk stays."""
-    from fungrad.compiler import heap
+    from fungrad.compiler.execution import heap
 
     build.clear()
     heap.release()
@@ -167,7 +167,7 @@ class Executable:
                 f"{self.program.name} has a matrix with a side of 2**31 or more, which BLAS and "
                 "LAPACK cannot take: split it"
             )
-        from fungrad.compiler.index import site_and_value
+        from fungrad.compiler.language.index import site_and_value
 
         site, value = site_and_value(status)
         culprit, source = self.assembly.errors[site - 1]

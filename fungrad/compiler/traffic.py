@@ -1,7 +1,7 @@
 """What compiled code reads and writes, from the schedule alone."""
 
-from fungrad.compiler.fuse import MOST_LOCALS, fitting_locals, fuse
-from fungrad.compiler.groups import Group
+from fungrad.compiler.fusion.fuse import MOST_LOCALS, fitting_locals, fuse
+from fungrad.compiler.fusion.groups import Group
 from fungrad.core.cost import nbytes, total_bytes
 
 

@@ -229,7 +229,7 @@ def _is_free(e):
 def _cost_of(e):
     if not isinstance(e.primitive, Pointwise):
         return _EXPENSIVE
-    from fungrad.compiler.views import reading
+    from fungrad.compiler.language.views import reading
 
     return reading(e).cost
 

@@ -210,7 +210,7 @@ class Pointwise(Primitive):
 
         `index` is a tuple of scalar integer expressions; `read(i, index)` is the element of
         input i at an index; `types` are the input types and `output` is the output type; `build`
-        makes scalar expressions (see `fungrad.compiler.scalar`).
+        makes scalar expressions (see `fungrad.compiler.language.scalar`).
         """
 
 

@@ -147,7 +147,7 @@ def _derivatives(program, captured):
 
 def _kernels(program):
     """The steps of compiled code: which equations, and what they read and write."""
-    from fungrad.compiler.groups import Group
+    from fungrad.compiler.fusion.groups import Group
     from fungrad.compiler.traffic import kernels
 
     table, scalars = [], 0

@@ -7,7 +7,6 @@ from fungrad.numpy.dispatch import normalize_axis
 from fungrad.numpy.taking import take_along_axis
 from fungrad.primitives.ordering import TopK
 
-
 _FEW = 64  # as many are kept in order while all elements are looked at; for more of them, all are sorted
 
 

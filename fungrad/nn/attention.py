@@ -2,7 +2,6 @@
 
 import math
 
-
 import fungrad.numpy as fnp
 from fungrad.core.errors import ShapeError
 from fungrad.nn.activations import as_floats

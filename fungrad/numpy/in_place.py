@@ -15,7 +15,6 @@ from fungrad.numpy.shapes import ravel, reshape
 from fungrad.numpy.taking import along, positions
 from fungrad.numpy.writing import overwrite, require_writeable
 
-
 INPLACE = ("inplace",)  # JAX's keyword: False returns the changed array and leaves the target
 
 

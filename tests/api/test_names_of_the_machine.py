@@ -88,7 +88,7 @@ def test_switches_are_wired(monkeypatch):
     finally:
         config.update("jax_disable_jit", False)
     config.update("jax_compilation_cache_dir", "/nowhere")
-    from fungrad.compiler import cache
+    from fungrad.compiler.execution import cache
 
     assert str(cache.folder()) == "/nowhere"
     config.update("jax_compilation_cache_dir", None)

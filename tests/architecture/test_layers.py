@@ -26,6 +26,21 @@ RANKS = {
 }
 ABOVE_API = 6  # lax, testing, tree, __main__, ...: public modules on top of everything
 
+# Within the compiler, by folder; what stands in none of them puts them together.
+COMPILER_RANKS = {
+    "language": 0,
+    "execution": 1,
+    "fusion": 1,
+    "math": 1,
+    "moves": 1,
+    "order": 1,
+    "linalg": 2,
+    "llvm": 2,
+    "loops": 2,
+    "products": 2,
+    "convolution": 3,
+}
+
 # Imports inside functions that may point up, as (file, imported layer), each with its reason.
 LATE_IMPORTS_UP = {
     ("numpy/__init__.py", "api"): "numpy.vectorize is vmap under NumPy's name",
@@ -99,6 +114,20 @@ def test_imports_point_down():
             short = str(path.relative_to(PACKAGE))
             if not (is_late and (short, target) in LATE_IMPORTS_UP):
                 wrong.append(f"{short}:{line} ({source}) imports {name}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_imports_within_the_compiler_point_down():
+    """Late imports aside: `execution` asks `llvm` for what the cache on disk lacks."""
+    wrong = []
+    for path in sorted((PACKAGE / "compiler").glob("*/*.py")):
+        source = path.parent.name
+        for name, line, is_late in imports(path):
+            target = (*name.split("."), "", "")[2]
+            if is_late or not name.startswith("fungrad.compiler.") or target == source:
+                continue
+            if COMPILER_RANKS.get(target, 4) >= COMPILER_RANKS[source]:
+                wrong.append(f"{path.relative_to(PACKAGE)}:{line} imports {name}")
     assert not wrong, "\n".join(wrong)
 
 

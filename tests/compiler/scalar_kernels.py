@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from numba.np.numpy_support import from_dtype
 
-from fungrad.compiler import intrinsics
-from fungrad.compiler.numba_scalar import NumbaPrinter
-from fungrad.compiler.scalar import topological_order
+from fungrad.compiler.language.numba_scalar import NumbaPrinter
+from fungrad.compiler.language.scalar import topological_order
+from fungrad.compiler.llvm import intrinsics
 
 
 def compiled(roots, dtypes, contract=True, vectorised=True):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fungrad import threads
-from fungrad.compiler import build
-from fungrad.compiler.build import Array, Result, Scalar, entry
+from fungrad.compiler.llvm import build
+from fungrad.compiler.llvm.build import Array, Result, Scalar, entry
 
 SIZES = Array("int64")
 FLAGS = (0, 1)
@@ -238,7 +238,7 @@ def test_sizes_beyond_32_bits_are_refused():
 def test_scipy_linalg_can_be_imported_afterwards():
     program = """
 import sys
-from fungrad.compiler import blas
+from fungrad.compiler.products import blas
 dgemm, dpotrf = blas.address("dgemm"), blas.address("dpotrf")
 assert "scipy.linalg" not in sys.modules
 import scipy.linalg, scipy.linalg.cython_blas, scipy.linalg.cython_lapack

@@ -10,8 +10,8 @@ import threading
 import numpy as np
 import pytest
 
-from fungrad.compiler import build
-from fungrad.compiler.build import Array, Pointer, Result, Scalar, entry, kernel
+from fungrad.compiler.llvm import build
+from fungrad.compiler.llvm.build import Array, Pointer, Result, Scalar, entry, kernel
 from fungrad.core.errors import CompilationError
 
 DTYPES = """bool int8 int16 int32 int64 uint8 uint16 uint32 uint64
@@ -316,7 +316,7 @@ def test_code_lives_as_long_as_its_builtin():
 
 def test_importing_the_compiler_imports_neither_numba_nor_llvm():
     program = (
-        "import sys, fungrad.compiler.build\n"
+        "import sys, fungrad.compiler.llvm.build\n"
         "assert 'numba' not in sys.modules and 'llvmlite' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -329,7 +329,7 @@ def _one_to_one():
 def test_the_c_library_is_found_without_numba():
     """A loop of unknown length reserves memory, also in a process that has not imported Numba."""
     program = (
-        "import sys; from fungrad.compiler import image; "
+        "import sys; from fungrad.compiler.execution import image; "
         "assert image.address_in_process('realloc'); "
         "assert image.address_in_process('no_such_function') is None; "
         "assert 'numba' not in sys.modules"

@@ -8,14 +8,15 @@ import warnings
 import numpy as np
 import pytest
 
-from fungrad.compiler import build, cache, environment
-from fungrad.compiler.build import Array, Pointer, Result, Scalar, entry, kernel
+from fungrad.compiler.execution import cache, environment
+from fungrad.compiler.llvm import build
+from fungrad.compiler.llvm.build import Array, Pointer, Result, Scalar, entry, kernel
 
 PROGRAM = """
 import sys
 import numpy as np
-from fungrad.compiler import build
-from fungrad.compiler.build import Array, Pointer, Result, Scalar
+from fungrad.compiler.llvm import build
+from fungrad.compiler.llvm.build import Array, Pointer, Result, Scalar
 
 square = build.kernel('''
 def square(n, x, y):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fungrad import jit
-from fungrad.compiler import build
-from fungrad.compiler.build import Pointer, Request, Scalar
-from fungrad.compiler.compilation import Compilation
+from fungrad.compiler.llvm import build
+from fungrad.compiler.llvm.build import Pointer, Request, Scalar
+from fungrad.compiler.llvm.compilation import Compilation
 from fungrad.core.errors import CompilationError
 
 ARGUMENTS = (Scalar("int64"), Pointer("float64"))

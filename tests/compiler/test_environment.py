@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from fungrad.compiler import environment
+from fungrad.compiler.execution import environment
 
 
 def described(**changes):
@@ -60,7 +60,7 @@ def test_an_archive_has_a_description_too(monkeypatch, tmp_path):
 
 def test_neither_llvm_nor_numba_is_imported():
     program = (
-        "import sys; from fungrad.compiler import environment; environment.description(); "
+        "import sys; from fungrad.compiler.execution import environment; environment.description(); "
         "print('llvmlite' in sys.modules, 'numba' in sys.modules)"
     )
     output = subprocess.check_output([sys.executable, "-c", program], text=True).split()

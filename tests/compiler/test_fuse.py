@@ -6,8 +6,8 @@ import pytest
 import fungrad.numpy as fnp
 from fungrad import grad, jit, vjp
 from fungrad.compiler.assemble import assemble
-from fungrad.compiler.fuse import fuse
-from fungrad.compiler.groups import Group
+from fungrad.compiler.fusion.fuse import fuse
+from fungrad.compiler.fusion.groups import Group
 from fungrad.core.program import variable_names
 from fungrad.core.tracing import trace
 from fungrad.core.types import ArrayType

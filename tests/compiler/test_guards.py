@@ -6,8 +6,8 @@ import pytest
 import fungrad
 import fungrad.numpy as fnp
 from fungrad import grad, jit
-from fungrad.compiler.guards import guard, masks
-from fungrad.compiler.scalar import Builder, constant
+from fungrad.compiler.fusion.guards import guard, masks
+from fungrad.compiler.language.scalar import Builder, constant
 
 build = Builder()
 x, y = build.symbol("x", float), build.symbol("y", float)

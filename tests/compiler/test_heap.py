@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fungrad
-from fungrad.compiler import heap
+from fungrad.compiler.execution import heap
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's mmap")
 N = heap.LARGE // 8

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fungrad.compiler import build, cache, image
-from fungrad.compiler.build import Array, Scalar, entry, kernel
+from fungrad.compiler.execution import cache, image
+from fungrad.compiler.llvm import build
+from fungrad.compiler.llvm.build import Array, Scalar, entry, kernel
 
 # A table of constants, memory that changes, a function of the C library, one word that refers
 # to another function of the text.
@@ -92,7 +93,7 @@ def test_a_warm_process_imports_no_llvm(tmp_path):
 import sys
 import numpy as np
 import fungrad
-from fungrad.compiler import build
+from fungrad.compiler.llvm import build
 def f(x):
     return fungrad.numpy.sin(x @ x).sum()
 x = np.eye(40)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fungrad.compiler.index import Affine, IndexBuilder
-from fungrad.compiler.scalar import INDEX
-from fungrad.compiler.views import row_major
+from fungrad.compiler.language.index import Affine, IndexBuilder
+from fungrad.compiler.language.scalar import INDEX
+from fungrad.compiler.language.views import row_major
 from fungrad.primitives.movement import clamp, ravel_index, unravel_index
 
 

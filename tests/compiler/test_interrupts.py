@@ -12,7 +12,7 @@ import pytest
 
 import fungrad.numpy as fnp
 from fungrad import grad, jit, lax, threads, vmap
-from fungrad.compiler import interrupts
+from fungrad.compiler.execution import interrupts
 from fungrad.compiler.runtime import compile_program
 
 #: Far more turns than the machine does before the signal, yet an end if it were never seen.

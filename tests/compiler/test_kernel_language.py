@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from fungrad.compiler import build, kernel_language
-from fungrad.compiler.build import Array, Pointer, Result, Scalar, entry, kernel
+from fungrad.compiler.llvm import build, kernel_language
+from fungrad.compiler.llvm.build import Array, Pointer, Result, Scalar, entry, kernel
 
 X, Y = Array("float64"), Array("int64")
 LOOPS = """

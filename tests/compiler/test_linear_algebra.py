@@ -7,8 +7,8 @@ import scipy.linalg
 import fungrad.numpy as fnp
 import fungrad.scipy.linalg as fsl
 from fungrad import jit, lax, threads
-from fungrad.compiler.blocked_factors import LARGE
-from fungrad.compiler.lapack import SMALL, SMALL_TRIANGULAR
+from fungrad.compiler.linalg.blocked_factors import LARGE
+from fungrad.compiler.linalg.lapack import SMALL, SMALL_TRIANGULAR
 
 SIZES = sorted({n + k for n in (SMALL, SMALL_TRIANGULAR) for k in (0, 1)})
 RANDOM = np.random.default_rng(11)

@@ -8,9 +8,9 @@ import pytest
 import scipy.special
 from scalar_kernels import compiled, kernel_of
 
+from fungrad.compiler.language.scalar import Builder
+from fungrad.compiler.language.words import VOCABULARY
 from fungrad.compiler.math import ULP_BOUNDS
-from fungrad.compiler.scalar import Builder
-from fungrad.compiler.words import VOCABULARY
 
 build = Builder()
 BINARY = [word for word in ULP_BOUNDS if VOCABULARY[word] == 2]

@@ -10,7 +10,7 @@ import pytest
 
 import fungrad.numpy as fnp
 from fungrad import grad, jit, lax
-from fungrad.compiler import room
+from fungrad.compiler.execution import room
 from fungrad.compiler.runtime import compile_program
 
 

@@ -10,8 +10,9 @@ import pytest
 
 import fungrad.numpy as fnp
 from fungrad import grad, jit, threads
-from fungrad.compiler import build, parallel
-from fungrad.compiler.parts import WORTH_WAKING
+from fungrad.compiler.execution import parallel
+from fungrad.compiler.language.parts import WORTH_WAKING
+from fungrad.compiler.llvm import build
 
 LARGE = np.sin(np.arange(40_000.0)).reshape(200, 200)
 LONGER = np.sin(np.arange(420_000.0)).reshape(700, 600)

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fungrad.numpy  # noqa: F401  the operators of tracers
-from fungrad.compiler import build
+from fungrad.compiler.llvm import build
 from fungrad.compiler.runtime import compile_program
 from fungrad.core.errors import OutOfBoundsError
 from fungrad.core.evaluation import evaluate

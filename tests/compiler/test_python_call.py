@@ -7,8 +7,9 @@ import weakref
 import numpy as np
 import pytest
 
-from fungrad.compiler import build, image, low_level, machine
-from fungrad.compiler.build import (
+from fungrad.compiler.execution import image
+from fungrad.compiler.llvm import build, low_level, machine
+from fungrad.compiler.llvm.build import (
     Array,
     Given,
     Kept,

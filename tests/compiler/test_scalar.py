@@ -9,16 +9,15 @@ import pytest
 import scipy.special
 from scalar_kernels import compiled
 
-from fungrad.compiler.math import ULP_BOUNDS, expand
-from fungrad.compiler.numba_scalar import NumbaPrinter, literal
-from fungrad.compiler.math import OUTLINED
-from fungrad.compiler.scalar import (
+from fungrad.compiler.language.numba_scalar import NumbaPrinter, literal
+from fungrad.compiler.language.scalar import (
     Builder,
     result_dtype,
     substitute,
     topological_order,
 )
-from fungrad.compiler.words import LIBRARY, VOCABULARY
+from fungrad.compiler.language.words import LIBRARY, VOCABULARY
+from fungrad.compiler.math import OUTLINED, ULP_BOUNDS, expand
 
 build = Builder()
 DTYPE_NAMES = """bool int8 int16 int32 int64 uint8 uint16 uint32 uint64
@@ -138,7 +137,7 @@ def test_literals_have_their_dtype(value, dtype, text):
 
 
 def test_scalars_and_functions_need_neither_numba_nor_llvm():
-    modules = "fungrad.compiler.scalar, fungrad.compiler.math, fungrad.compiler.numba_scalar"
+    modules = "fungrad.compiler.language.numba_scalar, fungrad.compiler.math"
     check = f"import sys, {modules}; print('numba' in sys.modules or 'llvmlite' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", check], text=True).strip() == "False"
 
@@ -399,7 +398,7 @@ def test_words_work_in_functions_from_the_disk_cache(tmp_path):
     names = "sin, exp, select, float32, maximum"
     (tmp_path / "cached.py").write_text(f"""
 import numba, numpy as np
-from fungrad.compiler.intrinsics import {names}
+from fungrad.compiler.llvm.intrinsics import {names}
 
 @numba.njit("f8(f8)", cache=True, fastmath={{"contract"}}, error_model="numpy")
 def f(x):

@@ -8,8 +8,9 @@ import pytest
 
 import fungrad.numpy as fnp
 from fungrad import clear_caches, grad, jit
-from fungrad.compiler import cache, runtime
-from fungrad.compiler.program_key import program_key
+from fungrad.compiler import runtime
+from fungrad.compiler.execution import cache
+from fungrad.compiler.execution.program_key import program_key
 from fungrad.core.program import Literal
 from fungrad.core.tracing import trace
 from fungrad.core.types import ArrayType

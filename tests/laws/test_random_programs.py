@@ -9,7 +9,9 @@ from pytest import MonkeyPatch
 
 import fungrad.numpy as fnp
 from fungrad import checkpoint, jit, lax, vmap
-from fungrad.compiler import cut, groups, loop_tiles, parts, runtime
+from fungrad.compiler import runtime
+from fungrad.compiler.fusion import cut, groups, loop_tiles
+from fungrad.compiler.language import parts
 from fungrad.core.evaluation import evaluator
 from fungrad.core.program import check
 from fungrad.core.program_table import clear_programs

@@ -7,7 +7,7 @@ from scipy.signal import correlate
 
 import fungrad.numpy as fnp
 from fungrad import clear_caches, grad, jit, lax, vjp, vmap
-from fungrad.compiler import convolution_products as compiled
+from fungrad.compiler.convolution import products as compiled
 from fungrad.lax import conv_general_dilated
 from fungrad.testing import check_grads
 

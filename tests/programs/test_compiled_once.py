@@ -12,7 +12,7 @@ import json
 import numpy as np
 import fungrad.numpy as fnp
 from fungrad import grad, jit, lax, tree
-from fungrad.compiler.build import statistics
+from fungrad.compiler.llvm.build import statistics
 
 def compiled():
     counts = statistics()

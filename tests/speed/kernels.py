@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fungrad.compiler import convolution_units, parts
+from fungrad.compiler.convolution import units as convolution_units
+from fungrad.compiler.language import parts
 from tests.speed.products import product_of, time_alone
 from tests.speed.table import shown
 
@@ -49,10 +50,10 @@ class Work:
 
 def timed(program, arguments, seconds=1.0):
     """Per call in the entry: (its text, seconds in a run, times called in a run); the whole run."""
-    from fungrad.compiler import build
     from fungrad.compiler.assemble import assemble
-    from fungrad.compiler.calling import caller
-    from fungrad.compiler.plan import Kept
+    from fungrad.compiler.execution.calling import caller
+    from fungrad.compiler.execution.plan import Kept
+    from fungrad.compiler.llvm import build
 
     assembly = assemble(program)
     interface = assembly.interface
@@ -94,7 +95,7 @@ def timed(program, arguments, seconds=1.0):
 
 def clocked(assembly):
     """The lines of the entry with a clock around every call, and the calls."""
-    from fungrad.compiler import blas
+    from fungrad.compiler.products import blas
 
     names = {k.name for k in assembly.kernels}
     header, *body = assembly.source.strip("\n").split("\n")
@@ -267,7 +268,7 @@ def _shortest(call, rounds=5):
 def report(f, arguments, title):
     """Print the kernels of a function, those that take longest first."""
     import fungrad
-    from fungrad.compiler.calling import plain
+    from fungrad.compiler.execution.calling import plain
     from fungrad.optimize import optimize
 
     stage = fungrad.jit(f).lower(*arguments)

@@ -1,4 +1,4 @@
-"""Elementary and special functions as branch-free scalar expressions. Imports `fungrad.compiler.scalar`
+"""Elementary and special functions as branch-free scalar expressions. Imports `fungrad.compiler.language.scalar`
 and, for those that eager code evaluates too, formulas of `fungrad.primitives`.
 
 A word that has an expansion here is computed by it, on every code generator; the others are

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.compiler.scalar import BOOL
+from fungrad.compiler.language.scalar import BOOL
 
 SMALLEST = {4: 1.401298464324817e-45, 8: 5e-324}
 

@@ -8,7 +8,7 @@ import json, time
 start = time.perf_counter()
 import numpy as np
 import fungrad, fungrad.numpy as fnp
-from fungrad.compiler.build import statistics
+from fungrad.compiler.llvm.build import statistics
 
 def loss(parameters, x, y):
     *hidden, (w, b) = parameters

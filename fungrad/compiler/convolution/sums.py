@@ -1,0 +1,313 @@
+"""Convolutions with few places, each a long sum, by tiles in registers: gradients of kernels.
+
+Both operands lie with what is not summed (features) next to each other, and a tile of features by
+features is added up over all elements of an image; no matrix of windows is gathered. Where the
+places along the last axis are neighbours, they count as more features. Parts of the images have
+sums of their own, which are added up at the end in the order of the parts.
+"""
+
+from contextlib import ExitStack
+from math import prod
+
+from fungrad.compiler.convolution.units import Units, joined_step, moved, position
+from fungrad.compiler.language import parts
+from fungrad.compiler.language.scalar import INDEX, constant
+from fungrad.compiler.language.statements import Call
+from fungrad.compiler.language.views import row_major, whole
+from fungrad.compiler.moves.copy import copy, write_copy
+from fungrad.compiler.products import tiles
+from fungrad.primitives.windows import covered
+
+_SHARE_OF_ADDING = 20  # the sums of all parts are at most that share of the products
+
+
+def summing(work):
+    """How tiles compute a convolution of few places, or None where another way is better."""
+    groups = work.groups
+    slides = [i for i in groups.left if work.slides(i)]
+    if work.dtype.name not in ("float32", "float64") or not slides:
+        return None
+    if any(i >= 0 and work.slides(i) for i in (*groups.batch, *groups.contracted)):
+        return None
+    if any(work.windows[i].left != 1 for i in slides):
+        return None
+    places, elements = (
+        prod([work.sizes[k] for k in i]) for i in (slides, [-1 - i for i in slides])
+    )
+    if elements <= places:
+        return None
+    features = [i for i in groups.left if i not in slides]
+    if work.has_channels_apart and prod([work.sizes[i] for i in features]) == 1:
+        plan = Summing(work, slides, list(groups.batch))
+        if plan.has_near_channels:
+            return plan
+    if work.is_direct:
+        return None
+    plan = Summing(work, slides)
+    return plan if plan.is_good else None
+
+
+class Summing:
+    """The labels of a convolution by their part in it, and the size of the tiles."""
+
+    def __init__(self, work, slides, channels=()):
+        """`channels` are the labels of a convolution of each channel with a kernel of its own."""
+        self.channels = channels
+        self.work, sizes, groups = work, work.sizes, work.groups
+        by_stride = [i for i in work.x.by_stride if i in slides]
+        wide = [i for i in by_stride if sizes[-1 - i] > 1] or by_stride
+        self.row = wide[-1]
+        self.outer = [i for i in by_stride if i != self.row]
+        self.batch = [i for i in groups.batch if i not in channels]
+        self.images = [i for i in groups.contracted if i >= 0]
+        self.features = [i for i in groups.left if i not in slides]
+        self.right = channels or list(groups.right)
+        self.n_features = prod([sizes[i] for i in self.features])
+        self.columns = prod([sizes[i] for i in self.right])
+        self.covered = {i: covered(work.windows[i], sizes[-1 - i]) for i in slides}
+        self.is_merged = bool(channels) or work.windows[self.row].out == 1
+        self.rows = self.n_features * (sizes[self.row] if self.is_merged else 1)
+        self.tile, _ = tiles.best_tile(work.dtype, self.rows, self.columns)
+
+    @property
+    def has_near_channels(self):
+        """Whether channels are neighbours in both operands."""
+        operands = self.work.x, self.work.y
+        return all(joined_step(self.channels, v.sizes, v.strides) == 1 for v in operands)
+
+    @property
+    def is_good(self):
+        """Whether tiles are well filled."""
+        return self.tile.rows * self.tile.vectors >= 3
+
+
+def write_sums(work, plan):
+    """Write the kernel of all products, and what adds up the sums of the parts."""
+    _Writing(work, plan).write()
+
+
+class _Writing:
+    def __init__(self, work, plan):
+        self.work, self.plan, self.build, self.dtype = work, plan, work.build, work.dtype
+        self.positions = (*plan.outer, plan.row)
+        self.x_is_copied, self.x_strides = self._left()
+        self.y_is_copied, self.y_strides = self._right()
+        made = (*plan.batch, *self.positions, *plan.features, *plan.right)
+        self.order = made
+        self.shape = tuple([work.sizes[i] for i in made])
+        self.made = dict(zip(made, row_major(self.shape), strict=True))
+        self.size = prod(self.shape)
+        self.units = self._units()
+
+    def _left(self):
+        """Whether the left operand is copied, and the strides with which it is read."""
+        work, plan, x = self.work, self.plan, self.work.x
+        is_inside = all(low >= 0 and high < x.sizes[i] for i, (low, high) in plan.covered.items())
+        step = x.strides[plan.row]
+        if plan.channels and is_inside:
+            return False, x.strides
+        is_near = joined_step(plan.features, x.sizes, x.strides) == 1
+        if is_inside and is_near and (step == plan.n_features or not plan.is_merged):
+            return False, x.strides
+        labels = (*self.positions, *plan.features, *plan.channels)
+        self.x_shape = [
+            plan.covered[i][1] - plan.covered[i][0] + 1 if i in plan.covered else work.sizes[i]
+            for i in labels
+        ]
+        return True, dict(zip(labels, row_major(self.x_shape), strict=True))
+
+    def _right(self):
+        """Whether the right operand is copied, and the strides with which it is read."""
+        work, plan, y = self.work, self.plan, self.work.y
+        if joined_step(plan.right, y.sizes, y.strides) == 1:
+            return False, y.strides
+        labels = (*[-1 - i for i in self.positions], *plan.right)
+        self.y_shape = [work.sizes[i] for i in labels]
+        return True, dict(zip(labels, row_major(self.y_shape), strict=True))
+
+    def _units(self):
+        """The division of the work; as many parts as their sums are worth."""
+        work, plan = self.work, self.plan
+        count = prod([work.sizes[i] for i in plan.images])
+        elements = prod([work.sizes[-1 - i] for i in self.positions])
+        products = count * elements * self.size
+        n_parts = parts.PARTS
+        while n_parts > 1 and n_parts * self.size * plan.tile.length * _SHARE_OF_ADDING > products:
+            n_parts //= 2
+        lines = work.sizes[-1 - plan.outer[0]] if plan.outer else 1
+        return Units(count, lines, products, n_parts)
+
+    # ---- the kernel
+
+    def write(self):
+        """Write everything."""
+        work, plan, units = self.work, self.plan, self.units
+        writer = self.writer = self.build.kernel("convolve_kernel")
+        x, y = (writer.pointer(v.view.buffer, v.view.offset) for v in (work.x, work.y))
+        sums = self.build.temporary(self.dtype, (units.parts * self.size,))
+        memory = writer.pointer(sums.buffer, 0, is_written=True)
+        with units.begin(writer) as part:
+            made = moved(writer, memory, part * writer.integer(self.size), "sums")
+            self._fill(made, self.size)
+            images = matrices = None
+            if self.x_is_copied:
+                size = prod(self.x_shape)
+                images = units.memory(self.build, writer, part, self.dtype, size)
+                self._fill(images, size)
+            if self.y_is_copied:
+                size = prod(self.y_shape)
+                matrices = units.memory(self.build, writer, part, self.dtype, size)
+            first, count = units.of_part(writer, part)
+            with writer.loop(count, "unit") as unit, ExitStack() as stack:
+                sizes = {i: work.sizes[i] for i in plan.images}
+                index, band = units.decoded(writer, first + unit, sizes)
+                to_made = constant(0, INDEX)
+                for i in plan.batch:
+                    at = stack.enter_context(writer.loop(writer.integer(work.sizes[i])))
+                    index[i] = at
+                    to_made = to_made + at * writer.integer(self.made[i])
+                self._image(index, band, (x, y), images, matrices, (made, to_made))
+        self.build.call(writer)
+        self._add_up(sums)
+
+    def _fill(self, pointer, size):
+        writer = self.writer
+        with writer.loop(writer.integer(size)) as i:
+            writer.store(pointer, i, self.work.zero)
+
+    def _image(self, index, band, operands, images, matrices, made):
+        """All products of one image, or a band of it."""
+        writer, work, plan = self.writer, self.work, self.plan
+        x, y = (
+            moved(writer, pointer, position(writer, index, v), "image")
+            for pointer, v in zip(operands, (work.x, work.y), strict=True)
+        )
+        x, y = self._source(x, images), self._columns(y, matrices)
+        first, n1 = constant(0, INDEX), constant(1, INDEX)
+        if plan.outer:
+            last = plan.outer[-1]
+            n1 = writer.integer(work.sizes[-1 - last])
+        with ExitStack() as stack:
+            at_x = at_y = constant(0, INDEX)
+            for i in plan.outer[:-1]:
+                first, n = constant(0, INDEX), writer.integer(work.sizes[-1 - i])
+                if i == plan.outer[0]:
+                    first, n = self.units.lines_of_band(writer, band, work.sizes[-1 - i])
+                k = first + stack.enter_context(writer.loop(n, "element"))
+                at_x = at_x + k * writer.integer(work.windows[i].right * self.x_strides[i])
+                at_y = at_y + k * writer.integer(self.y_strides[-1 - i])
+            if len(plan.outer) == 1:
+                (i,) = plan.outer
+                first, n1 = self.units.lines_of_band(writer, band, work.sizes[-1 - i])
+                at_x = at_x + first * writer.integer(work.windows[i].right * self.x_strides[i])
+                at_y = at_y + first * writer.integer(self.y_strides[-1 - i])
+            at_made = made[1]
+            places = self.positions[:-1] if plan.is_merged else self.positions
+            for i in places:
+                p = stack.enter_context(writer.loop(writer.integer(work.sizes[i]), "place"))
+                at_x = at_x + p * writer.integer(work.windows[i].out * self.x_strides[i])
+                at_made = at_made + p * writer.integer(self.made[i])
+            lines = [
+                moved(writer, pointer, at, "line")
+                for pointer, at in ((x, at_x), (y, at_y), (made[0], at_made))
+            ]
+            self._tiles(lines, n1)
+
+    def _source(self, x, images):
+        """The left operand as tiles read it, from the first element of the first place on."""
+        writer, work, plan = self.writer, self.work, self.plan
+        start = sum(
+            (work.windows[i].offset - (plan.covered[i][0] if self.x_is_copied else 0))
+            * self.x_strides[i]
+            for i in self.positions
+        )
+        if self.x_is_copied:
+            self._surround(x, images)
+            x = images
+        return moved(writer, x, writer.integer(start), "image")
+
+    def _surround(self, x, images):
+        writer, work, plan, shape, source, target = self.writer, self.work, self.plan, [], 0, 0
+        labels = (*self.positions, *plan.features, *plan.channels)
+        for i in labels:
+            first, count = 0, work.x.sizes[i]
+            if i in plan.covered:
+                low, high = plan.covered[i]
+                first = max(0, low)
+                count = max(0, min(work.x.sizes[i] - 1, high) - first + 1)
+                target += (first - low) * self.x_strides[i]
+            source += first * work.x.strides[i]
+            shape.append(count)
+        if prod(shape):
+            near, far = ([v[i] for i in labels] for v in (work.x.strides, self.x_strides))
+            start = moved(writer, x, writer.integer(source), "image")
+            inside = moved(writer, images, writer.integer(target), "inside")
+            write_copy(writer, self.dtype, shape, (start, near), (inside, far))
+
+    def _columns(self, y, matrices):
+        """The right operand as tiles read it."""
+        if not self.y_is_copied:
+            return y
+        labels = (*[-1 - i for i in self.positions], *self.plan.right)
+        near, far = ([v[i] for i in labels] for v in (self.work.y.strides, self.y_strides))
+        write_copy(self.writer, self.dtype, self.y_shape, (y, near), (matrices, far))
+        return matrices
+
+    def _tiles(self, lines, n1):
+        """All tiles of the sums of one place, or of places that are neighbours."""
+        writer, work, plan, tile = self.writer, self.work, self.plan, self.plan.tile
+        x, y, made = lines
+        integer, width = writer.integer, tile.length * tile.vectors
+        a1 = b1 = 0
+        if plan.outer:
+            last = plan.outer[-1]
+            a1, b1 = work.windows[last].right * self.x_strides[last], self.y_strides[-1 - last]
+        row = plan.row
+        a0, b0 = work.windows[row].right * self.x_strides[row], self.y_strides[-1 - row]
+        n0, step = work.sizes[-1 - row], plan.columns
+        between = work.windows[row].out * self.x_strides[row] if plan.channels else 1
+        full, rest = divmod(plan.columns, width)
+        panels = [(width, full, 0)] if full else []
+        panels += [(rest, 1, full * width)] if rest else []
+        for size, count, start in panels:
+            with writer.loop(integer(count), "panel") as panel:
+                column = writer.let(panel * integer(width) + integer(start), "column")
+                b, done = moved(writer, y, column, "panel"), 0
+                lanes = size - (-(-size // tile.length) - 1) * tile.length
+                for n_rows, times in tiles.split(plan.rows, tile.rows):
+                    shape = tile._replace(rows=n_rows, vectors=-(-size // tile.length))
+                    name = tiles.name_of(self.dtype, shape, "s", "v" if plan.channels else 1)
+                    with writer.loop(integer(times), "tile") as number:
+                        q = number * integer(n_rows) + integer(done)
+                        at = q * integer(between) + column if plan.channels else q
+                        a = moved(writer, x, at, "a")
+                        z = moved(writer, made, q * integer(step) + column, "y")
+                        n0_, a1_, a0_, b1_, b0_, row_, last_ = map(
+                            integer, (n0, a1, a0, b1, b0, step, lanes)
+                        )
+                        arguments = [n1, n0_, a, a1_, a0_, b, b1_, b0_, z, row_, last_]
+                        arguments.append(constant(1, INDEX))
+                        if plan.channels:
+                            arguments.append(integer(between))
+                        writer.write(Call(name, arguments))
+                    done += n_rows * times
+
+    def _add_up(self, sums):
+        """Write the sums of all parts to the output."""
+        work, target = self.work, self.work.target.ordered(self.order).view
+        made = target if target.is_contiguous else self.build.temporary(self.dtype, self.shape)
+        if self.units.parts == 1 and made is not target:
+            copy(work.entry, whole(sums.buffer, self.shape), target)
+            return
+        writer = self.build.kernel("add_kernel")
+        x = writer.array(whole(sums.buffer, (self.units.parts, self.size)))
+        y = writer.array(whole(made.buffer, (self.size,)), is_written=True)
+        y.pointer = writer.pointer(made.buffer, made.offset, is_written=True)
+        with writer.loop(writer.integer(self.size)) as i:
+            total = x.load(constant(0, INDEX), i)
+            for part in range(1, self.units.parts):
+                total = total + x.load(constant(part, INDEX), i)
+            y.store((i,), total)
+        self.build.call(writer)
+        if made is not target:
+            copy(work.entry, made, target)

@@ -1,0 +1,97 @@
+"""What machine code depends on besides its source: this library, its tools, the processor.
+
+All of it is found out without importing LLVM or Numba: a process that compiles nothing needs
+neither, and they take longer than everything else that it does.
+"""
+
+import os
+import platform
+import sys
+from functools import cache
+from hashlib import blake2b
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from fungrad.lazy import IMPORTED
+
+#: The files of Numba and llvmlite that change with every version of them.
+_VERSION_FILES = (("llvmlite", "_version.py"), ("numba", "_version.py"), ("scipy", "version.py"))
+
+_PROCESSOR_FIELDS = ("vendor_id", "cpu family", "model", "stepping", "flags")
+_MOST_OF_A_PROCESSOR = 8192  # bytes of /proc/cpuinfo, which describes the first one first
+
+
+@cache
+def description():
+    """What generated source becomes what machine code by, as text.
+
+    Of the library's own files, which number hundreds, size and time stand for the content.
+    """
+    tools = [_content(package, name) for package, name in _VERSION_FILES]
+    layout = object.__basicsize__, sys.byteorder, sys.version_info[:2], np.__version__
+    return repr((_library(), tools, layout, processor()))
+
+
+def _content(package, name):
+    """The content of a file of an installed package, or None; does not import the package."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        return None
+    path = Path(found.origin).parent / name
+    return path.read_bytes() if path.exists() else found.origin
+
+
+def _library():
+    """A digest of where the library is, and of the names, sizes and times of its files."""
+    import fungrad
+
+    digest = blake2b(digest_size=16)
+    waiting = [str(Path(__file__).parents[2])]
+    digest.update(repr((fungrad.__version__, waiting)).encode())
+    if not os.path.isdir(waiting[0]):
+        return digest.hexdigest()  # it lies in an archive, which does not change file by file
+    newest = 0
+    while waiting:
+        files = []
+        with os.scandir(waiting.pop()) as listing:
+            for item in listing:
+                if item.name.endswith(".py"):
+                    status = item.stat()
+                    files.append((item.name, status.st_size, status.st_mtime_ns))
+                    newest = max(newest, status.st_mtime)
+                elif item.is_dir() and item.name != "__pycache__":
+                    waiting.append(item.path)
+        waiting.sort()
+        digest.update(repr(sorted(files)).encode())
+    if newest > IMPORTED:
+        digest.update(os.urandom(16))  # what this process runs is not what the files say now
+    return digest.hexdigest()
+
+
+@cache
+def processor():
+    """The processor and its features, as far as code generation depends on them."""
+    known = _first_processor()
+    if known:
+        return known
+    from fungrad.compiler.llvm import machine
+
+    return machine.description()
+
+
+def _first_processor():
+    """What Linux says of a processor of the kind x86-64, or None."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        return None
+    try:
+        with open("/proc/cpuinfo") as file:
+            lines = file.read(_MOST_OF_A_PROCESSOR).partition("\n\n")[0].split("\n")
+    except OSError:
+        return None
+    fields = dict(line.partition(":")[::2] for line in lines)
+    fields = {name.strip(): value.strip() for name, value in fields.items()}
+    if not all(name in fields for name in _PROCESSOR_FIELDS):
+        return None
+    return tuple([fields[name] for name in _PROCESSOR_FIELDS])

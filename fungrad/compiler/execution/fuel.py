@@ -1,0 +1,41 @@
+"""The fuel of an entry: how much work its loops may still do before they look at interrupts."""
+
+from llvmlite import ir
+
+from fungrad.compiler.execution.interrupts import PAUSE, QUANTUM
+
+_I64 = ir.IntType(64)
+
+
+class Fuel:
+    """What an entry has left of the quantum, in the function that `builder` writes."""
+
+    def __init__(self, builder):
+        with builder.goto_entry_block():
+            self.left, self.due = builder.alloca(_I64), builder.alloca(_I64)
+            builder.store(_I64(QUANTUM), self.left)
+            builder.store(_I64(0), self.due)
+
+    def use(self, builder, work):
+        """Count some work; where the quantum is used up, pause, and return if interrupted."""
+        left = builder.sub(builder.load(self.left, typ=_I64), work)
+        builder.store(left, self.left)
+        empty, interrupted, on = map(
+            builder.append_basic_block, ("empty", "interrupted", "goes_on")
+        )
+        branch = builder.cbranch(builder.icmp_signed("<", left, _I64(0)), empty, on)
+        branch.set_weights([1, 2000])
+        builder.position_at_end(empty)
+        builder.store(_I64(QUANTUM), self.left)
+        status = self._pause(builder, left)
+        builder.cbranch(builder.icmp_signed("==", status, _I64(0)), on, interrupted)
+        builder.position_at_end(interrupted)
+        builder.ret(status)
+        builder.position_at_end(on)
+
+    def _pause(self, builder, left):
+        function = builder.module.globals.get(PAUSE)
+        if function is None:
+            function = ir.Function(builder.module, ir.FunctionType(_I64, [_I64] * 3), PAUSE)
+        due = builder.ptrtoint(self.due, _I64)
+        return builder.call(function, [due, left, _I64(0)])

@@ -1,0 +1,156 @@
+"""What a call of a compiled program has to serve, as plain data where that is possible."""
+
+import numpy as np
+
+from fungrad.compiler.execution.plan import Given, Kept, Made, Workspace
+from fungrad.compiler.language import arguments as kinds
+from fungrad.compiler.language.arguments import Result
+from fungrad.core.types import ArrayType
+
+
+class Interface:
+    """How the entry of a program is called: everything but its code.
+
+    `arguments` are those of the entry, `origins` say where the caller gets each (see `plan`).
+    `outputs` says, per output of the program, where it comes from: ("input", i), ("literal",
+    value), ("array", type), ("gift", i): input i overwritten, ("result", number of a result),
+    ("stack", number of the first of three results) or ("copy", number of another output).
+    `stack_inputs` are the numbers of the first stack of each input that is one, by the number of
+    the input. `workspace` is a number of bytes, `stacks` one of words. `meters` are pairs
+    (progress, number of turns or None) of loops that report, to the array `counters`; `addresses`
+    are those of C functions that call Python. It `is_short` where a call takes no time worth
+    mentioning: small values, and no loops that may run long.
+    """
+
+    __slots__ = (
+        "addresses",
+        "arguments",
+        "counters",
+        "is_short",
+        "meters",
+        "origins",
+        "outputs",
+        "sizes",
+        "stack_inputs",
+        "stacks",
+        "workspace",
+    )
+
+    def __init__(
+        self,
+        arguments,
+        origins,
+        outputs,
+        sizes,
+        workspace,
+        stacks,
+        is_short,
+        stack_inputs=None,
+        meters=(),
+        counters=None,
+        addresses=None,
+    ):
+        self.arguments, self.origins, self.outputs = arguments, origins, outputs
+        self.sizes, self.workspace, self.stacks = sizes, workspace, stacks
+        self.is_short, self.stack_inputs = is_short, stack_inputs or {}
+        self.meters, self.counters, self.addresses = meters, counters, addresses
+
+    @property
+    def returned(self):
+        """What a call returns, as `build.checked_entry` is told."""
+        results = [i for i, a in enumerate(self.arguments) if isinstance(a, Result)]
+        made = iter([i for i, origin in enumerate(self.origins) if isinstance(origin, Made)])
+        returned = []
+        for kind, what in self.outputs:
+            if kind == "array":
+                returned.append(("argument", next(made)))
+            elif kind == "result":
+                returned.append(("argument", results[what]))
+            elif kind == "gift":
+                returned.append(("argument", what))
+            elif kind == "input":
+                returned.append(("copy", what))
+            elif kind == "copy":
+                returned.append(("copy", returned[what][1]))
+            else:
+                returned.append(("object", what))
+        return returned
+
+    @property
+    def is_plain(self):
+        """Whether other processes can use it: nothing of it is an object of this one."""
+        return not self.meters and self.addresses is None
+
+    def as_data(self):
+        """Tuples of plain data from which `from_data` makes the same interface."""
+        origins = [_origin_as_data(origin) for origin in self.origins]
+        outputs = [(kind, _OUTPUTS.get(kind, (int,))[0](what)) for kind, what in self.outputs]
+        return (
+            tuple(map(argument_as_data, self.arguments)),
+            tuple(origins),
+            tuple(outputs),
+            self.sizes.tobytes(),
+            int(self.workspace),
+            int(self.stacks),
+            self.is_short,
+            self.stack_inputs,
+        )
+
+    @staticmethod
+    def from_data(data):
+        """The interface that `as_data` has described."""
+        arguments, origins, outputs, sizes, *rest = data
+        sizes = np.frombuffer(sizes, np.int64).copy()
+        return Interface(
+            tuple(map(argument_from_data, arguments)),
+            tuple([_origin_from_data(origin, sizes) for origin in origins]),
+            tuple([(kind, _OUTPUTS.get(kind, (int, int))[1](what)) for kind, what in outputs]),
+            sizes,
+            *rest,
+        )
+
+
+#: How what an output comes from is written as plain data, and read; numbers are as they are.
+_OUTPUTS = {
+    "literal": (
+        lambda value: (value.dtype.str, value.tobytes()),
+        lambda data: np.frombuffer(data[1], data[0])[0],
+    ),
+    "array": (
+        lambda type: (type.dtype.str, type.shape),
+        lambda data: ArrayType(data[1], np.dtype(data[0])),
+    ),
+}
+
+
+def argument_as_data(argument):
+    """An argument of a generated function as plain data."""
+    return type(argument).__name__, argument.dtype.str, getattr(argument, "aliased", False)
+
+
+def argument_from_data(data):
+    """The argument that plain data describe."""
+    kind, dtype, aliased = data
+    return getattr(kinds, kind)(dtype, aliased) if aliased else getattr(kinds, kind)(dtype)
+
+
+def _origin_as_data(origin):
+    """An origin; what is kept are the sizes, in an interface that is plain."""
+    if isinstance(origin, Given):
+        return "given", origin.shape, origin.is_written
+    if isinstance(origin, Made):
+        return "made", origin.shape
+    if isinstance(origin, Workspace):
+        return "workspace", int(origin.nbytes)
+    return None if origin is None else ("sizes",)
+
+
+def _origin_from_data(data, sizes):
+    if data is None:
+        return None
+    kind, *rest = data
+    if kind == "given":
+        return Given(rest[0], None, rest[1])
+    if kind == "sizes":
+        return Kept(sizes)
+    return Made(*rest) if kind == "made" else Workspace(*rest)

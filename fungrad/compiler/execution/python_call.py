@@ -1,0 +1,339 @@
+"""The Python side of compiled code: builtin functions that run an entry as a plan says.
+
+All builtins share one machine-code function, `SOURCE`, which reads the plan from its table. It has
+CPython's fast calling convention: a call that checks three arrays and makes one costs 0.1 us, and
+0.18 us if it releases the lock of the interpreter meanwhile.
+
+Layouts and functions are those of the public, stable C interfaces of CPython and NumPy.
+"""
+
+import ctypes
+from functools import cache
+
+import numpy as np
+
+from fungrad.compiler.execution.interrupts import INTERRUPTED
+from fungrad.compiler.execution.native import Native
+from fungrad.compiler.execution.plan import CONSTANTS, SLOT_SIZE
+from fungrad.compiler.language.arguments import Result, parameters
+
+_METH_FASTCALL = 0x80
+
+#: The C functions that `SOURCE` calls: {name: (symbol, result, operands)}.
+_C_FUNCTIONS = {
+    "complex_imag": ("PyComplex_ImagAsDouble", "double", ("ptr",)),
+    "complex_real": ("PyComplex_RealAsDouble", "double", ("ptr",)),
+    "copy_array": ("fungrad.numpy.PyArray_NewCopy", "ptr", ("ptr", "i32")),
+    "drop": ("Py_DecRef", "void", ("ptr",)),
+    "error": ("PyErr_Occurred", "ptr", ()),
+    "free_memory": ("PyMem_RawFree", "void", ("ptr",)),
+    "get_memory": ("PyMem_RawMalloc", "ptr", ("i64",)),
+    "invoke": ("PyObject_CallOneArg", "ptr", ("ptr", "ptr")),
+    "is_true": ("PyObject_IsTrue", "i32", ("ptr",)),
+    "keep": ("Py_IncRef", "void", ("ptr",)),
+    "new_array": (
+        "fungrad.numpy.PyArray_New",
+        "ptr",
+        ("ptr", "i32", "ptr", "i32", "ptr", "ptr", "i32", "i32", "ptr"),
+    ),
+    "new_int": ("PyLong_FromLongLong", "ptr", ("i64",)),
+    "new_list": ("PyList_New", "ptr", ("i64",)),
+    "new_scalar": ("fungrad.numpy.PyArray_Scalar", "ptr", ("ptr", "ptr", "ptr")),
+    "new_tuple": ("PyTuple_New", "ptr", ("i64",)),
+    "set_handler": ("fungrad.numpy.PyDataMem_SetHandler", "ptr", ("ptr",)),
+    "release_lock": ("PyEval_SaveThread", "ptr", ()),
+    "set_list": ("PyList_SetItem", "i32", ("ptr", "i64", "ptr")),
+    "set_tuple": ("PyTuple_SetItem", "i32", ("ptr", "i64", "ptr")),
+    "take_lock": ("PyEval_RestoreThread", "void", ("ptr",)),
+    "to_double": ("PyFloat_AsDouble", "double", ("ptr",)),
+    "to_int": ("PyLong_AsLongLong", "i64", ("ptr",)),
+    "to_unsigned": ("PyLong_AsUnsignedLongLongMask", "i64", ("ptr",)),
+}
+
+#: The function behind every builtin, in low-level Python.
+SOURCE = """
+def call(this, arguments, n):
+    answer = word(this + ITEMS + 8)
+    table = word(word(this + ITEMS) + DATA)
+    if n != word(table + INPUTS):
+        return misfit(table, answer)
+    slots = stack(16 * word(table + SLOTS))
+    record = table + word(table + INPUTS_AT)
+    for i in range(n):
+        fits = take(table, record, word(arguments + 8 * i), slots + word(record))
+        if fits == 0:
+            return misfit(table, answer)
+        record = record + 56
+    if word(table + HAS_SCALARS):
+        if error():
+            return 0
+    record = table + word(table + KEPT_AT)
+    for i in range(word(table + KEPT)):
+        set_word(slots + word(record), word(record + 8))
+        record = record + 16
+
+    made = stack(8 * word(table + MADE) + 8)
+    n_made = make(table, slots, made)
+    fine = n_made == word(table + MADE)
+    workspace = 0
+    lacks = 0
+    if word(table + WORKSPACE):
+        workspace = word(table + SPARE)  # the lock of the interpreter makes this exchange atomic
+        set_word(table + SPARE, 0)
+        if workspace == 0:
+            workspace = new_workspace(table)
+        lacks = workspace == 0
+        aligned = (workspace + ALIGNMENT - 1) & -ALIGNMENT
+        set_word(slots + word(table + WORKSPACE_SLOT), aligned)
+    result = 0
+    if fine:
+        status = OUT_OF_MEMORY
+        if lacks == 0:
+            status = run(table, slots)
+        if status == INTERRUPTED:
+            result = 0
+        elif status:
+            result = fail(answer, status)
+        else:
+            result = returned(table, arguments, slots, made)
+    if workspace:
+        if word(table + GIVE_BACK):
+            call_address(word(table + GIVE_BACK), 0, workspace, 0)
+        elif word(table + SPARE):
+            free_memory(workspace)
+        else:
+            set_word(table + SPARE, workspace)
+    for i in range(n_made):
+        drop(word(made + 8 * i))
+    return result
+
+def new_workspace(table):
+    if word(table + GET):
+        return call_address(word(table + GET), 0, word(table + WORKSPACE))
+    return get_memory(word(table + WORKSPACE) + ALIGNMENT)
+
+def fail(answer, status):
+    code = new_int(status)
+    result = invoke(answer, code)
+    drop(code)
+    return result
+
+def misfit(table, answer):
+    if word(table + RAISES):
+        return invoke(answer, word(table + NONE))
+    keep(word(table + NOT_IMPLEMENTED))
+    return word(table + NOT_IMPLEMENTED)
+
+def take(table, record, given, slot):
+    kind = word(record + 8)
+    exact = word(record + 16)
+    if exact:
+        if word(given + TYPE) != exact:
+            return 0
+    if kind == ARRAY:
+        set_word(slot, word(given + DATA))
+        return fits_array(table, record, given)
+    elif kind == FLOAT64:
+        set_double(slot, to_double(given))
+    elif kind == FLOAT32:
+        set_float(slot, to_double(given))
+    elif kind == BOOL:
+        set_word(slot, is_true(given))
+    elif kind == UNSIGNED:
+        set_word(slot, to_unsigned(given))
+    elif kind == SIGNED:
+        set_word(slot, to_int(given))
+    else:
+        number = invoke(word(table + COMPLEX), given)  # complex64 is no subclass of complex
+        if number:
+            if kind == COMPLEX128:
+                set_double(slot, complex_real(number))
+                set_double(slot + 8, complex_imag(number))
+            else:
+                set_float(slot, complex_real(number))
+                set_float(slot + 4, complex_imag(number))
+            drop(number)
+    return 1
+
+def fits_array(table, record, given):
+    dtype = word(record + 24)
+    if dtype == 0:
+        return 1
+    if word(given + DTYPE) != dtype:
+        return 0
+    flags = word(record + 32)
+    if (int32(given + FLAGS) & flags) != flags:
+        return 0
+    rank = word(record + 40)
+    if int32(given + RANK) != rank:
+        return 0
+    actual = word(given + DIMENSIONS)
+    wanted = table + word(record + 48)
+    for i in range(rank):
+        if word(actual + 8 * i) != word(wanted + 8 * i):
+            return 0
+    return 1
+
+def make(table, slots, made):
+    record = table + word(table + MADE_AT)
+    for i in range(word(table + MADE)):
+        before = 0
+        if word(record + 32):
+            before = set_handler(word(record + 32))
+        shape = table + word(record + 16)
+        array = new_array(
+            word(table + NDARRAY), word(record + 8), shape, word(record + 24), 0, 0, 0, 0, 0
+        )
+        if before:
+            drop(set_handler(before))
+            drop(before)
+        if array == 0:
+            return i
+        set_word(made + 8 * i, array)
+        set_word(slots + word(record), word(array + DATA))
+        record = record + 40
+    return word(table + MADE)
+
+def run(table, slots):
+    if word(table + RELEASES):
+        thread = release_lock()
+        status = call_address(word(table + ENTRY), slots)
+        take_lock(thread)
+        return status
+    return call_address(word(table + ENTRY), slots)
+
+def returned(table, arguments, slots, made):
+    record = table + word(table + RETURNED_AT)
+    n = word(table + RETURNED)
+    container = word(table + CONTAINER)
+    if container == BARE:
+        if n:
+            return give(record, arguments, slots, made)
+        keep(word(table + NONE))
+        return word(table + NONE)
+    if container == LIST:
+        result = new_list(n)
+    else:
+        result = new_tuple(n)
+    for i in range(n):
+        value = give(record, arguments, slots, made)
+        if value == 0:
+            drop(result)
+            return 0
+        if container == LIST:
+            set_list(result, i, value)
+        else:
+            set_tuple(result, i, value)
+        record = record + 24
+    return result
+
+def give(record, arguments, slots, made):
+    kind = word(record)
+    place = word(record + 8)
+    if kind == RESULT:
+        return new_scalar(slots + place, word(record + 16), 0)
+    if kind == OBJECT:
+        value = place
+    elif kind == INPUT:
+        value = word(arguments + place)
+    else:
+        value = word(made + place)
+    if word(record + 16):
+        return copy_array(value, 0)
+    keep(value)
+    return value
+"""
+
+
+#: The same, as it is compiled: `PyObject *call(self, arguments, n)`.
+CALL = Native(SOURCE, {**CONSTANTS, "INTERRUPTED": INTERRUPTED}, _C_FUNCTIONS)
+
+
+class _Answer:
+    """What a builtin asks when all is not well: with a status, or with None for a misfit."""
+
+    __slots__ = ("_expected", "_on_error")
+
+    def __init__(self, on_error, expected):
+        self._on_error, self._expected = on_error, expected
+
+    def __call__(self, status):
+        if status is None:
+            raise TypeError(f"expected {len(self._expected)} arguments: {self._expected}")
+        return self._on_error(status)
+
+
+class _Method(ctypes.Structure):
+    """CPython's PyMethodDef."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("documentation", ctypes.c_char_p),
+    )
+
+
+_new_function = ctypes.pythonapi.PyCFunction_NewEx
+_new_function.restype = ctypes.py_object
+_new_function.argtypes = (ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+
+
+def builtin(name, code, plan, on_error, call):
+    """The builtin that runs an entry's machine code as a plan says; `call` is `SOURCE`'s."""
+    plan.start(code.slots_address)
+    method = _Method(name.encode(), call.address, _METH_FASTCALL, None)
+    this = plan.table, _Answer(on_error, plan.expected), plan, code, call, method
+    return _new_function(ctypes.addressof(method), this, None)
+
+
+def slots_symbol(symbol):
+    """The name of an entry's function that takes its arguments from slots."""
+    return f"{symbol}.slots"
+
+
+def slots_text(symbol, arguments):
+    """The LLVM text of `i64 symbol.slots(ptr)`: argument i lies in, or points to, slot i."""
+    lines, passed = [], []
+    for i, argument in enumerate(arguments):
+        lines.append(f"  %s{i} = getelementptr i8, ptr %slots, i64 {SLOT_SIZE * i}")
+        taken = parameters(argument, f"a{i}")
+        if isinstance(argument, Result):
+            taken = [("ptr", f"%s{i}")]
+        elif len(taken) == 2:
+            (kind, name), (_, second) = taken
+            lines.append(f"  {name} = load {kind}, ptr %s{i}")
+            lines.append(f"  %t{i} = getelementptr {kind}, ptr %s{i}, i64 1")
+            lines.append(f"  {second} = load {kind}, ptr %t{i}")
+        else:
+            lines.append(f"  {taken[0][1]} = load {taken[0][0]}, ptr %s{i}")
+        passed += taken
+    kinds = ", ".join(kind for kind, _ in passed)
+    given = ", ".join(f"{kind} {name}" for kind, name in passed)
+    return f"""
+declare i64 @{symbol}({kinds})
+define i64 @{slots_symbol(symbol)}(ptr %slots) {{
+{chr(10).join(lines)}
+  %status = call i64 @{symbol}({given})
+  ret i64 %status
+}}
+"""
+
+
+#: Their numbers in the table of NumPy's C interface.
+_NUMPY_FUNCTIONS = {
+    "PyArray_Scalar": 60,
+    "PyArray_NewCopy": 85,
+    "PyArray_New": 93,
+    "PyDataMem_SetHandler": 304,
+}
+
+
+@cache
+def numpy_address(name):
+    """The address of a function of NumPy's C interface."""
+    capsule = np._core._multiarray_umath._ARRAY_API
+    get = ctypes.pythonapi.PyCapsule_GetPointer
+    get.restype, get.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
+    table = ctypes.cast(get(capsule, None), ctypes.POINTER(ctypes.c_void_p))
+    return table[_NUMPY_FUNCTIONS[name]]

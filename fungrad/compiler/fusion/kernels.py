@@ -1,0 +1,372 @@
+"""From a group of equations to kernels: loops with hoisted scalars, loads, stores, accumulators.
+
+Every value stands as far out as it can. A reduction along the innermost loops accumulates in a
+local variable, along outer ones in the memory of its result. Where a later phase reads reductions,
+the loops over the rows hold one nest of inner loops per phase.
+"""
+
+import numpy as np
+
+from fungrad.compiler.fusion.cut import Cut, Partial, axis_to_cut, combining
+from fungrad.compiler.fusion.guards import guard
+from fungrad.compiler.fusion.loop_tiles import tiles_of
+from fungrad.compiler.fusion.nest import LoopNest
+from fungrad.compiler.language.scalar import INDEX, Builder, call, constant, topological_order
+from fungrad.compiler.language.statements import Let, Loop, Return, Store, load
+
+_build = Builder()
+
+_MOST_PARTS = 12
+
+
+def kernels_of(group, lowering):
+    """The writers of the kernels of a group: one, or one per part of its domain."""
+    for nest in _parts(group, lowering):
+        nest.finish()
+        writer = _NestWriter(nest)
+        if not writer.is_idle():
+            writer.write()
+            yield nest.writer
+            if writer.partials:
+                yield combining(nest, writer.partials.values(), combined)
+
+
+def _parts(group, lowering):
+    waiting = [tuple([(0, n) for n in group.domain])]
+    done = []
+    while waiting:
+        nest = LoopNest(group, lowering, waiting.pop())
+        halves = nest.halves() if len(waiting) + len(done) < _MOST_PARTS else None
+        if halves is None:
+            done.append(nest)
+        else:
+            waiting += reversed(halves)
+    return done
+
+
+class _NestWriter:
+    """Writes the statements of one loop nest."""
+
+    def __init__(self, nest):
+        self.nest, self.writer, self.axes, self.roots = nest, nest.writer, nest.axes, nest.roots
+        self.places, self.pointers = {}, {}
+        for number, root in enumerate(self.roots):
+            if root.view is not None:
+                place = root.view.offset + root.form.offset
+                pointer = self.writer.pointer(root.view.buffer, place, is_written=True)
+                self.places[number], self.pointers[number] = nest.place(root.form), pointer
+        self.phases = range(max(r.phase for r in self.roots) + 1)
+        self.border = self._row_depth()
+        self.accumulators = {}
+        self._order_nodes()
+        self.cut, self.partials, self.tiles = None, {}, None
+
+    def is_idle(self):
+        """Whether every element would be written where it already stands."""
+        return not self.nest.checks and all(
+            root.reduction is None
+            and root.value.op == "load"
+            and root.value.attribute == self.pointers.get(number)
+            and root.value.operands == (self.places[number],)
+            for number, root in enumerate(self.roots)
+        )
+
+    def _row_depth(self):
+        """How many loops go over the rows; 0 where there is one phase."""
+        if len(self.phases) == 1:
+            return 0
+        row = self.nest.group.row
+        return sum(axis.members[0] in row for axis in self.axes)
+
+    # ---- where expressions stand
+
+    def _order_nodes(self):
+        """Find, for every expression, the number of loops around it and its first phase."""
+        level = {axis.symbol: number + 1 for number, axis in enumerate(self.axes)}
+        rows = self.nest.row_phases
+        self.depth, self.since = {}, {}
+        self.order = topological_order(self._expressions(range(len(self.roots))))
+        for node in self.order:
+            inner = [self.depth[x] for x in node.operands]
+            own = self.border if node in rows else level.get(node, 0)
+            self.depth[node] = max([own, *inner])
+            since = [self.since[x] for x in node.operands]
+            self.since[node] = max([rows.get(node, 0), *since])
+        self.named = self._named_nodes()
+        self.checks, self.orders = self._place_checks(), {}
+        for phase in self.phases:
+            faults = [fault for fault, _ in self.checks.get((phase, True), ())]
+            self.orders[phase] = topological_order(self._expressions(self._columnar(phase), faults))
+
+    def _columnar(self, phase):
+        """The numbers of the roots of a phase that stand in its inner loops."""
+        return [n for n, r in enumerate(self.roots) if r.phase == phase and not r.is_over_rows]
+
+    def _expressions(self, numbers, faults=None):
+        found = [self.roots[n].value for n in numbers]
+        found += [self.places[n] for n in numbers if n in self.places]
+        return found + ([c for c, _ in self.nest.checks] if faults is None else faults)
+
+    def _place_checks(self):
+        """The checks by phase, and whether they stand in its inner loops or once per row."""
+        placed = {}
+        for fault, culprit in self.nest.checks:
+            phase, is_inner = self.since[fault], self.depth[fault] > self.border
+            if is_inner or not self.border:
+                phase = next(p for p in self.phases if p >= phase and self._columnar(p))
+                is_inner = True
+            placed.setdefault((phase, is_inner), []).append((fault, culprit))
+        return placed
+
+    def _named_nodes(self):
+        """What gets a name: what an inner loop reads, the values of equations, and what is read
+        through a pointer that is also written, before that happens."""
+        named, written = {}, set(self.pointers.values())
+        for node in self.order:
+            if node.op == "load" and node.attribute in written:
+                named[node] = ""
+            for x in node.operands:
+                if self.depth[x] < self.depth[node] and x.operands:
+                    named.setdefault(x, "")
+        nest = self.nest
+        for (_, v, index), element in nest.elements.items():
+            final = nest.final.get(element)
+            is_made = index == nest.index and v in nest.lowering.schedule.maker
+            if is_made and final is not None and final.operands and final.op != "load":
+                named[final] = named.get(final) or nest.lowering.remark(v)
+        return named
+
+    def _name(self, nodes, depth, since=None):
+        """Write names for the expressions that stand at a depth."""
+        for node in nodes:
+            is_here = self.depth[node] == depth and since in (None, self.since[node])
+            if is_here and node in self.named:
+                self.writer.write(Let(self.writer.fresh("t"), node, self.named[node]))
+
+    # ---- loops
+
+    def write(self):
+        """Write all statements of the kernel."""
+        number = axis_to_cut(self.nest, self.order)
+        if number is None:
+            self.tiles = tiles_of(self.nest, self.writer)
+            self._write()
+            self.writer.in_parts = self._turns_are_independent()
+            return
+        self.cut = Cut(self.writer, self.axes[number])
+        if self.roots_combine(number):
+            self._make_partials()
+        with self.writer.block(self.cut.loop_over_parts()):
+            self._write()
+        self.writer.in_parts = True
+
+    def roots_combine(self, number):
+        """Whether an axis is combined by the reductions."""
+        return any(r.reduces(self.axes[number].members[0]) for r in self.roots)
+
+    def _make_partials(self):
+        """Let each part of the loops write results of its own."""
+        for n in [n for n, r in enumerate(self.roots) if r.reduction is not None]:
+            root = self.roots[n]
+            is_local = not self._outer_reduced(root)
+            dtype = root.value.dtype
+            dtype = accumulator_dtype(root.reduction, dtype) if is_local else dtype
+            partial = self.partials[n] = Partial(self.nest, root, dtype)
+            self.writer.forget_pointer(self.pointers[n])
+            self.pointers[n] = self.writer.pointer(partial.buffer, is_written=True)
+            self.places[n] = partial.place(self.nest)
+
+    def _write(self):
+        for number, root in enumerate(self.roots):
+            if self._suffix(root) is not None and self._outer_reduced(root):
+                self._write_identity(number, root)
+        if self.nest.checks:
+            self.failed = self.writer.variable(constant(0, INDEX), "failed")
+        self._rows(0)
+        if self.nest.checks:
+            self.writer.write(Return(self.failed.symbol))
+
+    def _turns_are_independent(self):
+        """Whether the kernel is one loop nest whose outermost turns write different elements."""
+        loops = [s for s in self.writer.body if isinstance(s, Loop)]
+        if len(loops) != 1 or self.nest.checks:
+            return False
+        if any(not isinstance(s, Let | Loop) for s in self.writer.body):
+            return False
+        return not any(r.reduces(self.axes[0].members[0]) for r in self.roots)
+
+    def _rows(self, depth):
+        """The loops over the rows; inside, one phase after another."""
+        if depth < self.border:
+            self._name(self.order, depth)
+            self._around(depth, list(self.accumulated(depth)), lambda: self._rows(depth + 1))
+            return
+        for phase in self.phases:
+            self._name(self.order, depth, since=phase)
+            self._check(phase, False)
+            for n, root in enumerate(self.roots):
+                if root.phase == phase and root.is_over_rows:
+                    self._keep(n, root.value)
+            if any(r.phase == phase and not r.is_over_rows for r in self.roots):
+                self._columns(phase, depth)
+
+    def _columns(self, phase, depth):
+        """The inner loops of one phase."""
+        if depth > self.border:
+            self._name(self.orders[phase], depth)
+        if depth == len(self.axes):
+            self._innermost(phase)
+            return
+        starting = [n for n in self.accumulated(depth) if self.roots[n].phase == phase]
+        condition = self._guard(phase, depth)
+        if self.tiles is not None and depth == self.tiles.depth:
+            with self.tiles.loops():
+                self._around(depth, starting, lambda: self._columns(phase, depth + 1))
+            return
+        if condition is None:
+            self._around(depth, starting, lambda: self._columns(phase, depth + 1))
+            return
+        with self.writer.branch(condition):
+            self._around(depth, starting, lambda: self._columns(phase, depth + 1))
+
+    def _guard(self, phase, depth):
+        """Where the loops from a depth on add something to sums; None if that is not worth asking.
+
+        Each sum goes on around these loops, so that it is there where they are left out.
+        """
+        roots = [r for r in self.roots if r.phase == phase and not r.is_over_rows]
+        are_sums = all(r.reduction is not None and r.reduction.combine == "add" for r in roots)
+        if not depth or self.nest.checks or not are_sums:
+            return None
+        if not all(any(self._reduced(r)[:depth]) for r in roots):
+            return None
+        return guard([r.value for r in roots], lambda mask: self.depth[mask] == depth)
+
+    def accumulated(self, depth):
+        """The reductions along all loops from a depth on."""
+        return [n for n, r in enumerate(self.roots) if self._suffix(r) == depth]
+
+    def _around(self, depth, accumulated, write_body):
+        """A loop, with accumulators around it."""
+        for n in accumulated:
+            self._start(n)
+        loop = self._loop(self.axes[depth])
+        self.writer.write(loop)
+        with self.writer.block(loop.body):
+            write_body()
+        for n in accumulated:
+            self._finish(n)
+
+    def _loop(self, axis):
+        """The loop along an axis, or along its part or tile."""
+        if self.cut is not None and axis is self.cut.axis:
+            return self.cut.loop()
+        if self.tiles is not None and axis.symbol in self.tiles.within:
+            return self.tiles.loop(axis)
+        return Loop(axis.symbol.attribute, axis.extent)
+
+    def _innermost(self, phase):
+        self._check(phase, True)
+        for n, root in enumerate(self.roots):
+            if root.phase != phase or root.is_over_rows:
+                continue
+            if n in self.accumulators:
+                variable = self.accumulators[n]
+                value = _build.cast(root.value, variable.dtype)
+                variable.set(combined(root.reduction, variable.symbol, value))
+            elif root.reduction is None:
+                self._keep(n, root.value)
+            elif self._suffix(root) is not None:
+                self._combine_stored(n, root.value)
+            else:
+                self._deliver(n, root.value)
+
+    def _check(self, phase, is_inner):
+        for fault, culprit in self.checks.get((phase, is_inner), ()):
+            self.writer.errors.append(culprit)
+            code = constant(len(self.writer.errors), INDEX)
+            is_fine = _build.equal(fault, constant(0, INDEX))
+            self.failed.set(_build.select(is_fine, self.failed.symbol, fault + code))
+
+    # ---- reductions
+
+    def _reduced(self, root):
+        return [root.reduces(axis.members[0]) for axis in self.axes]
+
+    def _suffix(self, root):
+        """The number of loops outside the innermost reduced ones; None for no reduced loop."""
+        reduced = self._reduced(root)
+        if not any(reduced):
+            return None
+        depth = len(reduced)
+        while depth and reduced[depth - 1]:
+            depth -= 1
+        return depth
+
+    def _outer_reduced(self, root):
+        """Whether loops are reduced that are not the innermost ones."""
+        return any(self._reduced(root)[: self._suffix(root)])
+
+    def _start(self, n):
+        root = self.roots[n]
+        dtype = accumulator_dtype(root.reduction, root.value.dtype)
+        identity = constant(root.reduction.identity(root.value.dtype), dtype)
+        self.accumulators[n] = self.writer.variable(identity, "total")
+
+    def _finish(self, n):
+        root, variable = self.roots[n], self.accumulators.pop(n)
+        if n in self.partials and not self._outer_reduced(root):
+            self._keep(n, variable.symbol)  # with the digits of an accumulator
+            return
+        value = _build.cast(variable.symbol, root.value.dtype)
+        if self._outer_reduced(root):
+            self._combine_stored(n, value)
+        else:
+            self._deliver(n, value)
+
+    def _deliver(self, n, value):
+        """Give the result of a reduction to later phases and to memory."""
+        root = self.roots[n]
+        if root.symbol in self.depth:
+            remark = self.nest.lowering.remark(root.equation.outputs[0])
+            self.writer.write(Let(root.symbol.attribute, value, remark))
+            value = root.symbol
+        self._keep(n, value)
+
+    def _keep(self, n, value):
+        """Store a value unless only this kernel reads it."""
+        if n in self.pointers:
+            self._store(n, value)
+
+    def _combine_stored(self, n, value):
+        root = self.roots[n]
+        before = load(self.pointers[n], self.places[n], value.dtype)
+        self._store(n, combined(root.reduction, before, value))
+
+    def _store(self, n, value):
+        remark = self.nest.lowering.remark(self.roots[n].equation.outputs[0])
+        self.writer.write(Store(self.pointers[n], self.places[n], value, remark))
+
+    def _write_identity(self, n, root):
+        """Fill what a reduction accumulates into, before the loops."""
+        identity = constant(root.reduction.identity(root.value.dtype), root.value.dtype)
+        statement = Store(self.pointers[n], self.places[n], identity)
+        for axis in reversed(self.axes):
+            if not root.reduces(axis.members[0]):
+                loop = self._loop(axis)
+                loop.body.append(statement)
+                statement = loop
+        self.writer.write(statement)
+
+
+def combined(reduction, x, y):
+    """Two partial results of a reduction combined; sums may be reordered."""
+    word = "fast_add" if reduction.combine == "add" and x.dtype.kind != "c" else reduction.combine
+    return call(word, x.dtype, x, y)
+
+
+def accumulator_dtype(reduction, dtype):
+    """float64 for sums of float32, else the dtype itself."""
+    if reduction.combine == "add" and dtype == np.float32:
+        return np.dtype(np.float64)
+    return dtype

@@ -1,0 +1,312 @@
+"""The loop nest of a group: loops, and the values computed in them as scalar expressions.
+
+No size above `index.LITERAL` stands in an expression: extents and strides are parameters, and
+adjacent axes that every access walks through without a gap are one loop. Equal structure gives
+equal text, and equal text is compiled once.
+"""
+
+from fungrad.compiler.language.index import LITERAL, Affine, IndexBuilder
+from fungrad.compiler.language.kernel_writer import KernelWriter
+from fungrad.compiler.language.scalar import INDEX, Scalar, call, constant, topological_order
+from fungrad.compiler.language.statements import load
+from fungrad.core.primitive import Reduction
+from fungrad.core.program import Literal
+from fungrad.core.record import record
+
+
+@record
+class Axis:
+    """A loop: the axes of the domain that it walks through, and its extent."""
+
+    members: tuple
+    value: int
+    symbol: Scalar = None
+    extent: Scalar = None
+
+
+@record
+class Root:
+    """What a kernel computes: a value to store, or to combine along axes."""
+
+    equation: object
+    value: Scalar
+    phase: int
+    is_over_rows: bool
+    at: tuple = ()  # its index
+    view: object = None  # where it is stored; None: nobody outside reads it
+    form: Affine = None
+    symbol: Scalar = None  # of a reduction that later phases read
+
+    @property
+    def reduction(self):
+        primitive = self.equation.primitive
+        return primitive if isinstance(primitive, Reduction) else None
+
+    def reduces(self, axis):
+        """Whether an axis of the domain is combined."""
+        return self.reduction is not None and axis in self.reduction.axes
+
+
+class LoopNest:
+    """The loops of a group over a part of its domain, and what is computed in them.
+
+    `part` is a (start, stop) pair per axis. After `finish`, the values of the `roots` and the
+    `checks` are expressions that hold loads, loop indices and parameters of `writer`.
+    """
+
+    def __init__(self, group, lowering, part):
+        self.group = group
+        self.lowering = lowering
+        self.part = part
+        self.shape = tuple([stop - start for start, stop in part])
+        self.writer = KernelWriter(_hint(group))
+        self.build = IndexBuilder()
+        self.symbols = [self.build.index(f"axis{k}", n) for k, n in enumerate(self.shape)]
+        self.index = tuple(
+            [
+                symbol + self.build.constant(start, INDEX)
+                for symbol, (start, _) in zip(self.symbols, part, strict=True)
+            ]
+        )
+        self.elements = {}  # by phase, variable and index
+        self.rows = {}  # the symbols of reductions that later phases read
+        self.row_phases = {}  # of each symbol: the first phase that has it
+        self.loads = {}  # (buffer, form) -> symbol
+        self.sources = {}  # symbol -> (buffer, form, dtype)
+        self.read_back = set()  # what a later phase reads from memory
+        self.roots = self._roots()
+
+    def halves(self):
+        """Two parts in which a comparison of an index has one result each, or None.
+
+        So padding and concatenation become loops without a choice in them. No part ends within
+        what a reduction combines.
+        """
+        for a, symbol in enumerate(self.symbols):
+            if any(r.reduces(a) for r in self.roots):
+                continue
+            breaks = self.build.breaks.get(symbol)
+            if breaks and self.shape[a] > LITERAL:
+                start, stop = self.part[a]
+                middle = start + min(breaks)
+                before, after = self.part[:a], self.part[a + 1 :]
+                return [
+                    (*before, (start, middle), *after),
+                    (*before, (middle, stop), *after),
+                ]
+        return None
+
+    def finish(self):
+        """Choose the loops, and put loads and parameters into the expressions."""
+        for root in self.roots:
+            v = root.equation.outputs[0]
+            if self.lowering.is_read_later(v) or v in self.read_back:
+                root.view = self.lowering.output_view(v)
+                root.form = self.build.position(root.at, root.view.strides)
+        self._place_axes()
+        for root in self.roots:
+            root.value = self._final(root.value)
+        self.checks = [(self._final(c), p) for c, p in self.build.checks.items()]
+
+    # ---- elements
+
+    def _roots(self):
+        roots = []
+        for phase in range(self.group.last_phase + 1):
+            self.phase = phase
+            self._compute_inlined()
+            for equation, number in self.group.phases.items():
+                if number == phase:
+                    roots.append(self._root(equation))
+        return roots
+
+    def _compute_inlined(self):
+        """Compute what the phase inlines, in the program's order: so that recursion stays flat."""
+        schedule = self.lowering.schedule
+        inlined = [
+            v
+            for v, phases in self.group.inlined.items()
+            if self.phase in phases and v in self.group.at_index
+        ]
+        for v in sorted(inlined, key=lambda v: schedule.position[schedule.maker[v]]):
+            if v.type.shape == self.group.domain:
+                self.element(v, self.index)
+
+    def _root(self, equation):
+        v = equation.outputs[0]
+        root = Root(equation, None, self.phase, equation in self.group.over_rows)
+        if root.reduction is not None:
+            root.value = self.element(equation.inputs[0], self.index)
+            root.at = [i for a, i in enumerate(self.index) if a not in root.reduction.axes]
+            root.symbol = self.build.symbol(f"r{len(self.rows)}", v.type.dtype)
+            self.rows[v] = root.symbol
+            self.row_phases[root.symbol] = self.phase + 1
+        else:
+            root.at = self._row_index(v) if root.is_over_rows else self.index
+            root.value = self.element(v, root.at)
+        return root
+
+    def _row_index(self, v):
+        """The index of a value over the rows."""
+        rows = iter(self.group.row)
+        zero = constant(0, INDEX)
+        return tuple([zero if n == 1 else self.index[next(rows)] for n in v.type.shape])
+
+    def element(self, v, index):
+        """The scalar expression of one element of a variable."""
+        if type(v) is Literal:
+            return self.writer.scalar(self.lowering.literal(v))
+        key = self.phase, v, index
+        if key not in self.elements:
+            self.elements[key] = self._element(v, index)
+        return self.elements[key]
+
+    def _element(self, v, index):
+        if v in self.rows:
+            return self.rows[v]
+        maker = self.lowering.schedule.maker.get(v)
+        number = self.group.phases.get(maker, self.phase + 1)
+        is_own = number == self.phase or (number < self.phase and maker in self.group.over_rows)
+        if v in self.lowering.schedule.stored and not is_own:
+            return self._stored_element(v, index)
+        return self.build.element(
+            maker, index, lambda i, at: self.element(maker.inputs[i], tuple(at))
+        )
+
+    def _stored_element(self, v, index):
+        scalar = self.lowering.local_scalar(v, index)
+        if scalar is not None:
+            return self.writer.scalar(scalar)
+        if v in self.group.outputs:  # of an earlier phase
+            self.read_back.add(v)
+            view = self.lowering.output_view(v)
+        else:
+            view = self.lowering.view(v)
+        form = self.build.position(index, view.strides)
+        return self._load(view.buffer, form + Affine(view.offset, ()), v.type.dtype)
+
+    def _load(self, buffer, form, dtype):
+        key = buffer, form
+        if key not in self.loads:
+            symbol = self.build.symbol(f"load{len(self.loads)}", dtype)
+            self.loads[key] = symbol
+            self.sources[symbol] = (buffer, form, dtype)
+        return self.loads[key]
+
+    # ---- axes
+
+    def _place_axes(self):
+        """Choose the loops: axes of extent 1 vanish, gapless neighbours become one."""
+        forms = [form for _, form, _ in self.sources.values()]
+        forms += [r.form for r in self.roots if r.form is not None]
+        pinned = self._pinned()
+        axes = []
+        for a, n in enumerate(self.shape):
+            if n == 1:
+                continue
+            if axes and self._joins(axes[-1], a, n, forms, pinned):
+                axes[-1] = Axis((*axes[-1].members, a), axes[-1].value * n)
+            else:
+                axes.append(Axis((a,), n))
+        for number, axis in enumerate(axes):
+            axis.extent = self.writer.integer(axis.value)
+            axis.symbol = self.build.symbol(f"i{number}", INDEX)
+        self.axes = axes
+        self.final = {}
+        for axis in axes:
+            if len(axis.members) == 1:
+                self.final[self.symbols[axis.members[0]]] = axis.symbol
+        self.strides = self._domain_strides()
+
+    def _pinned(self):
+        """Loop indices that stand in values or in places that are not linear."""
+        atoms = [a for _, f, _ in self.sources.values() for a, _ in f.terms if a.operands]
+        atoms += [r.value for r in self.roots] + list(self.build.checks)
+        return {x for x in topological_order(atoms) if x in self.build.extents}
+
+    def _joins(self, axis, a, n, forms, pinned):
+        last, here = self.symbols[axis.members[-1]], self.symbols[a]
+        if last in pinned or here in pinned or self._is_border(axis.members[-1], a):
+            return False
+        if any(r.reduces(axis.members[-1]) != r.reduces(a) for r in self.roots):
+            return False
+        return all(f.coefficients.get(last, 0) == f.coefficients.get(here, 0) * n for f in forms)
+
+    def _is_border(self, last, a):
+        """Whether the rows end between two axes."""
+        if self.group.last_phase == 0:
+            return False
+        return (last in self.group.row) != (a in self.group.row)
+
+    def _domain_strides(self):
+        """The product of the extents inside each loop, as (value, expression)."""
+        strides, value, expression = {}, 1, constant(1, INDEX)
+        for axis in reversed(self.axes):
+            strides[axis.symbol] = value, expression
+            value, expression = value * axis.value, axis.extent * expression
+        return strides
+
+    # ---- expressions with loads and parameters in place
+
+    def _final(self, root):
+        """The expression with loads in place of their symbols, sizes in place of theirs."""
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in self.final:
+                stack.pop()
+                continue
+            missing = [x for x in self._operands(node) if x not in self.final]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            self.final[node] = self._finished(node)
+        return self.final[root]
+
+    def _operands(self, node):
+        if node in self.sources:
+            return [a for a, _ in self.sources[node][1].terms if self._is_atom(a)]
+        return node.operands
+
+    def _is_atom(self, a):
+        return a not in self.build.extents
+
+    def _finished(self, node):
+        if node in self.sources:
+            buffer, form, dtype = self.sources[node]
+            pointer = self.writer.pointer(buffer, form.offset)
+            return load(pointer, self.place(form), dtype)
+        if node in self.build.sizes:
+            return self.writer.integer(self.build.sizes[node])
+        if not node.operands:
+            return node
+        operands = tuple([self.final[x] for x in node.operands])
+        return call(node.op, node.dtype, *operands, attribute=node.attribute)
+
+    def place(self, form):
+        """The index, without its offset, of a linear form over the domain."""
+        coefficients = form.coefficients
+        total = constant(0, INDEX)
+        for axis in self.axes:
+            c = coefficients.pop(self.symbols[axis.members[-1]], 0)
+            if c:
+                total = total + axis.symbol * self._stride(axis, c)
+        for atom, c in coefficients.items():
+            if self._is_atom(atom):
+                total = total + self.final[atom] * self.writer.integer(c)
+        return total
+
+    def _stride(self, axis, value):
+        known, expression = self.strides[axis.symbol]
+        return expression if value == known else self.writer.integer(value)
+
+
+def _hint(group):
+    """A short name that says what the kernel computes."""
+    words = []
+    for equation in group.equations:
+        word = equation.primitive.name
+        if word not in words:
+            words.append(word)
+    return "_".join(words[:3]) + "_kernel"

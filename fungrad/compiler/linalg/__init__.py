@@ -1,0 +1,2 @@
+"""Linear algebra on LAPACK, and loops for small matrices; Fourier transforms. Imports `language`
+and `moves`."""

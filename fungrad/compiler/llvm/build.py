@@ -1,0 +1,412 @@
+"""From generated source to callable machine code: kernels, and entries that call them by symbol.
+
+A kernel is a loop nest over raw pointers. An entry is a program's outermost function, callable from
+Python. Both are functions of an int64 status, 0 if all went well. A kernel's symbol is the digest
+of everything its machine code depends on: equal symbols are equal code, in memory, on disk, in
+every process. An entry refers to kernels by symbol, so that it compiles without them.
+
+    source -> kernel_language, translate -> LLVM text -> machine -> object file -> image -> memory
+                                                              cache (disk) <-> image
+"""
+
+import os
+import re
+import threading
+from collections import Counter, OrderedDict
+from contextlib import contextmanager
+from functools import cache
+from hashlib import blake2b
+
+from fungrad.compiler.execution import cache as disk
+from fungrad.compiler.execution import environment, image, python_call, symbols
+from fungrad.compiler.execution.interface import argument_as_data, argument_from_data
+from fungrad.compiler.execution.plan import (
+    OUT_OF_MEMORY,
+    Given,
+    Kept,
+    Made,
+    Plan,
+    Workspace,
+    plain_plan,
+)
+from fungrad.compiler.language.arguments import Argument, Array, Pointer, Result, Scalar
+from fungrad.core.errors import CompilationError
+
+__all__ = [
+    "Argument",
+    "Array",
+    "Given",
+    "Kept",
+    "Kernel",
+    "Made",
+    "Pointer",
+    "Request",
+    "Result",
+    "Scalar",
+    "Workspace",
+    "assembly",
+    "builtin",
+    "built",
+    "checked_entry",
+    "clear",
+    "entry",
+    "entry_request",
+    "explained",
+    "find",
+    "finished",
+    "first_requests",
+    "kernel",
+    "statistics",
+    "stored",
+]
+
+_MAXIMUM_IN_MEMORY = 4096
+_KEY_SIZE = 16  # bytes
+
+_lock = threading.RLock()
+_built = OrderedDict()
+_statistics = Counter()
+
+
+class Kernel:
+    """A function in machine code, called by its symbol from entries and other kernels.
+
+    `address` is that of `int64_t symbol(arguments)`; the code stays while this object lives.
+    """
+
+    def __init__(self, symbol, arguments, loaded, needs):
+        self.symbol = symbol
+        self.arguments = arguments
+        self.address = loaded.addresses[symbol]
+        self.slots_address = loaded.addresses.get(python_call.slots_symbol(symbol))
+        self._kept = loaded, needs
+
+    @property
+    def key(self):
+        """What it is stored under."""
+        return self.symbol.rpartition(".")[2]
+
+    def __repr__(self):
+        return f"{self.symbol}({', '.join(map(repr, self.arguments))})"
+
+
+def kernel(source, name, arguments, kernels=None, language="python", effort=3, in_parts=False):
+    """The kernel `name` of a source, which may call other kernels: {name in source: kernel}.
+
+    The language is "python", translated by `kernel_language` or else by Numba's front end, "numba",
+    always by the latter, or "llvm". Effort 0 compiles faster, for code without
+    loops. `in_parts` says that the turns of the outermost loop do not depend on each other, so that
+    threads may share them. Equal sources give the same kernel.
+
+    >>> scale = kernel('''
+    ... def scale(n, factor, x):
+    ...     for i in range(n):
+    ...         x[i] = x[i] * factor
+    ...     return 0
+    ... ''', "scale", (Scalar("int64"), Scalar("float64"), Pointer("float64")))
+    >>> scale.arguments
+    (Scalar(int64), Scalar(float64), Pointer(float64))
+    """
+    request = Request("kernel", source, name, arguments, kernels, language, effort, in_parts)
+    return built(request)
+
+
+def entry(source, name, arguments, kernels=None, on_error=None, release_gil=True):
+    """The function `name` of a source as a builtin that Python can call.
+
+    It takes the arguments that are not results, in order, and returns None, a NumPy scalar or a
+    tuple of NumPy scalars, after the number of results. If the status is not 0 it returns what
+    `on_error(status)` returns, which should raise; by default that is a RuntimeError.
+
+    >>> total = entry('''
+    ... def total(sizes, x, y):
+    ...     y[0] = 0.0
+    ...     for i in range(sizes[0]):
+    ...         y[0] += x[i]
+    ...     return 0
+    ... ''', "total", (Array("int64"), Array("float64"), Result("float64")))
+    >>> import numpy as np
+    >>> total(np.array([3]), np.ones(3))
+    np.float64(3.0)
+    """
+    plan = plain_plan(tuple(arguments), release_gil)
+    return _builtin(source, name, arguments, kernels, plan, on_error)
+
+
+def checked_entry(
+    source,
+    name,
+    arguments,
+    origins,
+    returned,
+    container=list,
+    kernels=None,
+    on_error=None,
+    release_gil=True,
+):
+    """An entry as a builtin that checks what it is given, and makes its outputs and workspace.
+
+    It returns NotImplemented, and does nothing, if a number of arguments, type, dtype, shape or
+    layout is not the expected one.
+
+    Parameters
+    ----------
+    origins : per argument, where it comes from: `Given`, `Made`, `Kept`, `Workspace`, or None for
+        a result.
+    returned : pairs ("argument", i): the array or result that argument i is; ("copy", i): a copy
+        of that array; ("object", x): the object x.
+    container : `list` or `tuple`, or None to return the only output itself.
+
+    >>> import numpy as np
+    >>> double = checked_entry('''
+    ... def double(n, x, y):
+    ...     for i in range(n[0]):
+    ...         y[i] = 2.0 * x[i]
+    ...     return 0
+    ... ''', "double", (Array("int64"), Array("float64"), Array("float64")),
+    ...     (Kept(np.array([3])), Given((3,)), Made((3,))), [("argument", 2)], container=None)
+    >>> double(np.ones(3)), double(np.ones(4))
+    (array([2., 2., 2.]), NotImplemented)
+    """
+    plan = Plan(tuple(arguments), origins, returned, container, release_gil)
+    return _builtin(source, name, arguments, kernels, plan, on_error)
+
+
+def _builtin(source, name, arguments, kernels, plan, on_error):
+    return builtin(built(entry_request(source, name, arguments, kernels)), plan, on_error)
+
+
+def entry_request(source, name, arguments, kernels=None):
+    """The request of an entry, whose machine code `builtin` takes."""
+    has_loops = re.search(r"\b(for|while)\b", source) is not None
+    return Request("entry", source, name, arguments, kernels, effort=3 if has_loops else 0)
+
+
+def builtin(code, plan, on_error=None):
+    """The builtin that calls the machine code of an entry as a plan says."""
+    name = code.symbol.partition(".")[0]
+    return python_call.builtin(name, code, plan, on_error or _raise_status, _call())
+
+
+def stored(key):
+    """The kernel or entry that was compiled under a key, from memory or disk, or None."""
+    with _lock:
+        if key not in _built:
+            found = disk.load(key)
+            return _remember(key, None if found is None else _loaded(*found))
+        _built.move_to_end(key)
+        return _built[key]
+
+
+@cache
+def _call():
+    """The machine code behind every builtin."""
+    return built(_call_request())
+
+
+def _call_request():
+    return Request("call", python_call.CALL, "call", (Scalar("int64"),) * 3, None, "llvm", 0)
+
+
+def first_requests():
+    """The requests of what every builtin needs and this process does not have yet."""
+    return () if _call.cache_info().currsize else (_call_request(),)
+
+
+def assembly(source, name, arguments, kernels=None, language="python", effort=3):
+    """The assembly of a kernel, to look at; compiled anew for it."""
+    from fungrad.compiler.llvm import machine
+
+    request = Request("kernel", source, name, arguments, kernels, language, effort)
+    return machine.assembly(request.texts(), request.exports, effort)
+
+
+def statistics():
+    """How many kernels and entries were compiled, and how many loaded from disk, in this process.
+
+    >>> sorted(statistics())
+    ['compiled_entries', 'compiled_kernels', 'loaded_entries', 'loaded_kernels']
+    """
+    return {
+        "compiled_kernels": _statistics["compiled", "kernel"],
+        "compiled_entries": _statistics["compiled", "entry"],
+        "loaded_kernels": _statistics["loaded", "kernel"],
+        "loaded_entries": _statistics["loaded", "entry"],
+    }
+
+
+def clear(on_disk=False):
+    """Forget every kernel and entry that is not in use; with `on_disk`, empty the cache folder."""
+    with _lock:
+        _built.clear()
+        symbols.forget_routines()
+    if on_disk:
+        disk.clear()
+
+
+class Request:
+    """What is to be built, and its key: the digest of all that the machine code depends on.
+
+    `kernels` are what it calls: kernels, or requests that are built before it.
+    """
+
+    def __init__(
+        self, kind, source, name, arguments, kernels, language="python", effort=3, in_parts=False
+    ):
+        self.kind = kind
+        self.source, self.name, self.language, self.effort = source, name, language, effort
+        self.arguments, self.in_parts = tuple(arguments), in_parts
+        routines = {} if language == "llvm" else symbols.routines(source)
+        self.kernels = {**routines, **(kernels or {})}
+        self.needs = {k.symbol: k for k in self.kernels.values()}
+        calls = sorted((called, k.symbol) for called, k in self.kernels.items())
+        form = kind, name, self.arguments, language, effort, in_parts
+        text = repr((environment.description(), form, calls, source))
+        self.key = blake2b(text.encode(), digest_size=_KEY_SIZE).hexdigest()
+        self.symbol = f"{name}.{self.key}"
+
+    @property
+    def exports(self):
+        names = (self.symbol,)
+        if self.kind == "entry":
+            names += (python_call.slots_symbol(self.symbol),)
+        return names
+
+    def texts(self):
+        """The LLVM texts, in which the function has the name `symbol`."""
+        if self.language == "llvm":
+            return [str(self.source).replace(f"@{self.name}(", f"@{self.symbol}(")]
+        functions = {called: (k.symbol, k.arguments) for called, k in self.kernels.items()}
+        function = self.source, self.name, self.arguments, self.symbol, functions
+        texts = None if self.language == "numba" else _translated(*function, self.in_parts)
+        if texts is None:
+            from fungrad.compiler.llvm.translate import translate  # imports Numba: 400 ms
+
+            texts = translate(*function)
+        if self.kind == "entry":
+            texts.append(python_call.slots_text(self.symbol, self.arguments))
+        return texts
+
+
+def _translated(*function):
+    """The LLVM texts of a Python source; None where it is outside the generated language."""
+    from fungrad.compiler.llvm import kernel_language
+
+    try:
+        return [kernel_language.translate(*function)]
+    except kernel_language.OutsideError:
+        return None
+
+
+def built(request):
+    """What a request asks for: from memory, else from disk, else compiled."""
+    with _lock:
+        found = find(request)
+        if found is not None:
+            return found
+        from fungrad.compiler.llvm import machine  # imports LLVM: 20 to 40 ms
+
+        with explained(request):
+            code = machine.object_code(request.texts(), request.exports, request.effort)
+            return finished(request, *code)
+
+
+def find(request):
+    """What a request asks for, from memory, else from disk, else None."""
+    with _lock:
+        if request.key in _built:
+            _built.move_to_end(request.key)
+            return _built[request.key]
+        found = disk.load(request.key)
+        return _remember(request.key, None if found is None else _loaded(*found, request.needs))
+
+
+def _remember(key, kernel):
+    if kernel is not None:
+        _built[key] = kernel
+        if len(_built) > _MAXIMUM_IN_MEMORY:
+            _built.popitem(last=False)
+    return kernel
+
+
+def _loaded(code, details, needs=None):
+    """What was compiled, from disk; None if it is linked with what this process does not have."""
+    try:
+        built = _load(code, details, needs)
+    except (KeyError, LookupError, RuntimeError):
+        return None
+    _statistics["loaded", details["kind"]] += 1
+    return built
+
+
+@contextmanager
+def explained(request):
+    """What fails inside is a CompilationError with the source."""
+    try:
+        yield
+    except Exception as error:
+        what = f"{request.name}({', '.join(map(repr, request.arguments))})"
+        raise CompilationError(f"cannot compile {what}: {error}\n{request.source}") from error
+
+
+def finished(request, code, imports):
+    """The kernel of a request's object code, which stays in memory and on disk."""
+    laid_out = image.laid_out(code, request.exports)
+    details = {"kind": request.kind, "symbol": request.symbol}
+    details["arguments"] = [argument_as_data(a) for a in request.arguments]
+    if laid_out is None:
+        details |= {"imports": imports, "exports": request.exports}
+    else:
+        code, details["image"] = laid_out.code, laid_out[1:]
+    with _lock:
+        kernel = _remember(request.key, _load(code, details, request.needs))
+        disk.save(request.key, code, details)
+        _statistics["compiled", request.kind] += 1
+    return kernel
+
+
+def _load(code, details, needs):
+    """The kernel of machine code: of an image, or else of an object file, which LLVM links.
+
+    `needs` are the kernels that it calls, or their requests, by symbol; what is not there is
+    looked for.
+    """
+    laid_out = image.Image(code, *details["image"]) if "image" in details else None
+    imports = details["imports"] if laid_out is None else laid_out.imports
+    needs = {name: k for name, k in (needs or {}).items() if isinstance(k, Kernel)}
+    needs |= {name: _needed(name) for name in imports if name not in needs and _is_kernel(name)}
+    addresses = {n: needs[n].address if n in needs else symbols.address(n) for n in imports}
+    if laid_out is None:
+        from fungrad.compiler.llvm import machine
+
+        loaded = machine.Loaded(code, details["exports"], addresses)
+    else:
+        loaded = image.Loaded(laid_out, addresses)
+    arguments = tuple(map(argument_from_data, details["arguments"]))
+    return Kernel(details["symbol"], arguments, loaded, needs)
+
+
+_is_kernel = re.compile(rf"\w+\.[0-9a-f]{{{2 * _KEY_SIZE}}}").fullmatch
+
+
+def _needed(symbol):
+    """The kernel of a symbol, which ends in its key."""
+    found = stored(symbol.rpartition(".")[2])
+    if found is None:
+        raise LookupError(f"no kernel {symbol}")
+    return found
+
+
+def _raise_status(status):
+    if status == OUT_OF_MEMORY:
+        raise MemoryError("compiled code could not get the memory that it needs")
+    raise RuntimeError(f"compiled code ended with status {status}")
+
+
+def _after_fork():
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

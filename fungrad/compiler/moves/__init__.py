@@ -1,0 +1,1 @@
+"""Statements that move elements: copies, transposed copies, writing by index. Imports `language`."""
