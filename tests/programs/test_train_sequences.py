@@ -17,10 +17,12 @@ from fungrad.nn.layers import (
 
 cross_entropy = optim.softmax_cross_entropy_with_integer_labels
 
+#: The seed texts' network of two weights in their own characters: forward, backward, update.
 TEXT = (
-    "the forward pass computes the loss and keeps what the backward pass needs. "
-    "the backward pass walks the same road from the loss to the weights: "
-    "each step multiplies by one local derivative and hands the rest on. "
+    "z1 = w1×x + b1 = 0.5×2 + 0.1 = 1.1; h1 = relu(z1) = 1.1; "
+    "z2 = w2×h1 + b2 = 0.3×1.1 + 0.2 = 0.53; y = sigmoid(z2) = 0.629; loss = -log(y) = 0.464; "
+    "∂L/∂z2 = -0.371; ∂L/∂w2 = ∂L/∂z2 × h1 = -0.408; ∂L/∂h1 = ∂L/∂z2 × w2 = -0.111; "
+    "∂L/∂w1 = ∂L/∂z1 × x = -0.222; w1 = w1 - rate × ∂L/∂w1. "
 )
 ALPHABET = sorted(set(TEXT))
 CODES = np.array([ALPHABET.index(c) for c in TEXT])
