@@ -80,6 +80,49 @@ def test_forks_while_threads_compute():
     subprocess.run([sys.executable, "-c", FORKING], check=True, timeout=100, env=environment)
 
 
+FORKING_WHILE_COMPILING = """
+import os, threading
+import numpy as np
+import fungrad.numpy as fnp
+from fungrad import jit
+
+def value(number):
+    def f(x):
+        for bit in f"{number:08b}":
+            x = x / fnp.sum(x) + (fnp.tanh(x) if bit == "1" else fnp.sin(x))
+        return x
+
+    return jit(f)(np.linspace(0.0, 1.0, 9))
+
+value(0)
+goes_on = True
+
+def work(number):
+    while goes_on:
+        number += 1
+        value(number)
+
+workers = [threading.Thread(target=work, args=(64 * k,)) for k in range(2)]
+for worker in workers:
+    worker.start()
+for turn in range(5):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.isfinite(value(200 + turn)).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0
+goes_on = False
+for worker in workers:
+    worker.join()
+"""
+
+
+def test_forks_while_threads_compile(tmp_path):
+    """The lock of LLVM's functions may be held when the child begins, which compiles too."""
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "FUNGRAD_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", FORKING_WHILE_COMPILING]
+    subprocess.run(command, check=True, timeout=100, env=environment)
+
+
 def test_threads_that_call_one_function():
     """Stacks and workspaces are kept between calls, and belong to one call at a time."""
     ns = [3, 50, 700, 9000]

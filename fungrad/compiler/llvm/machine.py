@@ -1,5 +1,7 @@
 """From LLVM text to machine code that can be called: optimise, emit, load. Needs llvmlite only."""
 
+import os
+from contextlib import nullcontext
 from functools import cache
 from itertools import count
 
@@ -7,6 +9,16 @@ import llvmlite
 import llvmlite.binding as llvm
 
 _library_numbers = count()
+
+# A process that forks while another of its threads is inside of LLVM would leave the child a lock
+# that nobody opens: it waits for the end of that call.
+_lock = getattr(llvm.ffi.lib, "_lock", nullcontext())
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_lock.__enter__,
+        after_in_parent=lambda: _lock.__exit__(None, None, None),
+        after_in_child=lambda: _lock.__exit__(None, None, None),
+    )
 
 
 def description():
