@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -32,7 +33,7 @@ def main():
     """Measure what is chosen; the exit status is 1 where a goal of a cost is missed."""
     options = parsed()
     if options.in_this_process:
-        rows = [row for name in options.names for row in cost_module(name).rows()]
+        rows = [row for name in options.names for row in rows_of(name, options.rows)]
         print(RESULT + json.dumps([as_dict(row) for row in rows]))
         return 0
     if options.one_core:
@@ -46,7 +47,7 @@ def main():
         for name in [name for name in options.names if name not in COSTS]:
             print(f"measuring {name} ...", file=sys.stderr, flush=True)
             figures += figures_of(workload.load(name), options, written_to(folder))
-    rows = [row for name in options.names if name in COSTS for row in cost_rows(name)]
+    rows = [row for n in options.names if n in COSTS for row in cost_rows(n, options.rows)]
     report(figures, rows, options)
     return int(any(row.is_missed for row in rows))
 
@@ -64,6 +65,8 @@ def parsed():
     add = parser.add_argument
     add("names", nargs="*", metavar="name", help="all, if none is named")
     add("--sizes", help="numbers of the sizes, from 0, as in 0,1; all by default")
+    add("--rows", metavar="REGEX", default="", help="of costs with many rows only those whose "
+        "titles match, as in 'gamma.*1000000'; all by default")  # fmt: skip
     add("--measure", default=",".join(MEASURES), help="times (in turns, in one process) and "
         "first (first call and memory, in fresh processes); both by default")  # fmt: skip
     add("--seconds", type=float, default=2.0, help="per function and size; 2 by default")
@@ -146,16 +149,20 @@ def add_first_calls(found, name, number, peers, environment):
         found.cold["jax"], found.memory["jax"] = theirs["seconds"], theirs["bytes"]
 
 
-def cost_module(name):
-    """The module of a cost."""
-    return importlib.import_module(f"tests.speed.costs.{name}")
+def rows_of(name, wanted):
+    """The rows of a cost; of one that has cases, of those whose titles match."""
+    module = importlib.import_module(f"tests.speed.costs.{name}")
+    if not hasattr(module, "cases"):
+        return module.rows()
+    chosen = [rows for title, rows in module.cases().items() if re.search(wanted, title)]
+    return [row for rows in chosen for row in rows()]
 
 
-def cost_rows(name):
+def cost_rows(name, wanted):
     """The rows of a cost, measured in a process of its own."""
     print(f"measuring {name} ...", file=sys.stderr, flush=True)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.speed", "--in-this-process", name],
+        [sys.executable, "-m", "tests.speed", "--in-this-process", name, "--rows", wanted],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,

@@ -4,6 +4,8 @@
 is `fungrad.numpy`'s function on plain arrays.
 """
 
+from functools import partial
+
 import numpy as np
 
 import fungrad
@@ -36,34 +38,45 @@ X = R.standard_normal(N)
 EDGES = np.sort(R.standard_normal(1000))
 BINS = R.integers(0, 64, N)
 SMALL = np.linspace(0.0, 1.0, 8)
+GIVEN = {"concatenate": ([SMALL, SMALL],), "where": (SMALL > 0, SMALL, 0.0)}
 
 
-def rows():
-    """A row per function and way of calling it; compiled, none may be slower than NumPy."""
-    found = []
-    for name, function in FUNCTIONS.items():
-        compiled = fungrad.jit(function)
-        times = medians(
-            {
-                "numpy": lambda f=function: f(X),
-                "compiled": lambda f=compiled: f(X),
-                "eager": lambda f=function: fungrad.jvp(f, (X,), (X,))[0],
-            },
-            0.7,
-        )
-        numpy = {"NumPy": times["numpy"]}
-        found.append(Row(f"{name}, compiled", times["compiled"], numpy, "s", "NumPy", 1.1))
-        found.append(Row(f"{name} and its tangent, eager", times["eager"], numpy, "s"))
-    for name in ("sin", "sum", "concatenate", "where"):
-        arguments = {"concatenate": ([SMALL, SMALL],), "where": (SMALL > 0, SMALL, 0.0)}
-        given = arguments.get(name, (SMALL,))
-        times = medians(
-            {
-                "numpy": lambda f=getattr(np, name), g=given: f(*g),
-                "plain": lambda f=getattr(fnp, name), g=given: f(*g),
-            },
-            0.5,
-        )
-        numpy = {"NumPy": times["numpy"]}
-        found.append(Row(f"{name} of 8 numbers, plain", times["plain"], numpy, "s", "NumPy", 2.0))
-    return found
+def cases():
+    """Functions of many numbers, and of few."""
+    return {
+        **{name: partial(_of_many, name, function) for name, function in FUNCTIONS.items()},
+        **{f"{name} of 8 numbers": partial(_of_eight, name) for name in ("sin", "sum")},
+        **{f"{name} of 8 numbers": partial(_of_eight, name) for name in GIVEN},
+    }
+
+
+def _of_many(name, function):
+    """A row per way of calling a function; compiled, none may be slower than NumPy."""
+    compiled = fungrad.jit(function)
+    times = medians(
+        {
+            "numpy": lambda: function(X),
+            "compiled": lambda: compiled(X),
+            "eager": lambda: fungrad.jvp(function, (X,), (X,))[0],
+        },
+        0.7,
+    )
+    numpy = {"NumPy": times["numpy"]}
+    return [
+        Row(f"{name}, compiled", times["compiled"], numpy, "s", "NumPy", 1.0),
+        Row(f"{name} and its tangent, eager", times["eager"], numpy, "s"),
+    ]
+
+
+def _of_eight(name):
+    """A plain call of a function of small arrays."""
+    given = GIVEN.get(name, (SMALL,))
+    times = medians(
+        {
+            "numpy": lambda f=getattr(np, name): f(*given),
+            "plain": lambda f=getattr(fnp, name): f(*given),
+        },
+        0.5,
+    )
+    numpy = {"NumPy": times["numpy"]}
+    return [Row(f"{name} of 8 numbers, plain", times["plain"], numpy, "s", "NumPy", 2.0)]

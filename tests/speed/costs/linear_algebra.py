@@ -1,5 +1,7 @@
 """Linear algebra beside NumPy and JAX: solutions, Cholesky factors, many small matrices."""
 
+from functools import partial
+
 import numpy as np
 
 import fungrad
@@ -47,22 +49,32 @@ GRADIENTS = {
 }
 
 
-def rows():
+def cases():
     """Values compiled and eager, with the goal of NumPy's own time for small matrices; gradients."""
-    result = []
+    result = {}
     for name, (make, goal) in CASES.items():
         for size in SIZES:
-            a, b = matrices(*size, size[-1]), RANDOM.normal(size=(*size, 1))
-            calls = {"numpy": make(np), "eager": make(fungrad.numpy)}
-            calls["fungrad"] = fungrad.jit(make(fungrad.numpy))
-            result += measured(f"{name}, {shown(size)}", calls, make, (a, b), goal)
+            title = f"{name}, {shown(size)}"
+            result[title] = partial(_of_values, title, make, size, goal)
     for name, make in GRADIENTS.items():
         for size in SIZES[:3] if "density" in name else SIZES:
-            a, b = matrices(*size, size[-1]), RANDOM.normal(size=(*size, 1))
-            gradient = fungrad.grad(make(fungrad.numpy))
-            calls = {"eager": gradient, "fungrad": fungrad.jit(gradient)}
-            result += measured(f"{name}, {shown(size)}", calls, make, (a, b), None, True)
+            title = f"{name}, {shown(size)}"
+            result[title] = partial(_of_gradients, title, make, size)
     return result
+
+
+def _of_values(title, make, size, goal):
+    arguments = matrices(*size, size[-1]), RANDOM.normal(size=(*size, 1))
+    calls = {"numpy": make(np), "eager": make(fungrad.numpy)}
+    calls["fungrad"] = fungrad.jit(make(fungrad.numpy))
+    return measured(title, calls, make, arguments, goal)
+
+
+def _of_gradients(title, make, size):
+    arguments = matrices(*size, size[-1]), RANDOM.normal(size=(*size, 1))
+    gradient = fungrad.grad(make(fungrad.numpy))
+    calls = {"eager": gradient, "fungrad": fungrad.jit(gradient)}
+    return measured(title, calls, make, arguments, None, True)
 
 
 def measured(what, calls, make, arguments, goal, is_gradient=False):

@@ -1,5 +1,7 @@
 """Draws beside NumPy's Philox generator: compiled, on all threads and on one, no slower than that."""
 
+from functools import partial
+
 import numpy as np
 
 import fungrad
@@ -110,13 +112,14 @@ REALS = {
 }
 
 
-def rows():
+def cases():
     """Every draw, few and many; those of reals eager, too."""
-    result = []
+    result = {}
     for name, (draw, of_philox) in (_of_dtypes() | DRAWS).items():
         for n in SIZES:
+            title = f"{name}, {n} numbers"
             has_eager = n == MILLION and name.split()[0] in REALS
-            result += _rows(f"{name}, {n} numbers", draw, of_philox, n, has_eager)
+            result[title] = partial(_rows, title, draw, of_philox, n, has_eager)
     return result
 
 
