@@ -274,12 +274,21 @@ def _kind(buffer, writer):
     return "aliased" if count > 1 and buffer in writer.written else "pointer"
 
 
+#: The bits of the widest integer.
+WORD_BITS = 64
+
+
 def is_simple(value):
-    """Whether a scalar may stand in generated text: truth values, small halves, inf and nan."""
+    """Whether a scalar may stand in generated text: truth values, small halves, inf and nan.
+
+    Of unsigned integers also the numbers of bits: a shift by a count that is not known costs more.
+    """
     if value.dtype.kind == "c":
         return is_simple(value.real) and is_simple(value.imag)
     if value.dtype.kind == "b" or not np.isfinite(value):
         return True
+    if value.dtype.kind == "u":
+        return value <= WORD_BITS
     number = value.item()  # whose sums and products do not overflow
     return abs(number) <= LITERAL and number * 2 == round(number * 2)
 

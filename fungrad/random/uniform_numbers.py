@@ -153,11 +153,13 @@ def randint(key, shape, minval, maxval, dtype=None):
     if span and span & (span - 1) == 0:
         mask = _UNSIGNED[sampled.itemsize].type(span - 1)
         found = _bits_above(key, low, mask, shape=shape, dtype=sampled)
-        return convert(found, dtype)
-    if span and span <= _FEW[sampled.itemsize]:
+    elif span and span > 2 ** (4 * sampled.itemsize):
+        word = _UNSIGNED[sampled.itemsize].type
+        found = _one_of_many(key, low, word(span), shape=shape, dtype=sampled)
+    elif span and span <= _FEW:
         found = _one_of_few(key, low, *_weights(span, sampled), shape=shape, dtype=sampled)
-        return convert(found, dtype)
-    found = _randint(key, low, high, is_beyond, shape=shape, dtype=sampled)
+    else:
+        found = _randint(key, low, high, is_beyond, shape=shape, dtype=sampled)
     return convert(found, dtype)
 
 
@@ -213,43 +215,52 @@ def _bits_above(key, low, mask, *, shape, dtype):
         return e.add(low, convert(e.bitwise_and(words, mask), dtype))
 
 
-#: Of so many integers `_one_of_few` draws exactly, by the size of the dtype.
-_FEW = {4: 2**16, 8: 2**19}
+#: Of so many integers `_one_of_few` draws exactly.
+_FEW = 2**30
+#: Up to so many integers a sum of weighted words is below 2**50, and a real number.
+_REAL = 2**16
 
 
 def _weights(span, dtype):
-    """The size of a range, and modulo it the weights of the upper words of `_one_of_few`."""
-    bits = 8 * dtype.itemsize
-    square = (2 ** (bits // 2) % span) ** 2 % span
-    weights = span, square, 2**32 * square % span, 2**32 % span
-    return tuple([np.float64(x) for x in weights])
+    """A span, a uint64 or if small a float64, and what words of two numbers weigh modulo it.
+
+    The weight 1 of the lowest word is left out.
+    """
+    weights = [_UNSIGNED[4].type(2 ** (32 * i) % span) for i in range(dtype.itemsize // 2)]
+    return (F64 if span <= _REAL else _UNSIGNED[8]).type(span), *weights[:0:-1]
 
 
 @drawn
-def _one_of_few(key, low, span, factor, upper_weight, lower_weight, *, shape, dtype):
-    """What `_randint` draws, by one remainder: the sum of all words times their weights is exact.
+def _one_of_few(key, low, span, *weights, shape, dtype):
+    """What `_randint` draws, by one remainder: that of the sum of all words times their weights.
 
-    No product or sum of `_randint` exceeds a word where the square of the span does not.
+    No product or sum of `_randint` exceeds a word where the square of the span does not. A quotient
+    of reals is below 2**34, and exact: the half keeps it 2**-17 away from integers.
     """
-    upper, lower = (blocks(k, shape) for k in split(key))
-    if dtype.itemsize == 8:
-        total = _real_of_upper(upper) * upper_weight + _real_of_lower(upper) * factor
-        total = total + (_real_of_upper(lower) * lower_weight + _real_of_lower(lower))
-    else:
-        upper, lower = (convert(_unsigned_of(x, _UNSIGNED[4]), F64) for x in (upper, lower))
-        total = upper * factor + lower
-    quotient = e.floor(total * (F64.type(1 - 2.0**-50) / span))  # at most 1 too small
-    rest = total - quotient * span
-    offset = e.select(e.less(rest, span), rest, rest - span)
-    return e.add(low, convert(offset, dtype))
+    words = [word for k in split(key) for word in _words(blocks(k, shape), dtype)]
+    *upper, total = [convert(word, _UNSIGNED[8]) for word in words]
+    for word, weight in zip(upper, weights, strict=True):
+        total = e.add(total, e.multiply(word, convert(weight, _UNSIGNED[8])))
+    if span.dtype != F64:
+        return e.add(low, convert(_below(_reduced(total, span), span), dtype))
+    total = convert(total, F64)
+    quotient = e.floor((total + 0.5) * (1.0 / span))
+    return e.add(low, convert(total - quotient * span, dtype))
 
 
-def _real_of_upper(found):
-    return convert(convert(e.right_shift(found, found.dtype.type(32)), _UNSIGNED[4]), F64)
+def _words(found, dtype):
+    """The 32-bit words of a random number of a dtype, from a block of bits, upper ones first."""
+    if dtype.itemsize < 8:
+        return [_unsigned_of(found, _UNSIGNED[4])]
+    return [convert(x, _UNSIGNED[4]) for x in (e.right_shift(found, found.dtype.type(32)), found)]
 
 
-def _real_of_lower(found):
-    return convert(convert(found, _UNSIGNED[4]), F64)
+@drawn
+def _one_of_many(key, low, span, *, shape, dtype):
+    """What `_randint` draws for a known span, where the factor has overflown to 0."""
+    lower = unsigned(split(key)[1], shape=shape, dtype=span.dtype)
+    with np.errstate(over="ignore"):
+        return e.add(low, convert(_below(_reduced(lower, span), span), dtype))
 
 
 @drawn
@@ -270,21 +281,31 @@ def _randint(key, low, high, is_beyond, *, shape, dtype):
         safe = e.select(is_whole, one, span)
         half = e.remainder(word.type(1 << 4 * dtype.itemsize), safe)
         factor = e.remainder(e.multiply(half, half), safe)
-        inverse = F64.type(1 - 2.0**-50) / convert(safe, F64)
-        high = e.multiply(_remainder(upper, safe, inverse), factor)
-        offset = _remainder(e.add(high, _remainder(lower, safe, inverse)), safe, inverse)
+        high = e.multiply(_remainder(upper, safe), factor)
+        offset = _remainder(e.add(high, _remainder(lower, safe)), safe)
         return e.add(low, convert(e.select(is_whole, lower, offset), dtype))
 
 
-def _remainder(x, divisor, inverse):
-    """x modulo a divisor, by products, which processors vectorise: they do not divide integers.
-
-    `inverse` is 1 / divisor rounded down, so that no quotient is too large. After one step the rest
-    is below divisor + 2**15, after two below twice the divisor.
-    """
+def _remainder(x, divisor):
+    """x modulo any divisor."""
     for _ in range(2 if x.dtype.itemsize == 8 else 1):
-        quotient = convert(e.multiply(convert(x, F64), inverse), x.dtype)
-        x = e.subtract(x, e.multiply(quotient, divisor))
+        x = _reduced(x, divisor)
+    return _below(x, divisor)
+
+
+def _reduced(x, divisor):
+    """What is left of x by a quotient that is not too large: below divisor + 2**15.
+
+    Computed by products, which processors vectorise: they do not divide integers. A smaller word, or
+    what has been reduced once, is left below twice the divisor.
+    """
+    inverse = F64.type(1 - 2.0**-50) / convert(divisor, F64)
+    quotient = convert(e.multiply(convert(x, F64), inverse), x.dtype)
+    return e.subtract(x, e.multiply(quotient, divisor))
+
+
+def _below(x, divisor):
+    """x, which is below twice the divisor, modulo the divisor."""
     return e.select(e.less(x, divisor), x, e.subtract(x, divisor))
 
 

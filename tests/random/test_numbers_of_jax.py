@@ -165,6 +165,19 @@ DRAWN = [
     ),
     (lambda: random.randint(KEY, (3, 5), 0, 10, "i8"), "int64", [5, 1, 5]),
     (lambda: random.randint(KEY, (3, 5), -50, 3, "i8"), "int64", [-33, -48, -49]),
+    (lambda: random.randint(KEY, (3, 5), 0, 1000, "i4"), "int32", [789, 0, 712]),
+    (lambda: random.randint(KEY, (3, 5), 0, 2**16 + 1, "i4"), "int32", [391, 7159, 51953]),
+    (lambda: random.randint(KEY, (3, 5), 0, 2**20 + 1, "i8"), "int64", [183049, 527498, 519245]),
+    (
+        lambda: random.randint(KEY, (3, 5), 0, 2**31 + 5, "i8"),
+        "int64",
+        [233531575, 1113225634, 874847703],
+    ),
+    (
+        lambda: random.randint(KEY, (3, 5), 0, 10**12, "i8"),
+        "int64",
+        [57961561871, 706803357823, 73035129551],
+    ),
     (
         lambda: random.randint(KEY, (3, 5), -(2**31), 2**31, "i8"),
         "int64",
