@@ -8,6 +8,8 @@ new program, `result` the program in the making (`result.made_by` finds the make
 import numpy as np
 
 from fungrad.core.program import Literal
+from fungrad.optimize.comparisons import compared_root
+from fungrad.optimize.facts import root_of_power
 from fungrad.optimize.pads import sum_of_pads
 from fungrad.optimize.rewrite import rewritten
 from fungrad.primitives import elementwise as e
@@ -140,9 +142,10 @@ def _strong_product(equation, inputs, result):
     """Zero wins over infinity and nan only where there is one, and one that is not zero too."""
     if inputs[0] is inputs[1]:
         return result.add(e.square, inputs[:1], equation.source)
-    for y in inputs:
-        if type(y) is Literal and np.isfinite(y.value) and y.value != 0:
-            return result.add(e.multiply, inputs, equation.source)
+    is_plain = any(type(y) is Literal and 0 < abs(y.value) < np.inf for y in inputs)
+    roots = [root_of_power(v, result) for v in inputs]
+    if is_plain or roots[0] is roots[1]:
+        return result.add(e.multiply, inputs, equation.source)
     return None
 
 
@@ -365,6 +368,10 @@ RULES = {
     e.subtract: (_difference,),
     e.divide: (_quotient,),
     e.negative: (_negation,),
+    e.less: (compared_root,),
+    e.less_equal: (compared_root,),
+    e.greater: (compared_root,),
+    e.greater_equal: (compared_root,),
     e.select: (_selection,),
     e.power: (_power,),
     e.stop_gradient: (_identity,),
