@@ -103,8 +103,8 @@ class Executable:
 
     `source` is the Numba source of the kernels and of the entry that calls them. `call` is the
     same function without ceremony: it returns NotImplemented for values that it cannot take as
-    they are (of another type, or arrays with gaps), which `executable(...)` rearranges. Where it
-    `is_checked`, that holds for every array of another shape or dtype.
+    they are (of another type, or arrays to be overwritten that have gaps), which `executable(...)`
+    rearranges. Where it `is_checked`, that holds for every array of another shape or dtype.
     """
 
     def __init__(self, program, donated, interface, code, callbacks=()):

@@ -1,5 +1,6 @@
 """Builtins that check what they are given and make what they return; the language they are in."""
 
+import itertools
 import sys
 import threading
 import weakref
@@ -56,16 +57,52 @@ def test_outputs_are_made(shape):
 def test_what_does_not_fit_is_left_alone():
     double = _double((2, 3))
     x = np.ones((2, 3))
-    swapped = x.astype(">f8")
-    unaligned = np.frombuffer(bytes(49), np.uint8)[1:].view(np.float64).reshape(2, 3)
-    subclass = x.view(np.matrix)
-    misfits = [x[0], x.T, np.ones((2, 4)), np.ones((2, 3, 1)), np.ones((2, 6))[:, ::2], swapped]
-    misfits += [x.astype(np.float32), unaligned, subclass, 1.0, None, [[1.0]]]
+    misfits = [x[0], x.T, np.ones((2, 4)), np.ones((2, 3, 1)), x.astype(">f8")]
+    misfits += [x.astype(np.float32), x.view(np.matrix), 1.0, None, [[1.0]]]
     for misfit in misfits:
         assert double(misfit) is NotImplemented
     assert double() is NotImplemented and double(x, x) is NotImplemented
     x.flags.writeable = False
     assert double(x).sum() == 12
+
+
+def _with_gaps():
+    x = np.arange(12.0).reshape(2, 6)
+    unaligned = np.frombuffer(bytes(1) + x[:, :3].tobytes(), np.uint8)[1:].view(np.float64)
+    return [x[:, ::2], x[:, ::-2], x.reshape(3, 4)[:, :2].T, unaligned.reshape(2, 3)]
+
+
+def test_of_arrays_with_gaps_copies_are_read():
+    returned = [("argument", 2), ("copy", 1)]
+    double = _double((2, 3), returned, list)
+    for x in _with_gaps():
+        before = x.copy()
+        made, given = double(x)
+        np.testing.assert_array_equal(made, 2 * x)
+        np.testing.assert_array_equal(given, before)
+        assert given.flags.carray and not np.shares_memory(given, x)
+    count = sys.getrefcount(x)
+    for _ in range(1000):
+        double(x)
+    assert sys.getrefcount(x) == count
+
+
+def test_each_array_with_gaps_has_a_copy_of_its_own():
+    source = "def f(x, y, z):\n    for i in range(6):\n        z[i] = x[i] - y[i]\n    return 0"
+    origins = (Given((2, 3)), Given((2, 3)), Made((2, 3)))
+    f = checked_entry(source, "f", (Array("float64"),) * 3, origins, [("argument", 2)], None)
+    for x, y in itertools.product([*_with_gaps(), np.ones((2, 3))], repeat=2):
+        np.testing.assert_array_equal(f(x, y), x - y)
+
+
+def test_an_array_with_gaps_is_not_written():
+    source = "def f(x):\n    x[0] = 7.0\n    return 0"
+    origins, returned = (Given((2, 3), is_written=True),), [("argument", 0)]
+    f = checked_entry(source, "f", (Array("float64"),), origins, returned, None)
+    for x in _with_gaps():
+        before = x.copy()
+        assert f(x) is NotImplemented
+        np.testing.assert_array_equal(x, before)
 
 
 def test_an_array_that_is_written_must_be_writeable():

@@ -41,6 +41,8 @@ SLOT_SIZE = 16  # bytes: the largest number
 CONSTANTS = {
     **{word: 8 * i for i, word in enumerate(_WORDS)},
     **_KINDS,
+    "WRITEABLE": _WRITEABLE,
+    "WITH_GAPS": 2,
     "BARE": 0,
     "LIST": 2,
     **{kind: number for kind, number in _RETURNED.items() if kind != "MADE"},
@@ -63,8 +65,9 @@ _free.restype, _free.argtypes = None, (ctypes.c_void_p,)
 class Given:
     """An argument that Python passes. What is None is not checked, but an array must be one.
 
-    `shape`: an array must have it, the dtype of the argument, C order and alignment (and be
-    writeable, if `is_written`). `python_type`: the exact type of a number.
+    `shape`: an array must have it and the dtype of the argument. One that `is_written` must be
+    writeable, aligned and in C order; of others that are not so, a copy is read. `python_type`: the
+    exact type of a number.
     """
 
     shape: tuple | None = None
