@@ -13,6 +13,7 @@ from fungrad.optimize.inline import inline_calls
 from fungrad.optimize.layout import move_transpositions
 from fungrad.optimize.lift_from_loops import lift_from_loops
 from fungrad.optimize.rewrite import with_subprograms
+from fungrad.optimize.selections import select_early
 
 #: The passes in their order, each with the reason for its place.
 PASSES = (
@@ -22,11 +23,16 @@ PASSES = (
     share_common_subexpressions,  # rules that look at the maker of an operand see one maker
     fold_constants,  # makes the literals that the algebra looks for
     simplify,  # may leave equal equations behind
+    select_early,  # sees selections of selections as one
     move_transpositions,  # movements of movements are one now, so each is seen
     simplify_contractions,  # takes in the transpositions that have arrived there
     share_common_subexpressions,
     remove_dead_code,  # last: what was simplified away leaves makers without readers
 )
+
+#: Those for programs inside of programs. Of what a loop does not change, all rows before the loop
+#: cost less than one row in each step.
+_PASSES_WITHIN = tuple([change for change in PASSES if change is not select_early])
 
 _MOST_ROUNDS = 4
 
@@ -34,18 +40,27 @@ _MOST_ROUNDS = 4
 @derived
 def optimize(program):
     """The same program, cheaper: the passes applied until nothing changes, inside out."""
-    for _, changed in steps(program):
+    return _last(steps(program), program)
+
+
+@derived
+def _optimize_within(program):
+    return _last(steps(program, _PASSES_WITHIN), program)
+
+
+def _last(pairs, program):
+    for _, changed in pairs:
         program = changed
     return program
 
 
-def steps(program):
+def steps(program, passes=PASSES):
     """The program after each pass in turn, as (pass, program) pairs."""
     program = _optimize_subprograms(program)
     finished = {}  # the program in which a pass has found nothing to do
     for _ in range(_MOST_ROUNDS):
         before = program.equations
-        for change in PASSES:
+        for change in passes:
             if finished.get(change) is program:
                 continue
             changed = change(program)
@@ -60,7 +75,7 @@ def steps(program):
 def _optimize_subprograms(program):
     equations = []
     for equation in program.equations:
-        primitive = with_subprograms(equation.primitive, optimize)
+        primitive = with_subprograms(equation.primitive, _optimize_within)
         equations.append(
             equation if primitive is equation.primitive else replace(equation, primitive=primitive)
         )
