@@ -14,6 +14,7 @@ from fungrad.compiler.language.statements import Point, load
 from fungrad.compiler.language.views import Buffer, whole
 from fungrad.compiler.loops.callbacks import address
 from fungrad.compiler.loops.stacks import StackValue
+from fungrad.compiler.loops.strong_products import check_at_once
 from fungrad.compiler.lower import Lowering
 from fungrad.compiler.memory import place_buffers
 from fungrad.core.program import Literal, variable_names
@@ -115,7 +116,7 @@ def assemble(program, donated=()):
         if kind == "gift":
             parameters.origins[what] = Given(program.inputs[what].type.shape, is_written=True)
     body = [*entry.preamble, *_workspace_pointers(entry), *entry.body]
-    text = Text("entry", parameters.names, body)
+    text = Text("entry", parameters.names, check_at_once(body, entry.unique))
     interface = Interface(
         tuple(parameters.arguments),
         tuple(parameters.origins),
