@@ -126,6 +126,7 @@ def assemble(program, donated=()):
         entry.stack_count * STACK_WORDS,
         is_tiny and not entry.has_long_loops,
         parameters.stack_inputs,
+        entry.note_slot,
         tuple(entry.meters),
         counters,
         addresses if entry.callbacks else None,

@@ -44,6 +44,7 @@ class Entry(Writer):
         self.stack_count = 0
         self.has_long_loops = False
         self.callbacks = []  # C functions that call Python
+        self.note_slot = None  # the element of `sizes` that says which warning is due
         self.meters = []  # (progress, number of turns or None) of loops that report
 
     # ---- names and times
@@ -244,6 +245,19 @@ class Entry(Writer):
         code = self.error_sites([(primitive, source)])
         failed = _build.not_equal(_build.symbol(status, INDEX), constant(0, INDEX))
         self.write(If(failed, [Return(constant(code, INDEX))]))
+
+    def note(self, code, sites):
+        """Let a warning follow the call where an integer k is not 0: that of the k-th site."""
+        if self.note_slot is None:
+            self.note_slot = len(self.sizes)
+            self.sizes.append(0)
+            self.preamble.append(self._noted(constant(0, INDEX)))
+        base = self.error_sites(sites)
+        has_doubt = _build.not_equal(code, constant(0, INDEX))
+        self.write(If(has_doubt, [self._noted(code + constant(base - 1, INDEX))]))
+
+    def _noted(self, value):
+        return Store("sizes", constant(self.note_slot, INDEX), value)
 
     def _kernel(self, writer):
         parameters = [

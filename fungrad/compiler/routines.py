@@ -10,6 +10,7 @@ from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Call
 from fungrad.compiler.language.views import whole
 from fungrad.compiler.moves import copy as copies
+from fungrad.primitives.caution import Remark
 
 
 class RoutineBuilder:
@@ -106,6 +107,15 @@ class RoutineBuilder:
         """Call a function of the namespace; where its status is not 0, the primitive has failed."""
         equation = self.equation
         self.entry.call_checked(function, arguments, equation.primitive, equation.source)
+
+    def caution(self, primitive, inputs, outputs):
+        """Pass the first operand on; note what the second says, for a warning after the call."""
+        sites = [(Remark(message), self.equation.source) for message in primitive.messages]
+        self.entry.note(self.scalar(inputs[1]), sites)
+        if outputs[0].type.shape:
+            self.begin(outputs[0], inputs[0])
+        else:
+            self.lowering.represent(outputs[0], self.lowering.representation(inputs[0]))
 
     # ---- the library's own routines, and programs inside the program: see `_FILES`
 

@@ -16,6 +16,7 @@ from fungrad.compiler.products.blas import TOO_LARGE
 from fungrad.core.errors import DtypeError, FungradError
 from fungrad.core.program import derived
 from fungrad.core.types import ArrayType, type_of
+from fungrad.primitives.caution import warn
 from fungrad.primitives.indexing import OutOfBounds
 
 
@@ -118,6 +119,8 @@ class Executable:
         else:
             how = interface.origins, interface.returned, list, releases
             self.call = build.builtin(code, Plan(interface.arguments, *how), self._fail)
+        if interface.note_slot is not None:
+            self.call = self._heeding(self.call)
         if interface.meters:
             self.call = self._watched(self.call)
 
@@ -125,6 +128,19 @@ class Executable:
     def assembly(self):
         """What the code was made from; made anew, because nobody but readers and errors ask."""
         return assembled(self.program, self._donated)
+
+    def _heeding(self, call):
+        """The call, and after it the warning that it has noted."""
+        sizes, slot = self.interface.sizes, self.interface.note_slot
+
+        def heeding(*values):
+            results = call(*values)
+            if results is not NotImplemented and sizes[slot]:
+                remark, _ = self.assembly.errors[sizes[slot] - 1]
+                warn(remark.message)
+            return results
+
+        return heeding
 
     def _watched(self, call):
         """The call, while another thread shows how far its loops are."""

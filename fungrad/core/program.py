@@ -149,16 +149,34 @@ def acts(equation):
 
 
 def live(program):
-    """The program without the equations that no output needs and that have no effect."""
+    """The program without the equations that no output needs and that have no effect.
+
+    Equations of primitives that know how are narrowed to the outputs that are needed.
+    """
     needed = set(program.outputs)
-    kept = []
+    kept, is_changed = [], False
     for equation in reversed(program.equations):
         if needed.intersection(equation.outputs) or acts(equation):
-            kept.append(equation)
+            narrowed = _narrowed(equation, needed)
+            is_changed |= narrowed is not equation
+            kept.append(narrowed)
             needed.update(equation.inputs)
-    if len(kept) == len(program.equations):
+    if len(kept) == len(program.equations) and not is_changed:
         return program
     return program.replace(equations=tuple(reversed(kept)))
+
+
+def _narrowed(equation, needed):
+    """The equation without outputs that nobody reads, where its primitive can do without them."""
+    primitive = equation.primitive
+    if not hasattr(primitive, "narrowed") or needed.issuperset(equation.outputs):
+        return equation
+    primitive = primitive.narrowed(tuple([v in needed for v in equation.outputs]))
+    return replace(
+        equation,
+        primitive=primitive,
+        outputs=tuple([v for v in equation.outputs if v in needed]),
+    )
 
 
 def check(program):

@@ -38,11 +38,12 @@ from fungrad.primitives.matrices import (
     real_type,
     require_square,
     rows_of,
+    spread,
     with_diagonal,
 )
 from fungrad.primitives.movement import Broadcast, Iota, Slice
 from fungrad.primitives.reductions import Prod, Sum
-from fungrad.primitives.spectral import Svd, spread
+from fungrad.primitives.spectral import Svd
 
 
 def parity(pivots, dtype):

@@ -13,22 +13,24 @@ from fungrad.primitives.matrices import (
     complex_type,
     conjugated,
     converted,
-    diagonal,
     matrix_product,
     require_square,
     rows_of,
 )
 from fungrad.primitives.movement import Iota
 from fungrad.primitives.reductions import ArgExtremum, Sum
-from fungrad.primitives.spectral import GapQuotient, named
+from fungrad.primitives.spectral import named
+from fungrad.primitives.splitting import Splitting
 
 
 class Eig(Routine):
     """(eigenvalues, right eigenvectors); vectors have length 1 and a real largest component.
 
-    The derivative needs a basis of eigenvectors: it is not finite at defective matrices.
+    The derivative needs a basis of eigenvectors: it is not finite at defective matrices. With
+    `values_elsewhere`, somebody has the eigenvalues from elsewhere.
     """
 
+    values_elsewhere: bool = False
     has_many_outputs = True
 
     def flops(self, inputs, outputs):
@@ -54,8 +56,9 @@ class Eig(Routine):
         (a,), (da,) = inputs, tangents
         w, v = self(a)
         inner = _in_basis(v, da)
-        turned = matrix_product(v, GapQuotient(False)(w, inner))
-        return (w, v), (diagonal(inner), turned + _kept_normal(v, turned))
+        moved, turned = Splitting(False, self.values_elsewhere)(w, inner)
+        turned = matrix_product(v, turned)
+        return (w, v), (moved, turned + _kept_normal(v, turned))
 
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError("eig is not linear")
@@ -87,8 +90,8 @@ class Eigvals(Routine):
             return np.linalg.eigvals(a).astype(complex_type(a.dtype), copy=False)
 
     def jvp(self, inputs, tangents):
-        _, v = Eig()(*inputs)  # whose eigenvalues are rounded in another way
-        return self(*inputs), diagonal(_in_basis(v, tangents[0]))
+        _, (dw, _) = Eig(True).jvp(inputs, tangents)
+        return self(*inputs), dw  # whose eigenvalues are rounded in another way
 
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError("eigvals is not linear")

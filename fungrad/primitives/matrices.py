@@ -6,6 +6,7 @@ from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.elementwise import (
     Convert,
+    absolute,
     conjugate,
     equal,
     greater,
@@ -17,7 +18,7 @@ from fungrad.primitives.elementwise import (
     select,
 )
 from fungrad.primitives.movement import Broadcast, Iota, Reshape, Slice, Transpose
-from fungrad.primitives.reductions import Sum
+from fungrad.primitives.reductions import Max, Sum
 
 INT64 = np.dtype(np.int64)
 
@@ -170,3 +171,13 @@ def unfolded(x, k, n):
     """The inverse of `folded`, for k matrices of n columns."""
     x = Reshape((*x.shape[:-1], k, n))(x)
     return Transpose((x.ndim - 2, *range(x.ndim - 2), x.ndim - 1))(x)
+
+
+def spread(v, shape):
+    """One number per matrix as many as the matrix has elements."""
+    return Broadcast(tuple(shape), tuple(range(v.ndim)))(v) if v.ndim else v
+
+
+def largest(x):
+    """The largest modulus along the last axis."""
+    return Max((x.ndim - 1,))(absolute(x))

@@ -1,160 +1,49 @@
 """Eigenvalues and singular values, with their vectors.
 
-Where values coincide, vectors are determined up to a rotation among themselves. Their tangents
-have no part along each other there. So the derivative is right of functions of the values alone,
-of traces, of projectors on all vectors of a value, and of the polar factor. What changes under such
-rotations has none: in reverse mode it is nan. A function of the matrix that is put together as
-V f(w) V^H loses the term f'(w) within coinciding values, which no rule of `eigh` can know; eager
-reverse mode warns of it. `scipy.linalg.funm`, `sqrtm`, `expm` have that term.
+`splitting` says what their derivatives are where values coincide.
 """
 
-import warnings
 from math import prod
 
 import numpy as np
 
-from fungrad.core.errors import DtypeError, LinearityError, ShapeError
+from fungrad.core.errors import LinearityError
 from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
-from fungrad.primitives.composed import Composed
 from fungrad.primitives.elementwise import (
-    absolute,
     equal,
-    greater,
     less_equal,
-    logical_and,
-    not_equal,
     select,
 )
-from fungrad.primitives.indexing import with_batch
 from fungrad.primitives.joining import Concatenate
 from fungrad.primitives.matrices import (
     adjoint,
     columns_of,
     converted,
-    diagonal,
     hermitian_of_lower,
+    largest,
     matrix_product,
     part_of,
-    positions,
     real_part,
     real_type,
     require_matrices,
     require_square,
     rows_of,
+    spread,
 )
-from fungrad.primitives.movement import Broadcast
 from fungrad.primitives.reductions import Max
-
-
-def spread(v, shape):
-    """One number per matrix as many as the matrix has elements."""
-    return Broadcast(tuple(shape), tuple(range(v.ndim)))(v) if v.ndim else v
-
-
-def largest(x):
-    """The largest modulus along the last axis."""
-    return Max((x.ndim - 1,))(absolute(x))
-
-
-class GapQuotient(Composed, Routine):
-    """x[i, j] / (w[j] - w[i]), and 0 where the difference is rounding of equal numbers.
-
-    The transpose is `strict`: there it is nan where x[i, j] is not the conjugate of x[j, i].
-    """
-
-    strict: bool
-
-    @property
-    def name(self):
-        return "gap_quotient"
-
-    def infer(self, w, x):
-        require_square(self.name, x)
-        if w.shape != x.shape[:-1]:
-            raise ShapeError(f"{self.name}: {w} and {x} do not fit")
-        if real_type(w.dtype) != real_type(x.dtype) or (w.dtype.kind, x.dtype.kind) == ("c", "f"):
-            raise DtypeError(f"{self.name}: dtypes {w.dtype} and {x.dtype} differ")
-        return x
-
-    def evaluate(self, w, x):
-        y = super().evaluate(w, x)
-        if not self.strict or np.isnan(x).any():
-            return y
-        message = None
-        if np.isnan(y).any():
-            message = "the function depends on the choice of their vectors; it has no derivative"
-        elif self._has_inner_part(w, x):
-            message = (
-                "the derivative is right for projectors on all of their vectors, but lacks a term "
-                "for V f(w) V^H; use scipy.linalg.funm, sqrtm or expm for functions of a matrix"
-            )
-        if message is not None:
-            warnings.warn(
-                f"eigh or svd: values coincide, and {message}", RuntimeWarning, stacklevel=2
-            )
-        return y
-
-    @staticmethod
-    def _has_inner_part(w, x):
-        """Whether vectors of coinciding values take part in each other's cotangents."""
-        n = w.shape[-1]
-        if not x.size:
-            return False
-        gap = np.abs(w[..., None, :] - w[..., :, None])
-        unit = 10 * n * np.finfo(x.dtype).eps
-        inner = (gap <= unit * np.abs(w).max(-1)[..., None, None]) & ~np.eye(n, dtype=bool)
-        scale = np.abs(x).max((-2, -1), keepdims=True)
-        return bool((np.abs(np.where(inner, x, 0)) > 100 * unit * scale).any())
-
-    def formula(self, w, x):
-        n = w.shape[-1]
-        if not n:
-            return (x,)
-        gap = rows_of(w, n) - columns_of(w, n)
-        unit = 10 * n * np.finfo(x.dtype).eps
-        bound = spread(largest(w), gap.shape) * unit
-        is_equal = less_equal(absolute(gap), bound)
-        gap = select(is_equal, gap.dtype.type(1), gap)
-        y = x / converted(gap, x.dtype)
-        zero, inside = x.dtype.type(0), x.dtype.type(0)
-        if self.strict:
-            skew = absolute(x - adjoint(x))
-            scale = Max((x.ndim - 2,))(largest(x))
-            is_mixed = greater(skew, spread(scale, skew.shape) * (100 * unit))
-            is_mixed = logical_and(is_mixed, not_equal(*positions(x.shape)))
-            inside = select(is_mixed, x.dtype.type(np.nan), zero)
-        return (select(is_equal, inside, y),)
-
-    def jvp(self, inputs, tangents):
-        w, x = inputs
-        dw, dx = tangents
-        y = self(w, x)
-        total = None if dx is None else self(w, dx)
-        if dw is not None:
-            n = w.shape[-1]
-            gap = rows_of(dw, n) - columns_of(dw, n)
-            gap = converted(gap, x.dtype)
-            term = -GapQuotient(False)(w, y * gap)
-            total = term if total is None else total + term
-        return y, total
-
-    def transpose(self, cotangents, inputs, linear):
-        if linear[0]:
-            raise LinearityError(f"{self.name} is linear in its second operand only")
-        return None, GapQuotient(True)(inputs[0], cotangents[0])
-
-    def batch(self, inputs, batched, axis):
-        return self(*with_batch(inputs, batched, axis)), True
+from fungrad.primitives.splitting import Splitting
 
 
 class Eigh(Routine):
     """(eigenvalues in ascending order, eigenvectors) of Hermitian matrices.
 
-    Reads the lower triangles, or else the upper ones, and the real parts of the diagonals.
+    Reads the lower triangles, or else the upper ones, and the real parts of the diagonals. With
+    `values_elsewhere`, somebody has the eigenvalues from elsewhere and reads the vectors here.
     """
 
     lower: bool
+    values_elsewhere: bool = False
     has_many_outputs = True
 
     def flops(self, inputs, outputs):
@@ -174,8 +63,8 @@ class Eigh(Routine):
         (a,), (da,) = inputs, tangents
         w, v = self(a)
         inner = _in_basis(v, hermitian(da, self.lower))
-        turned = matrix_product(v, GapQuotient(False)(w, inner))
-        return (w, v), (real_part(diagonal(inner)), turned)
+        moved, turned = Splitting(True, self.values_elsewhere)(w, inner)
+        return (w, v), (real_part(moved), matrix_product(v, turned))
 
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError("eigh is not linear")
@@ -209,8 +98,8 @@ class Eigvalsh(Routine):
             return np.linalg.eigvalsh(a, "L" if self.lower else "U")
 
     def jvp(self, inputs, tangents):
-        _, v = Eigh(self.lower)(*inputs)  # whose eigenvalues are rounded in another way
-        return self(*inputs), real_part(diagonal(_in_basis(v, hermitian(tangents[0], self.lower))))
+        _, (dw, _) = Eigh(self.lower, True).jvp(inputs, tangents)
+        return self(*inputs), dw  # whose eigenvalues are rounded in another way
 
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError("eigvalsh is not linear")
@@ -252,10 +141,12 @@ class named:
 class Svd(Routine):
     """(U, singular values in descending order, V^H) with A = U diag(s) V^H.
 
-    Of an m by n matrix, `full` gives m columns of U and n rows of V^H, else min(m, n) of each.
+    Of an m by n matrix, `full` gives m columns of U and n rows of V^H, else min(m, n) of each. With
+    `values_elsewhere`, somebody has the singular values from elsewhere.
     """
 
     full: bool
+    values_elsewhere: bool = False
     has_many_outputs = True
 
     def flops(self, inputs, outputs):
@@ -282,7 +173,7 @@ class Svd(Routine):
         k = s.shape[-1]
         left = part_of(u, columns=slice(k))
         right = adjoint(part_of(vh, rows=slice(k)))
-        du, ds, dv = _thin_tangents(left, s, right, da)
+        du, ds, dv = _thin_tangents(left, s, right, da, self.values_elsewhere)
         if self.full:
             du = _with_complement(u, du, k)
             dv = _with_complement(adjoint(vh), dv, k)
@@ -301,7 +192,7 @@ class Svd(Routine):
         return np.linalg.LinAlgError, "svd: singular values did not converge"
 
 
-def _thin_tangents(u, s, v, da):
+def _thin_tangents(u, s, v, da, values_elsewhere):
     """The tangents of min(m, n) singular vectors and values.
 
     With X and Y the Hermitian and skew parts of U^H dA V, U^H dU is X / (s_j - s_i) + Y / (s_j +
@@ -311,7 +202,8 @@ def _thin_tangents(u, s, v, da):
     k = s.shape[-1]
     inner = matrix_product(matrix_product(adjoint(u), da), v)
     turned = adjoint(inner)
-    gap_part = GapQuotient(False)(s, (inner + turned) * 0.5)
+    splitting = Splitting(True, values_elsewhere)
+    moved, gap_part = splitting(s, (inner + turned) * 0.5)
     total = rows_of(s, k) + columns_of(s, k)
     sum_part = _scaled((inner - turned) * 0.5, total)
     du = matrix_product(u, gap_part + sum_part)
@@ -321,7 +213,7 @@ def _thin_tangents(u, s, v, da):
         du = du + _scaled(_outside(u, matrix_product(da, v)), rows_of(s, m))
     if n > k:
         dv = dv + _scaled(_outside(v, matrix_product(adjoint(da), u)), rows_of(s, n))
-    ds = real_part(diagonal(inner))
+    ds = real_part(moved)
     return du, select(equal(s, s.dtype.type(0)), s.dtype.type(0), ds), dv
 
 
@@ -370,10 +262,8 @@ class Svdvals(Routine):
             return np.linalg.svdvals(a)
 
     def jvp(self, inputs, tangents):
-        s = self(*inputs)
-        u, _, vh = Svd(False)(*inputs)  # whose singular values are rounded in another way
-        inner = diagonal(matrix_product(matrix_product(adjoint(u), tangents[0]), adjoint(vh)))
-        return s, select(equal(s, s.dtype.type(0)), s.dtype.type(0), real_part(inner))
+        _, (_, ds, _) = Svd(False, True).jvp(inputs, tangents)
+        return self(*inputs), ds  # whose singular values are rounded in another way
 
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError("svdvals is not linear")

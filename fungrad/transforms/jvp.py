@@ -1,6 +1,6 @@
 """Forward mode."""
 
-from fungrad.core.program import derived
+from fungrad.core.program import derived, live
 from fungrad.transforms.interpret import (
     Environment,
     as_tuples,
@@ -19,7 +19,7 @@ def jvp(program, active, forced=None):
     outputs that have a tangent are among the outputs dy: those marked in `forced` always do.
     """
     result, _, out_active = record_jvp(program, active, forced)
-    return result, out_active
+    return live(result), out_active
 
 
 @derived

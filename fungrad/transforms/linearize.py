@@ -56,6 +56,7 @@ def linearize(program, active):
     known, unknown, replaced, is_split = partition(whole.equations, set(whole.inputs[count:]))
     y = [replaced.get(v, v) for v in whole.outputs[: len(program.outputs)]]
     dy = whole.outputs[len(program.outputs) :]
+    unknown = live(Program((), tuple(unknown), dy, program.name)).equations
     saved = images | set(replaced.values()) | {v for e in known if e.residual for v in e.outputs}
     residuals, linear_equations = recompute(known, unknown, saved, dy, set(whole.inputs[count:]))
     linear = Program((*residuals, *whole.inputs[count:]), tuple(linear_equations), dy, program.name)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fungrad.numpy as fnp
-from fungrad import grad, hessian, jit, jvp, value_and_grad, vmap
+from fungrad import grad, hessian, jacfwd, jacrev, jit, jvp, value_and_grad, vmap
 from fungrad.testing import check_grads
 from tests.tables.of_numpy_linalg import C128, CALLS, SB, ZS, A, S, general, symmetric, vectors
 from tests.tables.traced import compiled_path, eagerly, flat, same
@@ -102,6 +102,11 @@ EQUAL = {
 }
 
 
+#: Forward mode does not know that what it drops does not matter.
+MAY_WARN = pytest.mark.filterwarnings("ignore:eigenvalues or singular values coincide")
+
+
+@MAY_WARN
 @pytest.mark.parametrize("wrap", [lambda f: f, jit], ids=["eager", "compiled"])
 @pytest.mark.parametrize("name", EQUAL)
 def test_equal_eigenvalues(name, wrap):
@@ -122,31 +127,73 @@ def jvp_of_exp(a):
 
 
 def test_a_projector_on_equal_eigenvalues():
-    check_grads(projected, (EQUAL["two equal"],), 1)
-    assert np.isfinite(hessian(projected)(EQUAL["two equal"])).all()
+    with pytest.warns(RuntimeWarning, match="projectors"):
+        check_grads(projected, (EQUAL["two equal"],), 1)
+        assert np.isfinite(hessian(projected)(EQUAL["two equal"])).all()
 
 
 def test_single_vectors_of_equal_eigenvalues_have_no_derivative():
     first = grad(lambda a: (la.eigh(a).eigenvectors[:, 1] * WEIGHTS).sum())
-    with pytest.warns(RuntimeWarning, match="values coincide"):
-        assert np.isnan(first(EQUAL["two equal"])).any()
-    assert np.isnan(jit(first)(EQUAL["two equal"])).any()
+    for gradient in (first, jit(first)):
+        with pytest.warns(RuntimeWarning, match="depends on the choice"):
+            assert np.isnan(gradient(EQUAL["two equal"])).any()
 
 
-def test_a_matrix_function_put_together_from_equal_eigenvalues_warns():
-    def root(a):
-        w, v = la.eigh((a + a.T) / 2)
-        return (np.outer(WEIGHTS, WEIGHTS) * ((v * np.sqrt(w)) @ v.T)).sum()
+def root(a):
+    """A function of the matrix put together from its values and vectors."""
+    w, v = la.eigh((a + a.T) / 2)
+    return (np.outer(WEIGHTS, WEIGHTS) * ((v * np.sqrt(w)) @ v.T)).sum()
 
-    with pytest.warns(RuntimeWarning, match="lacks a term"):
-        grad(root)(EQUAL["two equal"])
+
+def root_by_eig(a):
+    w, v = la.eig(a)
+    return (np.outer(WEIGHTS, WEIGHTS) * ((v * np.sqrt(w)) @ la.inv(v)).real).sum()
+
+
+def squares(a):
+    return (la.eigvalsh((a + a.T) / 2) ** 2).sum()
+
+
+DROPPED = {  # what lacks a term where values coincide
+    "reverse": grad(root),
+    "reverse, eig": grad(root_by_eig),
+    "forward": lambda a: jvp(root, (a,), (symmetric(3, 3),))[1],
+    "batch of directions": jacfwd(root),
+    "second derivative": hessian(squares),
+    "reverse over reverse": jacrev(jacrev(squares)),
+}
+
+
+@pytest.mark.parametrize("name", DROPPED)
+def test_a_derivative_that_lacks_a_term_warns(name):
+    """Once per call, in eager and in compiled code, at the line of the call."""
+    for function in (DROPPED[name], jit(DROPPED[name])):
+        for _ in range(2):
+            with pytest.warns(RuntimeWarning, match="lacks a term") as caught:
+                function(np.eye(3))
+            assert [w.filename for w in caught] == [__file__]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            function(np.diag([1.0, 2.0, 3.0]))
+
+
+def test_right_derivatives_at_equal_eigenvalues_do_not_warn():
+    def polar(a):
+        u, _, vh = la.svd(a)
+        return (np.outer(WEIGHTS, WEIGHTS) * (u @ vh)).sum()
+
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        grad(root)(np.diag([1.0, 2.0, 3.0]))
-        grad(trace_of_function)(EQUAL["two equal"])
-        grad(spectral_sum)(EQUAL["identity"])
+        for wrap in (lambda f: f, jit):
+            wrap(grad(trace_of_function))(EQUAL["two equal"])
+            wrap(grad(projected))(EQUAL["two equal"])
+            wrap(grad(polar))(EQUAL["identity"])
+            for mode in (grad, jacfwd):
+                wrap(mode(spectral_sum))(EQUAL["identity"])
+                wrap(mode(lambda a: np.exp(la.eigh(a)[0]).sum()))(EQUAL["identity"])
 
 
+@MAY_WARN
 @pytest.mark.parametrize("name", ["identity", "two equal", "all equal"])
 def test_equal_singular_values(name):
     a = EQUAL[name] @ TURN

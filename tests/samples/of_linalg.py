@@ -3,13 +3,15 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
+from fungrad.primitives.caution import Caution
 from fungrad.primitives.determinant import Cofactors, Det, LogDet
 from fungrad.primitives.eigen import Eig, Eigvals
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
 from fungrad.primitives.lu import Factors, Inverse, Lu, Permutation, Solve
 from fungrad.primitives.orthogonal import Qr, QrPivots
 from fungrad.primitives.pseudo_inverse import PseudoInverse
-from fungrad.primitives.spectral import Eigh, Eigvalsh, GapQuotient, Svd, Svdvals
+from fungrad.primitives.spectral import Eigh, Eigvalsh, Svd, Svdvals
+from fungrad.primitives.splitting import GapQuotient, Splitting
 from fungrad.primitives.tridiagonal import TridiagonalSolve
 from samples.table import C128, F32, F64, LAWS, REALS, SINGLES, bad, sample
 
@@ -208,12 +210,22 @@ SPECTRAL = [
     *[sample(Det(), general((4, rank), 0.5, F64) @ general((rank, 4), 1, F64)) for rank in (3, 2)],
     *[
         sample(
-            GapQuotient(strict),
+            GapQuotient(strict, strict, True),
             np.array([1.0, 2.5, 4.5]),
             hermitian((3, 3), 0.5, F64),
             laws=("types", "jvp", "batch"),
         )
         for strict in (False, True)
+    ],
+    sample(Caution(("a doubt",)), REALS, np.int64(0), laws=("types", "batch", "transpose")),
+    *[
+        sample(
+            Splitting(unitary, False, *used),
+            np.array([1.0, 2.5, 4.5]),
+            hermitian((3, 3), 0.5, F64),
+            laws=("types", "jvp", "batch"),
+        )
+        for unitary, *used in [(True, True, True), (False, True, False), (True, False, True)]
     ],
 ]
 _DIAGONAL = np.array([1.0, 2.0])
@@ -227,8 +239,10 @@ SPECTRAL_BAD = [
     bad(Eig(), [np.full((2, 2), np.nan)], np.linalg.LinAlgError, "eig: "),
     bad(Det(), [REALS], ShapeError, "det needs square matrices, got shape (2, 3)"),
     bad(Cofactors(), [REALS], ShapeError, "det needs square matrices, got shape (2, 3)"),
-    bad(GapQuotient(False), [_DIAGONAL, np.eye(3)], ShapeError, "do not fit"),
-    bad(GapQuotient(False), [_DIAGONAL.astype(F32), np.eye(2)], DtypeError, "differ"),
+    bad(Splitting(True, False), [_DIAGONAL, np.eye(3)], ShapeError, "do not fit"),
+    bad(Caution(("a doubt",)), [_DIAGONAL, _DIAGONAL], ShapeError, "not one integer"),
+    bad(GapQuotient(False, False, True), [_DIAGONAL, np.eye(3)], ShapeError, "do not fit"),
+    bad(GapQuotient(False, False, True), [_DIAGONAL.astype(F32), np.eye(2)], DtypeError, "differ"),
 ]
 
 

@@ -28,6 +28,7 @@ class Interface:
         "counters",
         "is_short",
         "meters",
+        "note_slot",
         "origins",
         "outputs",
         "sizes",
@@ -46,6 +47,7 @@ class Interface:
         stacks,
         is_short,
         stack_inputs=None,
+        note_slot=None,
         meters=(),
         counters=None,
         addresses=None,
@@ -53,6 +55,7 @@ class Interface:
         self.arguments, self.origins, self.outputs = arguments, origins, outputs
         self.sizes, self.workspace, self.stacks = sizes, workspace, stacks
         self.is_short, self.stack_inputs = is_short, stack_inputs or {}
+        self.note_slot = note_slot
         self.meters, self.counters, self.addresses = meters, counters, addresses
 
     @property
@@ -94,6 +97,7 @@ class Interface:
             int(self.stacks),
             self.is_short,
             self.stack_inputs,
+            self.note_slot,
         )
 
     @staticmethod
