@@ -8,6 +8,7 @@ new program, `result` the program in the making (`result.made_by` finds the make
 import numpy as np
 
 from fungrad.core.program import Literal
+from fungrad.optimize.basis_products import sum_of_diagonal
 from fungrad.optimize.comparisons import compared_root
 from fungrad.optimize.facts import root_of_power
 from fungrad.optimize.pads import sum_of_pads
@@ -387,5 +388,5 @@ RULES = {
     m.Reverse: (_reverse,),
     Concatenate: (_concatenate,),
     Pad: (_pad,),
-    Sum: (_reduction,),
+    Sum: (_reduction, sum_of_diagonal),
 }

@@ -110,3 +110,32 @@ def test_jacobians_in_several_arguments_when_compiled(jacobian):
     for name, parts in jit(f)(w, b, x).items():
         for found, expected in zip(parts, f(w, b, x)[name], strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+#: Functions whose forward Jacobian is the sum over a diagonal matrix.
+SUMS = {
+    "squares": lambda x: (x * x).sum(),
+    "quotients": lambda x: fnp.sum(fnp.sin(x) / (2 + x)) - fnp.sum(3 * x),
+    "a norm": lambda x: fnp.sqrt(fnp.sum((x - 1) ** 2)),
+    "one number for all": lambda x: fnp.sum(x * fnp.sum(fnp.exp(x)) / 7),
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_forward_mode_through_a_sum_builds_no_diagonal_matrix(name):
+    x = random.normal(size=5)
+    program = optimised(jacfwd(SUMS[name]), x)
+    assert not has(program, Basis) or name == "one number for all"
+    np.testing.assert_allclose(jit(jacfwd(SUMS[name]))(x), jacrev(SUMS[name])(x), rtol=1e-12)
+
+
+def test_sums_of_matrices_that_are_not_diagonal_stay():
+    x = random.normal(size=4)
+    kept = (
+        lambda x: (Basis(4, 0, (4,), F64)() * m.Broadcast((4, 4), (0,))(x)).sum(0),  # rows scaled
+        lambda x: (Basis(4, 0, (4,), F64)() + m.Broadcast((4, 4), (1,))(x)).sum(1),
+        lambda x: (Basis(4, 0, (4,), F64)() * x).sum(),
+        lambda x: (Basis(8, 3, (4,), F64)() * m.Broadcast((8, 4), (1,))(x)).sum(1),
+    )
+    for f in kept:
+        assert has(optimised(f, x), Basis)
