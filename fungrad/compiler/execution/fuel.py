@@ -5,6 +5,7 @@ from llvmlite import ir
 from fungrad.compiler.execution.interrupts import PAUSE, QUANTUM
 
 _I64 = ir.IntType(64)
+_KEEPING, _CONVENTION = "pause_keeping_registers", "preserve_allcc"
 
 
 class Fuel:
@@ -34,8 +35,18 @@ class Fuel:
         builder.position_at_end(on)
 
     def _pause(self, builder, left):
-        function = builder.module.globals.get(PAUSE)
-        if function is None:
-            function = ir.Function(builder.module, ir.FunctionType(_I64, [_I64] * 3), PAUSE)
+        function = builder.module.globals.get(_KEEPING) or _keeping(builder.module)
         due = builder.ptrtoint(self.due, _I64)
-        return builder.call(function, [due, left, _I64(0)])
+        return builder.call(function, [due, left], cconv=_CONVENTION)
+
+
+def _keeping(module):
+    """A function that pauses and keeps all registers, so that loops need not leave theirs."""
+    pause = ir.Function(module, ir.FunctionType(_I64, [_I64] * 3), PAUSE)
+    function = ir.Function(module, ir.FunctionType(_I64, [_I64] * 2), _KEEPING)
+    function.calling_convention = _CONVENTION
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    builder.ret(builder.call(pause, [*function.args, _I64(0)]))
+    return function
