@@ -12,8 +12,8 @@ from fungrad.numpy.reductions import cumsum
 from fungrad.numpy.selection import clip, where
 from fungrad.numpy.shapes import flip, moveaxis
 from fungrad.primitives import elementwise as e
+from fungrad.primitives.count_draws import RandomBinomial, RandomPoisson
 from fungrad.primitives.random_bits import threefry2x32
-from fungrad.primitives.samplers import RandomBinomial, RandomPoisson
 from fungrad.random.arguments import (
     drawn_shape,
     float_dtype,

@@ -14,8 +14,8 @@ from fungrad.numpy.reductions import max as maximum_of
 from fungrad.numpy.reductions import sum as sum_of
 from fungrad.numpy.ufuncs import sqrt
 from fungrad.primitives import elementwise as e
+from fungrad.primitives.gamma_draws import RandomGamma
 from fungrad.primitives.random_bits import threefry2x32
-from fungrad.primitives.samplers import RandomGamma
 from fungrad.random.arguments import (
     drawn_shape,
     float_dtype,

@@ -63,6 +63,17 @@ def test_values_follow_their_keys(shape, axis):
             np.testing.assert_array_equal(sort(keys, x), np.take_along_axis(x, order, axis))
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_threads_share_lines(axis):
+    """Ranks, codes with places, digits, and NumPy's own sort, of enough lines for two threads."""
+    for n in (12, 90, 450):
+        shape = (n, 300) if axis == 0 else (300, n)
+        x = RANDOM.normal(size=shape)
+        order = jit(lambda x: Argsort(axis, False)(x))(x)
+        np.testing.assert_array_equal(order, np.argsort(x, axis, kind="stable"))
+        np.testing.assert_array_equal(jit(lambda x: Sort(axis)(x))(x), np.sort(x, axis))
+
+
 @pytest.mark.parametrize("shape", [(1, 1024), (2, 1500)])
 def test_sorted_lines_and_elements_at_ranks(shape):
     sort, at_ranks = jit(lambda x: Sort(1)(x)), jit(lambda x, ranks: OrderStatistic()(x, ranks))

@@ -3,7 +3,8 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
-from fungrad.primitives.samplers import RandomBinomial, RandomGamma, RandomPoisson
+from fungrad.primitives.count_draws import RandomBinomial, RandomPoisson
+from fungrad.primitives.gamma_draws import RandomGamma
 from samples.table import bad, sample
 
 KEYS = np.array([[1, 2**40, 3], [2**63, 5, 2**64 - 1]], np.uint64)

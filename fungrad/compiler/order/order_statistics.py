@@ -1,6 +1,6 @@
-"""The elements at given ranks of lines: by the digits of codes (see `radix`), or of sorted lines."""
+"""The elements at given ranks of lines: by the digits of codes (see `codes`), or of sorted lines."""
 
-from fungrad.compiler.order import radix
+from fungrad.compiler.order.codes import code_of, element_of, filled
 from fungrad.compiler.order.cumulative import as_lines
 
 #: From so many elements on a line is not sorted, if few of them are wanted.
@@ -96,8 +96,8 @@ def order_statistic(build, primitive, inputs, outputs):
         sizes = *sizes, bits
         scratch = [build.temporary("uint64", (n,)) for _ in range(2)]
         scratch += [build.temporary("int64", (1 << bits,)) for _ in range(2)]
-        forms = {"CODE": radix.code_of(dtype, keeps_zeros=True), "ELEMENT": radix.element_of(dtype)}
-        text = radix.filled(_BY_DIGITS, forms)
+        forms = {"CODE": code_of(dtype, keeps_zeros=True), "ELEMENT": element_of(dtype)}
+        text = filled(_BY_DIGITS, forms)
     else:
         scratch = [build.temporary(dtype, (n,))]
         text = _OF_SORTED.replace("DTYPE", dtype.name).lstrip()

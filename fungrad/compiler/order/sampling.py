@@ -12,7 +12,7 @@ import numpy as np
 from fungrad.compiler.language.scalar import INDEX, Builder, constant
 from fungrad.compiler.language.views import View
 from fungrad.core.program import Literal
-from fungrad.primitives.samplers import ON_ARRAYS
+from fungrad.primitives.trials import ON_ARRAYS
 
 _build = Builder()
 
@@ -21,7 +21,7 @@ _BLOCK = 512
 
 
 def sample(build, primitive, inputs, outputs):
-    """Write the draws of a sampler (see `fungrad.primitives.samplers`), element by element.
+    """Write the draws of a sampler (see `fungrad.primitives.trials`), element by element.
 
     Where all elements share their parameters, the method is chosen once and not for each of them.
     """

@@ -1,15 +1,18 @@
 """Sorting along an axis, nan last: by NumPy, by codes, or positions by merging."""
 
+from fungrad.compiler.language.parts import PARTS
 from fungrad.compiler.order import radix
 from fungrad.compiler.order.cumulative import as_lines
 
 #: From so many elements on digits are faster than NumPy's sort, also where that has vectors (which
 #: take 80 ns an element on some processors, 10 ns on others; digits take 6 to 8 ns).
-_MANY = 1024
+_MANY = 400
 
-#: Sorts rows in the memory of the result, or lines in scratch memory.
+#: What sorting an element is worth, in operations.
+_WORK = 10
+#: Sorts rows in the memory of the result, or lines in scratch memory; threads share them.
 _ROWS = """
-def {name}(x, y, before, n):
+def {name}(x, y, before, n, operations):
     for line in range(before):
         row = offset(y, line * n)
         for i in range(n):
@@ -18,14 +21,16 @@ def {name}(x, y, before, n):
     return 0
 """
 _LINES = """
-def {name}(x, y, keys, before, n, after):
-    for line in range(before * after):
-        start = line // after * n * after + line % after
-        for i in range(n):
-            keys[i] = x[start + i * after]
-        sort_DTYPE(keys, n)
-        for i in range(n):
-            y[start + i * after] = keys[i]
+def {name}(x, y, scratch, lines, n, after, parts, operations):
+    for part in range(parts):
+        keys = offset(scratch, part * n)
+        for line in range(lines * part // parts, lines * (part + 1) // parts):
+            start = line // after * n * after + line % after
+            for i in range(n):
+                keys[i] = x[start + i * after]
+            sort_DTYPE(keys, n)
+            for i in range(n):
+                y[start + i * after] = keys[i]
     return 0
 """
 
@@ -129,10 +134,13 @@ def sort(build, primitive, inputs, outputs):
     if n >= _MANY and radix.serves(view.buffer.dtype, n):
         radix.sort_codes(build, view, target, primitive.axis, values=view)
     elif after == 1:
-        _write(build, _ROWS, view, target, (), (before, n))
+        _write(build, _ROWS, view, target, (), (before, n, before * n * _WORK), in_parts=True)
     else:
-        scratch = [build.temporary(view.buffer.dtype, (n,))]
-        _write(build, _LINES, view, target, scratch, (before, n, after))
+        lines = before * after
+        parts = PARTS if lines >= PARTS else 1
+        scratch = [build.temporary(view.buffer.dtype, (parts * n,))]
+        sizes = lines, n, after, parts, lines * n * _WORK
+        _write(build, _LINES, view, target, scratch, sizes, in_parts=True)
 
 
 def argsort(build, primitive, inputs, outputs):
@@ -175,8 +183,9 @@ def top_k(build, primitive, inputs, outputs):
     _write(build, source, view, target, scratch, (*as_lines(view, primitive.axis).shape, k))
 
 
-def _write(build, source, view, target, scratch, sizes):
+def _write(build, source, view, target, scratch, sizes, in_parts=False):
     writer = build.kernel("sort_kernel")
+    writer.in_parts = in_parts
     for v in (view, target, *scratch):
         writer.pointer(v.buffer, v.offset, v is not view)
     for size in sizes:
