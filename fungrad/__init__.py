@@ -13,7 +13,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     {
         "api.gradient": ("grad", "value_and_grad"),
         "api.products": ("jvp", "linear_transpose", "linearize", "vjp"),
-        "api.recorded": ("float0",),
+        "api.zeros": ("float0",),
         "api.jacobians": (
             "elementwise_grad",
             "hessian",

@@ -127,6 +127,36 @@ class SelectedLeaf:
         return f"argument {self.place}"
 
 
+class SelectedLeaves:
+    """What `Selected` is for several positional arguments that are leaves themselves."""
+
+    __slots__ = ("args", "kwargs", "leaves", "places")
+
+    def __init__(self, args, kwargs, places):
+        self.args, self.kwargs, self.places = args, kwargs, places
+        self.leaves = [args[p] for p in places]
+
+    @property
+    def tree(self):
+        """The structure of the tuple of chosen arguments."""
+        return flatten(self.places)[1]
+
+    def call(self, function, values):
+        """The function with the values in the places of the leaves."""
+        args = list(self.args)
+        for p, value in zip(self.places, values, strict=True):
+            args[p] = value
+        return function(*args, **self.kwargs)
+
+    def rebuild(self, values):
+        """The values as a tuple."""
+        return tuple(values)
+
+    def label(self, number):
+        """The name of a leaf for error texts: "argument 0"."""
+        return f"argument {self.places[number]}"
+
+
 def select_arguments(fun, args, kwargs, argnums, argnames, title):
     """The arguments that `argnums` or `argnames` choose."""
     if argnames is not None:
@@ -142,6 +172,8 @@ def select_arguments(fun, args, kwargs, argnums, argnames, title):
     places = tuple([_position(n, args, kwargs, title) for n in numbers])
     if len(set(places)) < len(places):
         raise TypeError(f"{title}: argnums={argnums!r} names an argument twice")
+    if not is_single and all([is_leaf(args[p]) for p in places]):
+        return SelectedLeaves(args, kwargs, places)
     return Selected(args, kwargs, places, is_single)
 
 

@@ -13,6 +13,7 @@ from fungrad.core.errors import (
     NonScalarOutputError,
     TreeMismatchError,
 )
+from fungrad.core.types import ArrayType
 
 
 def grad(fun, argnums=0, has_aux=False, holomorphic=False, allow_int=False, argnames=None):
@@ -84,7 +85,9 @@ def _derivation(transform, fun, argnums, has_aux, holomorphic, allow_int, argnam
             aux_tree, count = split_aux(recorded, title)
         else:
             aux_tree, count = None, len(recorded.leaves)
-        _require_scalar(recorded, count, holomorphic, title)
+        is_plain = count == 1 and recorded.is_numeric and not holomorphic
+        if not is_plain or recorded.output_type(0) not in _REAL_SCALARS:
+            _require_scalar(recorded, count, holomorphic, title)
         outputs, leaves = recorded.gradient()
         aux = aux_tree.unflatten(recorded.outputs(outputs)[1:]) if has_aux else None
         return outputs[0], aux, chosen.rebuild(leaves)
@@ -99,10 +102,16 @@ def differentiable(chosen, holomorphic, allow_int, title):
     """
     operands, weak = [], []
     for number, leaf in enumerate(chosen.leaves):
-        if type(leaf) is float and not holomorphic:
-            operands.append(np.float64(leaf))
-            weak.append(True)
-            continue
+        if not holomorphic:
+            kind = type(leaf)
+            if kind is float:
+                operands.append(np.float64(leaf))
+                weak.append(True)
+                continue
+            if kind is np.float64 or (kind is np.ndarray and leaf.ndim and leaf.dtype.kind == "f"):
+                operands.append(leaf)
+                weak.append(False)
+                continue
         x, is_weak = operand_of(leaf, title, lambda n=number: chosen.label(n))
         if x.dtype.kind not in "fc" and not allow_int:
             x = promoted_int(x, is_weak)
@@ -130,6 +139,9 @@ def split_aux(recorded, title):
             f"got {recorded.tree}"
         )
     return children[1], children[0].num_leaves
+
+
+_REAL_SCALARS = frozenset([ArrayType((), c) for c in "efd"])
 
 
 def _require_scalar(recorded, count, holomorphic, title):

@@ -8,7 +8,8 @@ import numpy as np
 from fungrad.api.arguments import select_arguments
 from fungrad.api.gradient import differentiable, grad, split_aux
 from fungrad.api.products import jvp, settled, vjp
-from fungrad.api.recorded import Recorded, float0, title_of, zeros_like
+from fungrad.api.recorded import Recorded, title_of
+from fungrad.api.zeros import float0, zeros_like
 from fungrad.control.scan import Scan
 from fungrad.control.while_loop import While
 from fungrad.core.errors import ComplexError, IntegerOutputError, ShapeError, TreeMismatchError

@@ -7,13 +7,12 @@ from fungrad.api.closing import leaf_paths, type_of_operand
 from fungrad.api.gradient import split_aux
 from fungrad.api.recorded import (
     Recorded,
-    float0,
     operand_of,
     owned,
     promoted_int,
     title_of,
-    zeros_like,
 )
+from fungrad.api.zeros import float0, zeros_like
 from fungrad.core.errors import TangentMismatchError, TreeMismatchError
 from fungrad.core.tracing import Tracer, run, trace
 from fungrad.core.tree import flatten, is_tree_node, subtrees

@@ -1,30 +1,23 @@
 """A user's function, recorded on the leaves of its arguments, with values where they are known."""
 
 import reprlib
-from operator import itemgetter
 
 import numpy as np
 
-from fungrad.core.evaluation import evaluate, evaluator, slots
-from fungrad.core.program import Literal, derived
+from fungrad.api.gradient_plan import Gradient
+from fungrad.core.evaluation import evaluate, slots
+from fungrad.core.program import Literal
 from fungrad.core.program_table import recorded_places
 from fungrad.core.tracing import DEFERRED, Recording, Tracer, run, state
-from fungrad.core.tree import flatten
+from fungrad.core.tree import LEAF, flatten
 from fungrad.numpy.masked import MaskedRead, mask_error
 from fungrad.primitives.elementwise import Convert
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import linearize
 from fungrad.transforms.vjp import vjp
 
-float0 = np.dtype([("float0", np.void, 0)])
 FLOAT64 = np.dtype(np.float64)
-
-
-def zeros_like(type):
-    """The zero tangent or cotangent of a type; float0 for integers and booleans."""
-    if not type.is_differentiable:
-        return np.zeros(type.shape, float0)
-    return np.zeros(type.shape, type.dtype)[()]
+GRADIENT = "gradient"  # what the `Gradient` of a recorded program is kept under
 
 
 def function_name(function):
@@ -83,6 +76,11 @@ def owned(values, inputs=()):
 
     They share no memory with each other nor with the inputs.
     """
+    for x in values:
+        if type(x) is not np.float64:
+            break
+    else:
+        return values
     result, taken = [], None
     for x in values:
         if isinstance(x, np.ndarray):
@@ -115,20 +113,25 @@ class Recorded:
     __slots__ = ("_positions", "is_nested", "leaves", "operands", "program", "recording", "tree")
 
     def __init__(self, function, operands, weak, call, title):
-        recording = self.recording = Recording(title)
-        recording.function = function
+        recording = self.recording = Recording(title, function=function)
         with recording:
             tracers = [*map(recording.add_operand, operands, weak)]
-            self.leaves, self.tree = flatten(call(function, tracers))
-            numeric, self._positions = self.leaves, None
-            for leaf in numeric:
-                if type(leaf) is not Tracer and not is_numeric(leaf):
-                    numeric, self._positions = _numeric_leaves(self.leaves)
-                    break
+            result = call(function, tracers)
+            self._positions = None
+            if type(result) is Tracer:
+                numeric = self.leaves = [result]
+                self.tree = LEAF
+            else:
+                numeric, self.tree = flatten(result)
+                self.leaves = numeric
+                for leaf in numeric:
+                    if type(leaf) is not Tracer and not is_numeric(leaf):
+                        numeric, self._positions = _numeric_leaves(self.leaves)
+                        break
             self.program = recording.finish(numeric)
         self.operands = [*operands, *recording.captures] if recording.captures else operands
         self.is_nested = False
-        if state.recording is not None:
+        if recording.parent is not None:
             for x in self.operands:
                 if type(x) is Tracer:
                     self.is_nested = True
@@ -191,19 +194,27 @@ class Recorded:
     def gradient(self):
         """The outputs, and the derivative of the first in the leaves that were traced."""
         recording = self.recording
-        plan = gradient_plan(self.program, len(recording.input_types))
-        is_plain = recording.is_evaluated and not self.is_nested
-        if plan.is_direct and is_plain and state.examine is None:
-            pulled = plan.backward(*plan.residuals(recording.values), plan.seed)
-            outputs = plan.outputs(recording.values)
-        else:
-            outputs, residuals = self.split(plan.halves)
-            seeds = [plan.seed] if any(plan.halves.given) else []
-            pulled = run(plan.halves.backward, [*residuals, *seeds])
-            if self.is_nested:
-                return outputs, plan.complete(pulled)
+        plan = self.program.derived.get(GRADIENT)
+        if plan is None:
+            plan = Gradient(self.program, len(recording.input_types))
+            self.program.derived[GRADIENT] = plan
+        if plan.pull is None or self.is_nested or not recording.is_evaluated or state.examine:
+            return self._run_gradient(plan)
+        n = len(self.program.outputs)
+        results = plan.pull(recording.values)
+        if not plan.is_complete:
+            results[n:] = plan.complete(results[n:])
+        results = owned(results, self.operands)
+        return results[:n], results[n:]
+
+    def _run_gradient(self, plan):
+        outputs, residuals = self.split(plan.halves)
+        seeds = [plan.seed] if any(plan.halves.given) else []
+        pulled = plan.complete(run(plan.halves.backward, [*residuals, *seeds]))
+        if self.is_nested:
+            return outputs, pulled
         n = len(outputs)
-        results = owned([*outputs, *plan.complete(pulled)], self.operands)
+        results = owned([*outputs, *pulled], self.operands)
         return results[:n], results[n:]
 
     def split(self, halves):
@@ -297,52 +308,6 @@ def _numeric_leaves(leaves):
         if positions[-1] is not None:
             numeric.append(leaf)
     return numeric, positions
-
-
-def chooser(places):
-    """A function from a list to its values in these places."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda values: [values[k] for k in places]
-
-
-class Gradient:
-    """How the gradient of a program's first output in its first inputs is computed."""
-
-    def __init__(self, program, count):
-        inputs = program.inputs
-        active = tuple([i < count and v.type.is_differentiable for i, v in enumerate(inputs)])
-        wanted = tuple([k == 0 for k in range(len(program.outputs))])
-        self.halves = vjp(program, active, wanted)
-        if any(self.halves.given):
-            self.backward = evaluator(self.halves.backward, False)
-        self.seed = program.outputs[0].type.dtype.type(1)
-        self.types = [v.type for v in inputs[:count]]
-        self.is_complete = all(self.halves.has_cotangent[:count])
-        outputs = [slots(program).get(v) for v in program.outputs]
-        self.is_direct = (
-            self.halves.slots is not None and None not in outputs and any(self.halves.given)
-        )
-        if self.is_direct:
-            places = recorded_places(program) or range(len(slots(program)))
-            self.residuals = chooser([places[s] for s in self.halves.slots])
-            self.outputs = chooser([places[s] for s in outputs])
-
-    def complete(self, pulled):
-        """The cotangents of all traced leaves, zeros among them."""
-        if self.is_complete:
-            return pulled
-        pulled = iter(pulled)
-        return [
-            next(pulled) if has else zeros_like(t)
-            for has, t in zip(self.halves.has_cotangent, self.types, strict=False)
-        ]
-
-
-@derived
-def gradient_plan(program, count):
-    """The `Gradient` of a program, made once."""
-    return Gradient(program, count)
 
 
 def is_numeric(leaf):

@@ -55,7 +55,17 @@ def evaluator(program, all_slots):
     return function
 
 
-def _build_evaluator(program, all_slots):
+def reader(program, places, kept):
+    """A Python function of a list of values, of which input i of the program is `places[i]`.
+
+    It returns the values in the places `kept`, then the outputs of the program.
+    """
+    needed = {v for e in program.equations for v in e.inputs}.union(program.outputs)
+    lines = [f"a{i} = values[{p}]" for i, p in enumerate(places) if program.inputs[i] in needed]
+    return _build_evaluator(program, False, "values", lines, [f"values[{p}]" for p in kept])
+
+
+def _build_evaluator(program, all_slots, parameters=None, reads=(), results=()):
     """One line of Python per equation; each variable is dropped after its last use."""
     names, namespace = {}, {}
     for i, v in enumerate(program.inputs):
@@ -72,7 +82,7 @@ def _build_evaluator(program, all_slots):
     for i, e in enumerate(program.equations):
         last_use.update({v: i for v in e.inputs if type(v) is Variable})
     kept = set(program.outputs)
-    lines = []
+    lines = [*reads]
     for i, e in enumerate(program.equations):
         operands = ", ".join([named(v) for v in e.inputs])
         for v in e.outputs:
@@ -87,8 +97,8 @@ def _build_evaluator(program, all_slots):
             if dead:
                 lines.append("del " + ", ".join(sorted(names[v] for v in dead)))
     returned = [v for e in program.equations for v in e.outputs] if all_slots else program.outputs
-    lines.append(f"return [{', '.join([named(v) for v in returned])}]")
-    arguments = ", ".join([names[v] for v in program.inputs])
+    lines.append(f"return [{', '.join([*results, *map(named, returned)])}]")
+    arguments = ", ".join([names[v] for v in program.inputs]) if parameters is None else parameters
     source = f"def evaluate({arguments}):\n    " + "\n    ".join(lines)
     exec(source, namespace)
     return namespace["evaluate"]

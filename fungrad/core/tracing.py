@@ -21,6 +21,8 @@ from fungrad.core.thread_state import state
 from fungrad.core.tracer import DEFERRED, UNKNOWN, Tracer
 from fungrad.core.types import type_of
 
+_new = object.__new__
+
 
 class Recording:
     """The equations of one trace as they are recorded, with their values where these are known.
@@ -31,26 +33,32 @@ class Recording:
     literals alone is recorded too, since programs hold no arrays.
     """
 
-    function = None  # the user's function, for error texts
-    parent = None
-    refusal = None  # the last error for a value that does not exist
-    is_open = False
-    is_evaluated = True  # every value is known
-    source = None  # the line of the equation that a transform is rewriting
+    __slots__ = (  # which are made in half the time of a dictionary
+        "__weakref__", "axis", "captured", "captures", "entries", "firsts", "function", "hides_values",
+        "input_types", "is_evaluated", "is_open", "last_effect", "parent", "refusal", "source",
+        "sources", "takes_constants", "title", "types", "values",
+    )  # fmt: skip
 
-    def __init__(self, title, hides_values=False, takes_constants=False):
+    def __init__(self, title, hides_values=False, takes_constants=False, function=None):
         self.title = title
+        self.function = function  # the user's function, for error texts
         self.hides_values = hides_values
         self.takes_constants = takes_constants
+        self.axis = None  # the batch axis of a vmap
+        self.parent = None
+        self.is_open = False
+        self.is_evaluated = True  # every value is known
         self.values = []
         self.types = {}  # of slots whose value is not known
         self.input_types = []
         self.entries = []  # (primitive or program, input ids): the structural key
         self.firsts = []  # the first output slot of each entry
         self.sources = {}
+        self.source = None  # the line of the equation that a transform is rewriting
         self.captures = []  # outer tracers and arrays, in the order of their capture slots
         self.captured = {}
         self.last_effect = None  # what the next ordered effect comes after
+        self.refusal = None  # the last error for a value that does not exist
 
     def __enter__(self):
         self.parent = state.recording
@@ -122,13 +130,20 @@ class Recording:
             if self.hides_values:
                 value = UNKNOWN
         slot = self.captured.get(key)
-        if slot is None:
-            slot = self.captured[key] = len(self.values)
-            self.values.append(value)
-            if value is UNKNOWN:
-                self._note([kind], slot)
-            self.captures.append(kept)
-            self._enter((INPUT, kind), slot)
+        return self._captured(key, kind, value, kept) if slot is None else slot
+
+    def capture_number(self, value, key):
+        """The slot of a NumPy scalar, one for all that have the key."""
+        slot = self.captured.get(key)
+        return self._captured(key, type_of(value), value, value) if slot is None else slot
+
+    def _captured(self, key, kind, value, kept):
+        slot = self.captured[key] = len(self.values)
+        self.values.append(value)
+        if value is UNKNOWN:
+            self._note([kind], slot)
+        self.captures.append(kept)
+        self._enter((INPUT, kind), slot)
         return slot
 
     def _enter(self, entry, first):
@@ -200,13 +215,25 @@ class Recording:
         except (TypeError, ValueError):
             infer_outputs(primitive, [type_of(v) for v in operands])  # raises in fungrad's terms
             raise
-        self.entries.append(entry)
-        self.firsts.append(first)
         if not primitive.has_many_outputs:
-            values.append(result)
-            return Tracer(self, first)
+            return self.append(primitive, ids, result)
+        self._enter(entry, first)
         values.extend(result)
         return tuple([Tracer(self, i) for i in range(first, len(values))])
+
+    def append(self, primitive, ids, value):
+        """Record an equation with one output whose value is known; return its tracer."""
+        values = self.values
+        first = len(values)
+        self.entries.append((primitive, ids))
+        self.firsts.append(first)
+        values.append(value)
+        tracer = _new(Tracer)  # without the call of __init__
+        tracer.recording = self
+        tracer.id = first
+        tracer.weak = False
+        tracer.origin = tracer.views = None
+        return tracer
 
     def record_effect(self, primitive, inputs):
         """Record what is to happen whenever the program runs, although all is known now."""
@@ -295,9 +322,7 @@ class Recording:
 
         Its inputs are the recording's inputs, then the captured values (`captures`).
         """
-        ids = tuple([
-            x.id if type(x) is Tracer and x.recording is self else self.id_of(x) for x in outputs
-        ])  # fmt: skip
+        ids = tuple(map(self.id_of, outputs))
         types = tuple(self.input_types)
         keeps_lines = self.hides_values or state.examine is not None
         lines = (name, *self.sources.values()) if keeps_lines else None

@@ -19,7 +19,7 @@ def axis_size(axis_name):
     """The size of a named batch axis; UnknownAxisNameError when no enclosing vmap has it."""
     recording = state.recording
     while recording is not None:
-        axis = getattr(recording, "axis", None)
+        axis = recording.axis
         if axis is not None and axis.name == axis_name:
             return axis.size
         recording = recording.parent

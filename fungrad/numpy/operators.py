@@ -3,7 +3,7 @@
 The result is weak where NumPy's would be a Python number: both operands stand for Python numbers.
 """
 
-from fungrad.core.tracing import Tracer
+from fungrad.core.tracing import Tracer, state
 from fungrad.core.types import WEAK_DTYPES
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import array
@@ -41,36 +41,40 @@ _UNARY = {
 }
 
 
-def _is_weak(x):
-    return x.weak if type(x) is Tracer else type(x) in WEAK_DTYPES
-
-
-def _is_operand(x):
-    return type(x) in WEAK_DTYPES or type(x) is Tracer or hasattr(x, "dtype")
-
-
 def _binary_operator(function):
+    short = getattr(function, "short", _no_short_way)
+
     def operator(self, other):
-        if type(other) is not Tracer and not _is_operand(other):
+        kind = type(other)
+        if kind is not Tracer and kind not in WEAK_DTYPES and not hasattr(other, "dtype"):
             other = _from_sequence(other)
             if other is NotImplemented:
                 return other
-        result = function(self, other)
-        if self.weak and _is_weak(other):
+        result = short(state.recording, self, other)
+        if result is None:
+            result = function(self, other)
+        if self.weak and (other.weak if kind is Tracer else kind in WEAK_DTYPES):
             result.weak = True
         return result
 
     def reflected(self, other):
-        if not _is_operand(other):
+        kind = type(other)
+        if kind not in WEAK_DTYPES and not hasattr(other, "dtype"):
             other = _from_sequence(other)
             if other is NotImplemented:
                 return other
-        result = function(other, self)
-        if self.weak and _is_weak(other):
+        result = short(state.recording, other, self)
+        if result is None:
+            result = function(other, self)
+        if self.weak and kind in WEAK_DTYPES:
             result.weak = True
         return result
 
     return operator, reflected
+
+
+def _no_short_way(recording, x, y):
+    return None
 
 
 def _from_sequence(other):
@@ -81,12 +85,16 @@ def _from_sequence(other):
 
 
 def _comparison(function):
+    short = getattr(function, "short", _no_short_way)
+
     def operator(self, other):
-        if not _is_operand(other):
+        kind = type(other)
+        if kind is not Tracer and kind not in WEAK_DTYPES and not hasattr(other, "dtype"):
             other = _from_sequence(other)
             if other is NotImplemented:
                 return other
-        return function(self, other)
+        result = short(state.recording, self, other)
+        return function(self, other) if result is None else result
 
     return operator
 

@@ -28,7 +28,7 @@ def scalar(dtype, number):
     value = dtype.type(number)
     if isinstance(number, int | float) and abs(number) <= 16 and 2 * number == int(2 * number):
         if key[1] != "-0.0" and len(_literals) < _MOST_LITERALS:
-            _literals[key] = Literal(value)
+            value = _literals[key] = Literal(value)
     return value
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.core.tracing import state
+from fungrad.core.tracing import Tracer, state
 from fungrad.numpy import dispatch
 from fungrad.numpy.dispatch import TRACED, has_tracer
 from fungrad.numpy.ufunc_methods import attach, call
@@ -16,10 +16,13 @@ def public(ufunc, form):
             if dispatch.watch is not None:
                 return dispatch.watch(ufunc, inputs, keywords)
             return ufunc(*inputs, **keywords)
-        if not has_tracer(inputs):
-            if not (keywords and has_tracer(keywords.values())):
-                return ufunc(*inputs, **keywords)
-        return call(form, ufunc, inputs, keywords) if keywords else form(*inputs)
+        if not keywords:
+            for x in inputs:
+                if type(x) is Tracer:
+                    return form(*inputs)
+        if has_tracer(inputs) or has_tracer(keywords.values()):
+            return call(form, ufunc, inputs, keywords) if keywords else form(*inputs)
+        return ufunc(*inputs, **keywords)
 
     apply.__name__ = apply.__qualname__ = ufunc.__name__
     apply.__doc__ = f"`numpy.{ufunc.__name__}`, differentiable on traced values."

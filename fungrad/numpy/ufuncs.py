@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from fungrad.core.tracing import Tracer
+from fungrad.core.tracing import Tracer, state
 from fungrad.numpy import dispatch
 from fungrad.numpy.dispatch import TRACED
+from fungrad.numpy.known_operands import short_binary, short_unary
 from fungrad.numpy.promotion import (
     FLOAT64,
     align,
@@ -27,11 +28,6 @@ def direct_kinds(ufunc):
     return "".join([k for k, codes in kinds.items() if {c * ufunc.nin for c in codes} <= loops])
 
 
-def scalar_types(kinds):
-    """The types of NumPy's scalars of these kinds: what they are is known without their dtype."""
-    return frozenset([np.dtype(c).type for c in "efdFDbhilqBHILQ" if np.dtype(c).kind in kinds])
-
-
 def binary(primitive, ufunc, on_bools=None, on_complex=None):
     """The traced form of a ufunc of two arrays: a primitive on operands of one dtype.
 
@@ -39,62 +35,52 @@ def binary(primitive, ufunc, on_bools=None, on_complex=None):
     """
     name, direct = ufunc.__name__, direct_kinds(ufunc)
     plainly = direct if on_complex is None else direct.replace("c", "")
-    scalars = scalar_types(plainly)
-    numbers = {float: "".join(set("fc") & set(direct)), int: direct}
-    direct = plainly
+    numbers = {float: plainly.replace("i", "").replace("u", ""), int: plainly}
+    short = short_binary(primitive, plainly)
 
     def apply(x, y):
-        if type(x) is Tracer:
-            if type(y) is Tracer:
-                a, b = x.recording.values[x.id], y.recording.values[y.id]
-                kind = type(a)
-                if kind is type(b):
-                    if kind in scalars:
-                        return primitive(x, y)
-                    if kind is np.ndarray and a.shape == b.shape:
-                        if a.dtype == b.dtype and a.dtype.kind in plainly:
-                            return primitive(x, y)
-            dtype = x.dtype
-            if type(y) is Tracer or type(y) is np.ndarray:
-                matched = dtype == y.dtype and dtype.kind in direct
-            elif type(y) is float or type(y) is int:
-                if dtype.kind in numbers[type(y)] and (on_complex is None or dtype.kind != "c"):
-                    return primitive(x, scalar(dtype, y))
-                matched = False
-            else:
-                matched = False
-        elif type(y) is Tracer:
-            dtype = y.dtype
-            if type(x) is float or type(x) is int:
-                if dtype.kind in numbers[type(x)] and (on_complex is None or dtype.kind != "c"):
-                    return primitive(scalar(dtype, x), y)
-            matched = type(x) is np.ndarray and dtype == x.dtype and dtype.kind in direct
-        else:
+        if type(x) is not Tracer and type(y) is not Tracer:
             return ufunc(x, y) if dispatch.watch is None else dispatch.watch(ufunc, (x, y), {})
+        if state.recording is not None:
+            result = short(state.recording, x, y)
+            if result is not None:
+                return result
+        traced, other = (x, y) if type(x) is Tracer else (y, x)
+        dtype, kind = traced.dtype, type(other)
+        if kind in numbers and dtype.kind in numbers[kind]:
+            number = scalar(dtype, other)
+            return primitive(x, number) if traced is x else primitive(number, y)
         rule = primitive
-        if not matched:
+        if (
+            (kind is not Tracer and kind is not np.ndarray)
+            or dtype != other.dtype
+            or dtype.kind not in plainly
+        ):
             x, y = loop_operands(ufunc, x, y)
             if x.dtype.kind == "b" and on_bools is not None:
                 rule = on_bools
             elif x.dtype.kind == "c" and on_complex is not None:
                 rule = on_complex
-        shape, other = x.shape, y.shape
-        if shape != other and shape and other:
+        if x.shape != y.shape and x.shape and y.shape:
             x, y = align(name, (x, y))
         return rule(x, y)
 
+    apply.short = short
     return named(apply, ufunc)
 
 
 def unary(primitive, ufunc):
     """The traced form of a ufunc of one array."""
-    direct = direct_kinds(ufunc)
-    scalars = scalar_types(direct)
+    kinds = direct_kinds(ufunc)
+    short = short_unary(primitive, kinds)
 
     def apply(x):
         if type(x) is not Tracer:
             return ufunc(x) if dispatch.watch is None else dispatch.watch(ufunc, (x,), {})
-        if type(x.recording.values[x.id]) in scalars or x.dtype.kind in direct:
+        result = short(state.recording, x)
+        if result is not None:
+            return result
+        if x.dtype.kind in kinds:
             return primitive(x)
         return primitive(*loop_operands(ufunc, x))
 
@@ -127,6 +113,7 @@ def _logical(primitive, function):
 def _comparison(primitive, ufunc, on_complex=None):
     """The traced form of a comparison, exact between signed, unsigned and too large integers."""
     plain = binary(primitive, ufunc, on_complex=on_complex)
+    short = short_binary(primitive, "f")
 
     def apply(x, y):
         if type(x) is Tracer:
@@ -144,6 +131,7 @@ def _comparison(primitive, ufunc, on_complex=None):
             return _of_mixed_signs(plain, x, y)
         return plain(x, y)
 
+    apply.short = short
     return named(apply, ufunc)
 
 
@@ -335,7 +323,7 @@ def power(x, y):
 def _whole_power(x, n):
     if n == 1:
         return x
-    return e.square(x) if n == 2 else e.reciprocal(x) if n == -1 else IntegerPower(n)(x)
+    return square(x) if n == 2 else e.reciprocal(x) if n == -1 else IntegerPower(n)(x)
 
 
 def float_power(x, y):

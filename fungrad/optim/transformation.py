@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fungrad.api.recorded import float0
+from fungrad.api.zeros import float0
 from fungrad.core import tree
 from fungrad.core.tracing import Tracer
 from fungrad.optim.checking import fitting

@@ -2,7 +2,7 @@
 
 from operator import is_
 
-from fungrad.core.program import Equation, Program, Variable, subprograms
+from fungrad.core.program import Equation, Literal, Program, Variable, subprograms
 
 
 def with_inputs(equation, inputs):
@@ -56,6 +56,19 @@ class Rebuilding:
         if is_same and all(map(is_, self.equations, old.equations)):
             return old
         return old.replace(equations=tuple(self.equations), outputs=outputs)
+
+
+def with_literals(program, values):
+    """The program with scalars in place of the inputs whose positions are among `values`."""
+    known = {v: Literal(values[i]) for i, v in enumerate(program.inputs) if i in values}
+    equations = tuple([
+        with_inputs(e, tuple([known.get(v, v) for v in e.inputs])) for e in program.equations
+    ])  # fmt: skip
+    return program.replace(
+        inputs=tuple([v for v in program.inputs if v not in known]),
+        equations=equations,
+        outputs=tuple([known.get(v, v) for v in program.outputs]),
+    )
 
 
 def with_subprograms(primitive, change):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fungrad.api import products
-from fungrad.api.recorded import float0
+from fungrad.api.zeros import float0
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.testing.comparison import Tolerance, naming_inputs, precision, require_close
 from fungrad.testing.numerical import (

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fungrad.core.errors import LeakedTracerError, UnknownValueError
-from fungrad.core.evaluation import evaluate, evaluator, slot_types, slots
+from fungrad.core.evaluation import evaluate, evaluator, reader, slot_types, slots
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Literal, check
 from fungrad.core.program_table import clear_programs
@@ -320,6 +320,14 @@ def test_evaluator_of_all_slots_gives_every_variable():
     np.testing.assert_array_equal(values, [np.sin(X), np.cos(np.sin(X))])
     assert slot_types(program) == [REAL, REAL, REAL]
     assert list(slots(program).values()) == [0, 1, 2]
+
+
+def test_reader_takes_the_inputs_from_their_places():
+    program, _, _ = recorded(lambda x, y, z: [add(sin(x), z)], X, X, X)
+    read = reader(program, [2, 7, 0], [1])  # input 1 is not needed, and nowhere
+    kept, total = read([10 * X, "kept", X])
+    assert kept == "kept"
+    np.testing.assert_array_equal(total, np.sin(X) + 10 * X)
 
 
 # ---- programs are found again

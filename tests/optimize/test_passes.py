@@ -17,7 +17,8 @@ from fungrad.optimize.constants import fold_constants
 from fungrad.optimize.contractions import simplify_contractions
 from fungrad.optimize.dead_code import remove_dead_code
 from fungrad.optimize.inline import inline_calls
-from fungrad.optimize.passes import optimize
+from fungrad.optimize.passes import optimize, tidied
+from fungrad.optimize.rewrite import with_literals
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import movement as m
 from fungrad.primitives.contraction import Contract
@@ -319,6 +320,21 @@ def test_passes_meet_in_optimize():
         return f
         """
         ).strip()
+    )
+
+
+def test_what_numpy_evaluates_is_tidied_and_its_calls_are_left_standing():
+    inner = recorded(lambda x: e.sin(x) * 1.0, f64(3))
+    program = recorded(lambda x: Call(inner)(x * 1.0)[0] * m.Fill((3,))(np.float64(2)), f64(3))
+    tidy = tidied(program)
+    assert [str(e.primitive) for e in tidy.equations] == ["call", "multiply"]
+    assert tidy.equations[0].primitive is program.equations[1].primitive
+
+
+def test_scalars_in_place_of_inputs():
+    program = recorded(lambda x, y: e.multiply(y, x) + y, f64(3), f64())
+    assert body(with_literals(program, {1: np.float64(1)})) == (
+        "b: f64[3] = multiply 1.0 a\nc: f64[3] = add b 1.0\nreturn c"
     )
 
 

@@ -1,0 +1,109 @@
+"""The short way of elementwise functions in eager code: operands whose values are known.
+
+Most of what an eager derivative costs is Python between two calls of NumPy. Where the operands are
+values of the innermost recording, of one dtype, and need no conversion, the value is computed and
+the equation appended at once; everything else returns None, and goes the way of all primitives.
+"""
+
+import numpy as np
+
+from fungrad.core.program import Literal
+from fungrad.core.tracing import Tracer
+from fungrad.numpy.promotion import scalar
+
+
+def scalar_types(kinds):
+    """The types of NumPy's scalars of these kinds: what they are is known without their dtype."""
+    return frozenset([np.dtype(c).type for c in "efdFDbhilqBHILQ" if np.dtype(c).kind in kinds])
+
+
+def short_unary(primitive, kinds):
+    """A function of (recording, x): the tracer of `primitive(x)`, or None."""
+    scalars, evaluate = scalar_types(kinds), primitive.evaluate
+
+    def recorded(recording, x):
+        if x.recording is not recording:
+            return None
+        value = recording.values[x.id]
+        if type(value) in scalars or (type(value) is np.ndarray and value.dtype.kind in kinds):
+            return recording.append(primitive, (x.id,), evaluate(value))
+        return None
+
+    return recorded
+
+
+def short_binary(primitive, kinds):
+    """A function of (recording, x, y): the tracer of `primitive(x, y)`, or None.
+
+    Python numbers are taken in the dtype of the other operand, as NumPy does.
+    """
+    scalars, evaluate = scalar_types(kinds), primitive.evaluate
+    number_kinds = {int: kinds, float: kinds.replace("i", "").replace("u", "")}
+
+    def recorded(recording, x, y):
+        if type(x) is Tracer:
+            if x.recording is not recording:
+                return None
+            i = x.id
+            values = recording.values
+            a = values[i]
+            if type(y) is Tracer:
+                if y.recording is not recording:
+                    return None
+                j = y.id
+                b = values[j]
+            elif type(y) in number_kinds:
+                if not _takes(a, number_kinds[type(y)], scalars):
+                    return None
+                j, b = number_operand(recording, a.dtype, y)
+                return recording.append(primitive, (i, j), evaluate(a, b))
+            else:
+                j, b = None, y
+        elif type(y) is Tracer and y.recording is recording:
+            j = y.id
+            b = recording.values[j]
+            if type(x) in number_kinds:
+                if not _takes(b, number_kinds[type(x)], scalars):
+                    return None
+                i, a = number_operand(recording, b.dtype, x)
+                return recording.append(primitive, (i, j), evaluate(a, b))
+            i, a = None, x
+        else:
+            return None
+        kind, other = type(a), type(b)
+        if kind is other:
+            if kind not in scalars:
+                if kind is not np.ndarray or a.dtype is not b.dtype or a.shape != b.shape:
+                    return None
+                if a.dtype.kind not in kinds:
+                    return None
+        elif not (
+            (kind in scalars and other is np.ndarray and b.dtype.type is kind)
+            or (other in scalars and kind is np.ndarray and a.dtype.type is other)
+        ):
+            return None
+        if i is None or j is None:
+            if recording.hides_values:  # also those of plain arrays, so the result is not known
+                return None
+            i = recording.id_of(x) if i is None else i
+            j = recording.id_of(y) if j is None else j
+        return recording.append(primitive, (i, j), evaluate(a, b))
+
+    return recorded
+
+
+def _takes(value, kinds, scalars):
+    """Whether a value is known and a number can be taken in its dtype."""
+    if type(value) is not np.ndarray and type(value) not in scalars:
+        return False
+    return value.dtype.kind in kinds
+
+
+def number_operand(recording, dtype, number):
+    """The slot or literal that stands for a Python number in a recording, and its value."""
+    x = scalar(dtype, number)
+    if recording.hides_values and type(x) is not Literal:
+        x = Literal(x)
+    if type(x) is Literal:
+        return x, x.value
+    return recording.capture_number(x, (dtype, number or repr(number))), x
