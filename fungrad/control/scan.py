@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
+from fungrad.control.covering import Turns, corresponding
 from fungrad.control.lifting import lifted
 from fungrad.control.programs import (
     chosen,
@@ -113,6 +114,23 @@ class Scan(Routine):
         if not elements:
             return np.empty((0, *type.shape), type.dtype)
         return np.stack(elements).astype(type.dtype, copy=False)
+
+    # ---- comparison with other loops
+
+    def turns(self, inputs):
+        """The loop on operands, for comparison with another one."""
+        _, constants, carry, xs = self.parts(inputs)
+        kinds = (("fixed", constants), ("carry", carry), ("rows", xs))
+        names = [(kind, k) for kind, values in kinds for k in range(len(values))]
+        return Turns(tuple(constants), tuple(xs), tuple(carry), ((self.body, names),))
+
+    def covers(self, inputs, other, other_inputs):
+        """For each output of another such loop the number of an equal one of this, or None."""
+        count, other_count = self.parts(inputs)[0], other.parts(other_inputs)[0]
+        is_alike = self.length == other.length and self.reverse == other.reverse
+        if self.progress or other.progress or not is_alike or count != other_count:
+            return None
+        return corresponding(self.turns(inputs), other.turns(other_inputs))
 
     # ---- the calculus
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fungrad.control.covering import Turns, corresponding
 from fungrad.control.programs import (
     combines_rows,
     marks,
@@ -97,6 +98,29 @@ class While(Routine):
         types = self.body.output_types[n:]
         stacks = [Stack(tuple(e), StackType(t)) for e, t in zip(saved, types, strict=True)]
         return (*carry, np.int64(count), *stacks)
+
+    # ---- comparison with other loops
+
+    def turns(self, inputs):
+        """The loop on operands, for comparison with another one."""
+        first, second, carry = self.parts(inputs)
+        a, n = len(first), len(carry)
+        carried = [("carry", k) for k in range(n)]
+        body = [("fixed", a + k) for k in range(len(second))] + carried
+        condition = [("fixed", k) for k in range(a)] + carried
+        programs = ((self.body, body), (self.condition, condition))
+        return Turns((*first, *second), (), tuple(carry), programs)
+
+    def covers(self, inputs, other, other_inputs):
+        """For each output of another such loop the number of an equal one of this, or None."""
+        if self.progress or other.progress or other.records > self.records:
+            return None
+        n = self.carry_count
+        found = corresponding(self.turns(inputs), other.turns(other_inputs))
+        if found is None or not other.records:
+            return found
+        carried = other.carry_count
+        return (*found[:carried], n, *(k + 1 for k in found[carried:]))
 
     # ---- the calculus
 

@@ -14,6 +14,7 @@ from fungrad.optimize.layout import move_transpositions
 from fungrad.optimize.lift_from_loops import lift_from_loops
 from fungrad.optimize.rewrite import with_subprograms
 from fungrad.optimize.selections import select_early
+from fungrad.optimize.share_loops import share_loops
 
 #: The passes in their order, each with the reason for its place.
 PASSES = (
@@ -27,6 +28,7 @@ PASSES = (
     move_transpositions,  # movements of movements are one now, so each is seen
     simplify_contractions,  # takes in the transpositions that have arrived there
     share_common_subexpressions,
+    share_loops,  # equal operands are one, and bodies are as simple as they get
     remove_dead_code,  # last: what was simplified away leaves makers without readers
 )
 
