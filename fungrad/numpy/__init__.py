@@ -198,6 +198,7 @@ from fungrad.numpy.public import (
     signbit,
     sin,
     sinh,
+    spacing,
     sqrt,
     square,
     subtract,

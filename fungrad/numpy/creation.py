@@ -11,6 +11,7 @@ from fungrad.numpy.ufuncs import absolute, log10, multiply, power, sign
 from fungrad.numpy.writing import copied
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.basis import Basis
+from fungrad.primitives.demand import Demand
 from fungrad.primitives.joining import Pad
 from fungrad.primitives.movement import Fill, Iota, Transpose
 
@@ -110,7 +111,7 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
         line, step = np.linspace(start, stop, num, endpoint, True, dtype, axis)
         return (constant(line), step) if retstep else constant(line)
     num = _count(num)
-    start, stop = promote_to_float(operand(start), operand(stop))
+    start, stop = promote_to_float(number_or_operand(start), number_or_operand(stop))
     start, stop = broadcast_together("linspace", start, stop)
     parts = num - 1 if endpoint else num
     step = (stop - start) / parts if parts > 0 else np.nan
@@ -161,13 +162,18 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
 
 @traced(np.geomspace, creates=True)
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
-    """`numpy.geomspace`; the ends may be traced, and have one sign."""
+    """`numpy.geomspace`; the ends may be traced. Between complex ends it is a spiral."""
     if not has_tracer((start, stop)):
         return constant(np.geomspace(start, stop, num, endpoint, dtype, axis))
     start, stop = promote_to_float(operand(start), operand(stop))
     start, stop = broadcast_together("geomspace", start, stop)
-    exponents = linspace(log10(absolute(start)), log10(absolute(stop)), num, endpoint)
-    result = sign(start) * power(10.0, exponents)
+    is_given = e.logical_and(start != 0, stop != 0)
+    start = Demand("ValueError", "Geometric sequence cannot include zero")(start, is_given)
+    if start.dtype.kind == "c":
+        result = start * power(10.0, linspace(start * 0, log10(stop / start), num, endpoint))
+    else:
+        exponents = linspace(log10(absolute(start)), log10(absolute(stop)), num, endpoint)
+        result = sign(start) * power(10.0, exponents)
     result = moveaxis(result, 0, axis)
     target = np.result_type(result.dtype, float) if dtype is None else np.dtype(dtype)
     return convert(result, target)

@@ -232,13 +232,37 @@ def frexp(x):
         return np.frexp(x)
     (x,) = loop_operands(np.frexp, x)
     one, zero = x.dtype.type(1), x.dtype.type(0)
+    two, limits = x.dtype.type(2), np.finfo(x.dtype)
     is_plain = logical_and(e.isfinite(x), e.not_equal(x, zero))
+    is_small = logical_and(is_plain, e.less(e.absolute(x), limits.tiny))  # subnormal
+    shift = x.dtype.type(limits.nmant + 2)
+    x = multiply(x, where(is_small, two**shift, one))
     safe = e.absolute(e.select(is_plain, e.stop_gradient(x), one))
     exponent = add(e.floor(e.log2(safe)), one)
-    scaled = divide(safe, power(x.dtype.type(2), exponent))
+    scaled = _scaled_down(safe, exponent)
     exponent = where(scaled >= 1, exponent + 1, where(scaled < 0.5, exponent - 1, exponent))
     exponent = where(is_plain, exponent, zero)
-    return multiply(x, power(x.dtype.type(2), -exponent)), convert(exponent, np.dtype(np.int32))
+    mantissa = _scaled_down(x, exponent)
+    return mantissa, convert(subtract(exponent, where(is_small, shift, zero)), np.dtype(np.int32))
+
+
+def spacing(x):
+    """`numpy.spacing`: the distance to the next number away from 0, with the sign of x."""
+    if type(x) is not Tracer:
+        return np.spacing(x)
+    (x,) = loop_operands(np.spacing, x)
+    size = e.absolute(e.stop_gradient(x))
+    zero, most = x.dtype.type(0), np.finfo(x.dtype).max
+    above = subtract(ufuncs.nextafter(size, x.dtype.type(np.inf)), size)
+    below = subtract(size, ufuncs.nextafter(size, zero))
+    gap = where(e.equal(size, most), below, above)
+    return where(e.less(x, zero), e.negative(gap), gap)
+
+
+def _scaled_down(x, exponent):
+    """x / 2**exponent, whose second factor may be beyond the range of numbers."""
+    two, half = x.dtype.type(2), e.floor(multiply(exponent, x.dtype.type(0.5)))
+    return multiply(multiply(x, power(two, -half)), power(two, subtract(half, exponent)))
 
 
 def _gcd(x, y):
@@ -369,5 +393,5 @@ def isrealobj(x):
 
 
 for _name in """deg2rad radians rad2deg degrees fabs heaviside logaddexp2 fmax fmin divmod modf
-    ldexp frexp gcd lcm bitwise_count""".split():
+    ldexp frexp spacing gcd lcm bitwise_count""".split():
     TRACED[getattr(np, _name)] = globals()[_name]

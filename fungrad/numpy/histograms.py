@@ -31,6 +31,8 @@ def bincount(x, /, weights=None, minlength=0, *, length=None):
     dropped; without it `minlength` is the size, and a position beyond raises OutOfBoundsError.
     """
     x = operand(x)
+    if x.ndim != 1:
+        raise ValueError(f"bincount: positions of shape {x.shape} must have one axis")
     values = _known(x)
     mode = "drop"
     if values is None and length is None and minlength:
@@ -148,9 +150,7 @@ def histogramdd(sample, bins=10, range=None, density=None, weights=None):
     ranges = [None] * d if range is None else list(range)
     if len(ranges) != d:
         raise ValueError("range argument must have one entry per dimension")
-    edges = [
-        histogram_bin_edges(x, b, r) for x, b, r in zip(columns, bins, ranges, strict=True)
-    ]
+    edges = [histogram_bin_edges(x, b, r) for x, b, r in zip(columns, bins, ranges, strict=True)]
     shape = tuple([e.shape[0] - 1 for e in edges])
     place, inside = 0, True
     for x, e, n in zip(columns, edges, shape, strict=True):

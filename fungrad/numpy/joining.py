@@ -221,7 +221,8 @@ def dsplit(ary, indices_or_sections):
 @traced(np.unstack)
 def unstack(x, /, *, axis=0):
     """`numpy.unstack`: the slices along an axis, as a tuple."""
-    x = moveaxis(operand(x), axis, 0)
+    x = operand(x)
+    x = moveaxis(x, normalize_axis(axis, x.ndim), 0)
     return tuple([getitem_any(x, i) for i in range(x.shape[0])])
 
 

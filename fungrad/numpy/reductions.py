@@ -45,7 +45,16 @@ def masked(x, where, neutral):
         return x
     where = ufuncs.truth(operand(where))
     shape = np.broadcast_shapes(tuple(x.shape), tuple(np.shape(where)))
+    if len(shape) > x.ndim:
+        raise ValueError(f"where= of shape {where.shape} has more axes than {tuple(x.shape)}")
     return e.select(broadcast_to(where, shape), broadcast_to(x, shape), neutral)
+
+
+def whole_axis(axis):
+    """One axis as an integer; TypeError for several."""
+    if isinstance(axis, tuple | list):
+        raise TypeError(f"one axis is an integer, not the {type(axis).__name__} {axis}")
+    return axis
 
 
 def reduced_axes(axis, ndim):
@@ -205,7 +214,7 @@ def _position(largest, a, axis, out, keepdims):
         flat = Reshape((a.size,))(a) if a.ndim != 1 else a
         axes, along = tuple(range(a.ndim)), 0
     else:
-        axes = reduced_axes(axis, a.ndim)
+        axes = reduced_axes(whole_axis(axis), a.ndim)
         flat, along = (a, axes[0]) if axes else (Reshape((1,))(a), 0)
     if not flat.shape[along]:
         raise ValueError(f"attempt to get {name} of an empty sequence")
@@ -349,7 +358,7 @@ def _running(primitive, name, a, axis, dtype, out):
     refuse_out(name, out)
     a = operand(a)
     a = convert(a, np.dtype(dtype) if dtype is not None else total_dtype(a.dtype))
-    if axis is None or reduced_axes(axis, a.ndim) == ():
+    if axis is None or reduced_axes(whole_axis(axis), a.ndim) == ():
         a, axis = Reshape((a.size,))(a) if a.ndim != 1 else a, 0
     return primitive(normalize_axis(axis, a.ndim), False)(a)
 

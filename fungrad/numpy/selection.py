@@ -15,6 +15,7 @@ from fungrad.numpy.promotion import broadcast_to as broadcast
 from fungrad.numpy.reductions import sum
 from fungrad.numpy.shapes import along, ravel, reshape
 from fungrad.primitives import elementwise as e
+from fungrad.primitives.demand import Demand
 from fungrad.primitives.indexing import Gather
 from fungrad.primitives.movement import Iota
 from fungrad.primitives.ordering import Argsort
@@ -66,10 +67,15 @@ def select(condlist, choicelist, default=0):
 def choose(a, choices, out=None, mode="raise"):
     """`numpy.choose`."""
     refuse_out("choose", out)
-    a = convert(operand(a), np.dtype(np.int64))
+    a = operand(a)
+    if a.dtype.kind not in "biu":
+        raise TypeError(f"choose: choices are told by integers, not by {a.dtype}")
+    a = convert(a, np.dtype(np.int64))
     choices = promote(*parts_of(choices))
-    if mode == "raise":  # a negative number is no place from the end here
-        a = where(a < 0, np.int64(len(choices)), a)
+    if mode == "raise":
+        is_inside = e.logical_and(a >= 0, a < len(choices))
+        message = f"invalid entry in choice array: the choices are 0 to {len(choices) - 1}"
+        a, mode = Demand("ValueError", message)(a, is_inside), "clip"
     shape = common_shape("choose", a, *choices)
     table = stacked([broadcast(c, shape) for c in choices])
     rest = [Iota(shape, np.dtype(np.int64), axis)() for axis in range(len(shape))]
@@ -176,7 +182,9 @@ def argwhere(a, *, size=None, fill_value=None):
 @traced(np.extract, extras=("size", "fill_value"))
 def extract(condition, arr, *, size=None, fill_value=0):
     """`numpy.extract` at a known condition; under jit `size` elements, then `fill_value`."""
-    return compress(ravel(operand(condition)), ravel(operand(arr)), size=size, fill_value=fill_value)
+    return compress(
+        ravel(operand(condition)), ravel(operand(arr)), size=size, fill_value=fill_value
+    )
 
 
 @traced(np.compress, extras=("size", "fill_value"))

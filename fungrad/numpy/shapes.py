@@ -35,12 +35,17 @@ def resolved_shape(shape, size, old):
     return shape
 
 
+_ORDERS = frozenset("CFAKcfak")
+
+
 @traced(np.reshape)
 def reshape(a, /, shape, order="C", *, copy=None):
     """`numpy.reshape` in C or Fortran order."""
     a = operand(a)
     shape = resolved_shape(shape_of(shape), a.size, a.shape)
-    if order == "F":
+    if order not in _ORDERS:
+        raise ValueError(f"order must be one of 'C', 'F', 'A' or 'K', not {order!r}")
+    if order in "Ff":
         back = Reshape(shape[::-1])(_flipped_axes(a))
         return _flipped_axes(back)
     result = _reshaped(a, shape)
@@ -89,9 +94,7 @@ def expand_dims(a, axis):
     count = len(axes)
     axes = normalize_axes(axes, a.ndim + count)
     rest = iter(a.shape)
-    return _reshaped(
-        a, tuple([1 if i in axes else next(rest) for i in range(a.ndim + count)])
-    )
+    return _reshaped(a, tuple([1 if i in axes else next(rest) for i in range(a.ndim + count)]))
 
 
 @traced(np.transpose, np.permute_dims)

@@ -10,10 +10,12 @@ from fungrad.numpy.creation import zeros
 from fungrad.numpy.dispatch import normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, parts_of
 from fungrad.numpy.promotion import convert, promote
+from fungrad.numpy.reductions import all as all_along
 from fungrad.numpy.reductions import any, cumsum
 from fungrad.numpy.selection import compress, flatnonzero, known_mask, where
 from fungrad.numpy.shapes import expand_dims, flip, ravel
 from fungrad.numpy.taking import take, take_along_axis
+from fungrad.primitives.demand import Demand
 from fungrad.primitives.indexing import Gather
 from fungrad.primitives.ordering import Argsort, Sort
 
@@ -125,14 +127,27 @@ def _precedes(x, y):
 def digitize(x, bins, right=False):
     """`numpy.digitize` with increasing or decreasing bins."""
     x, bins = operand(x), operand(bins)
+    if x.dtype.kind == "c":
+        raise TypeError("x may not be complex")
     n = bins.shape[0]
-    require_monotonic(bins, "bins must be monotonically increasing or decreasing")
+    bins = _monotonic(bins)
     side = "left" if right else "right"
     up = searchsorted(bins, x, side)
     if n < 2:
         return up
     down = n - searchsorted(flip(bins), x, side)
     return where(getitem_any(bins, 0) > getitem_any(bins, n - 1), down, up)
+
+
+def _monotonic(bins):
+    """The bins; ValueError where they go up and down, at run time if they are not known before."""
+    message = "bins must be monotonically increasing or decreasing"
+    if type(bins) is not Tracer or bins.is_known:
+        require_monotonic(bins, message)
+        return bins
+    first, second = getitem_any(bins, slice(None, -1)), getitem_any(bins, slice(1, None))
+    rises, falls = all_along(first <= second), all_along(first >= second)
+    return Demand("ValueError", message)(bins, ufuncs.logical_or(rises, falls))
 
 
 def require_monotonic(bins, message, falling=True):

@@ -15,6 +15,7 @@ from fungrad.numpy.reductions import KEEP, argmax, argmin, is_set, mean, reduced
 from fungrad.numpy.selection import where as choose
 from fungrad.numpy.shapes import reshape
 from fungrad.primitives import elementwise as e
+from fungrad.primitives.demand import Demand
 
 
 @traced(np.average)
@@ -114,14 +115,23 @@ def nanmin(a, axis=None, out=None, keepdims=KEEP, initial=KEEP, where=KEEP):
 
 @traced(np.nanargmax)
 def nanargmax(a, axis=None, out=None, *, keepdims=KEEP):
-    """`numpy.nanargmax`."""
-    return argmax(_without_nan(a, -np.inf)[0], axis, out, keepdims=keepdims)
+    """`numpy.nanargmax`; ValueError where all elements are nan."""
+    return _nan_position(argmax, -np.inf, a, axis, out, keepdims)
 
 
 @traced(np.nanargmin)
 def nanargmin(a, axis=None, out=None, *, keepdims=KEEP):
-    """`numpy.nanargmin`."""
-    return argmin(_without_nan(a, np.inf)[0], axis, out, keepdims=keepdims)
+    """`numpy.nanargmin`; ValueError where all elements are nan."""
+    return _nan_position(argmin, np.inf, a, axis, out, keepdims)
+
+
+def _nan_position(function, fill, a, axis, out, keepdims):
+    x, is_nan = _without_nan(a, fill)
+    place = function(x, axis, out, keepdims=keepdims)
+    if is_nan is None:
+        return place
+    has_none = reductions.all(is_nan, axis, keepdims=keepdims)
+    return Demand("ValueError", "All-NaN slice encountered")(place, e.logical_not(has_none))
 
 
 def _count(a, is_nan, axis, keepdims, where):
@@ -134,12 +144,18 @@ def _count(a, is_nan, axis, keepdims, where):
 def nanmean(a, axis=None, dtype=None, out=None, keepdims=KEEP, *, where=KEEP):
     """`numpy.nanmean`."""
     x, is_nan = _without_nan(a, 0)
-    axis = axis if axis is None else reduced_axes(axis, x.ndim)
     if is_nan is None:
         return mean(x, axis, dtype, out, keepdims, where=where)
+    axis = axis if axis is None else reduced_axes(axis, x.ndim)
+    _require_inexact(dtype)
     total = sum(x, axis, dtype, out, keepdims, where=where)
     count = convert(_count(x, is_nan, axis, keepdims, where), total.dtype)
     return ufuncs.divide(total, count)
+
+
+def _require_inexact(dtype):
+    if dtype is not None and np.dtype(dtype).kind not in "fc":
+        raise TypeError(f"If a is inexact, then dtype must be inexact, not {np.dtype(dtype)}")
 
 
 @traced(np.nanvar)
@@ -158,9 +174,10 @@ def nanvar(
     """`numpy.nanvar`."""
     ddof = ddof if correction is KEEP else correction
     x, is_nan = _without_nan(a, 0)
-    axis = axis if axis is None else reduced_axes(axis, x.ndim)
     if is_nan is None:
         return reductions.var(x, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
+    axis = axis if axis is None else reduced_axes(axis, x.ndim)
+    _require_inexact(dtype)
     if dtype is not None:
         x = convert(x, np.dtype(dtype))
     center = nanmean(a, axis, dtype, None, True, where=where) if mean is KEEP else mean
@@ -195,9 +212,7 @@ def nanstd(
 
 
 @traced(np.cov)
-def cov(
-    m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None
-):
+def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
     """`numpy.cov`."""
     m = operand(m)
     if m.ndim > 2:
@@ -255,5 +270,3 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None):
         parts = [choose(ufuncs.absolute(v) > 1, ufuncs.sign(v), v) for v in (e.real(c), e.imag(c))]
         return e.make_complex(*parts)
     return choose(ufuncs.absolute(c) > 1, ufuncs.sign(c), c)
-
-

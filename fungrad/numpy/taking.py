@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from fungrad.core.errors import DtypeError
-from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import operand, shape_of
 from fungrad.numpy.at import read
@@ -15,6 +14,7 @@ from fungrad.numpy.promotion import common_shape, convert
 from fungrad.numpy.selection import flatnonzero
 from fungrad.numpy.shapes import along as line
 from fungrad.numpy.shapes import moveaxis, ravel, reshape
+from fungrad.primitives.demand import Demand
 
 INT64 = np.dtype(np.int64)
 
@@ -141,10 +141,10 @@ def ix_(*args):
 
 @traced(np.unravel_index)
 def unravel_index(indices, shape, order="C"):
-    """`numpy.unravel_index`; positions are checked where they are known."""
+    """`numpy.unravel_index`; ValueError for positions outside."""
     flat = positions(indices, "unravel_index")
     shape = shape_of(shape)
-    _require_inside("unravel_index", flat, math.prod(shape))
+    flat = _inside("unravel_index", flat, math.prod(shape))
     result = []
     for n in shape[::-1] if order == "C" else shape:
         result.append(flat % n)
@@ -152,16 +152,16 @@ def unravel_index(indices, shape, order="C"):
     return tuple(result[::-1] if order == "C" else result)
 
 
-def _require_inside(name, index, size):
-    """ValueError where a known position lies outside."""
-    known = index.value if type(index) is Tracer and index.is_known else index
-    if type(known) is not Tracer and ((known < 0) | (known >= size)).any():
-        raise ValueError(f"{name}: invalid entry in {known}: positions are 0 to {size - 1}")
+def _inside(name, index, size):
+    """The positions; ValueError where one lies outside."""
+    message = f"{name}: invalid entry in the positions: they are 0 to {size - 1}"
+    is_inside = ufuncs.logical_and(index >= 0, index < size)
+    return Demand("ValueError", message)(index, is_inside)
 
 
 @traced(np.ravel_multi_index)
 def ravel_multi_index(multi_index, dims, mode="raise", order="C"):
-    """`numpy.ravel_multi_index`; positions are checked where they are known."""
+    """`numpy.ravel_multi_index`; ValueError for positions outside."""
     modes = mode if isinstance(mode, tuple | list) else (mode,) * len(dims)
     pairs = list(zip(multi_index, dims, modes, strict=True))
     flat = 0
@@ -172,7 +172,7 @@ def ravel_multi_index(multi_index, dims, mode="raise", order="C"):
         elif m == "wrap":
             i = i % n
         else:
-            _require_inside("ravel_multi_index", i, n)
+            i = _inside("ravel_multi_index", i, n)
         flat = flat * n + i
     return flat
 

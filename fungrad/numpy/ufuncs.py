@@ -15,6 +15,7 @@ from fungrad.numpy.promotion import (
     scalar,
 )
 from fungrad.primitives import elementwise as e
+from fungrad.primitives.demand import Demand
 from fungrad.primitives.elementwise import IntegerPower
 from fungrad.primitives.movement import Fill
 
@@ -303,6 +304,7 @@ def positive(x):
 
 _power = binary(e.power, np.power)
 _MOST_MULTIPLIED = 64
+_NEGATIVE_POWER = "Integers to negative integer powers are not allowed."
 
 
 def power(x, y):
@@ -315,9 +317,18 @@ def power(x, y):
             return e.sqrt(x)
         if kind in "iu" and isinstance(y, int):
             if y < 0 and _holds(x.dtype, y):
-                raise ValueError("Integers to negative integer powers are not allowed.")
+                raise ValueError(_NEGATIVE_POWER)
             return IntegerPower(y)(x) if 0 <= y <= _MOST_MULTIPLIED else _power(x, y)
+    if type(y) is Tracer and y.dtype.kind == "i" and result_dtype(x, y).kind == "i":
+        y = Demand("ValueError", _NEGATIVE_POWER)(y, greater_equal(y, y.dtype.type(0)))
+    elif type(x) is Tracer and _is_negative_whole(y) and result_dtype(x, y).kind == "i":
+        raise ValueError(_NEGATIVE_POWER)
     return _power(x, y)
+
+
+def _is_negative_whole(y):
+    dtype = getattr(y, "dtype", None)
+    return dtype is not None and dtype.kind == "i" and bool(np.any(y < 0))
 
 
 def _whole_power(x, n):

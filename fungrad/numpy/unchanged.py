@@ -106,7 +106,6 @@ from numpy import (
     short,
     signedinteger,
     single,
-    spacing,
     str_,
     timedelta64,
     tril_indices,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fungrad.numpy as fnp
-from fungrad import jit
+from fungrad import jit, vmap
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -128,3 +128,47 @@ def test_conversions():
     found = jit(lambda x: [x.astype(d) for d in narrow])(large)
     for y, dtype in zip(found, narrow, strict=True):
         np.testing.assert_array_equal(y, large.astype(dtype), err_msg=str(dtype))
+
+
+NAN = np.array([[1.0, np.nan], [np.nan, np.nan]])
+WHOLE = np.array([2, 0, 1])
+#: Calls that NumPy refuses because of values: compiled code does, with the same class.
+REFUSED = {
+    "all nan": (lambda np, x: np.nanargmax(x, axis=1), NAN),
+    "all nan, least": (lambda np, x: np.nanargmin(x), NAN[1]),
+    "choose": (lambda np, i: np.choose(i, (i, i)), WHOLE),
+    "choose by floats": (lambda np, i: np.choose(i * 1.0, (i, i)), WHOLE),
+    "negative power": (lambda np, i: np.power(i, -i), WHOLE),
+    "known negative power": (lambda np, i: np.power(i, -WHOLE), WHOLE),
+    "digitize": (lambda np, i: np.digitize(i, i * 1.0), WHOLE),
+    "unravel_index": (lambda np, i: np.unravel_index(i, (2, 1)), WHOLE),
+    "ravel_multi_index": (lambda np, i: np.ravel_multi_index((i, i), (2, 3)), WHOLE),
+    "geomspace": (lambda np, i: np.geomspace(i, 5, 4), WHOLE),
+    "several axes": (lambda np, x: np.argmax(x, axis=(0, 1)), NAN),
+    "mask of more axes": (lambda np, x: np.sum(x[0], where=x > 0), NAN),
+    "order": (lambda np, x: np.reshape(x, 4, order="X"), NAN),
+    "dtype": (lambda np, x: np.nanmean(x, dtype=int), NAN),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_values_that_numpy_refuses(name):
+    function, x = REFUSED[name]
+    with pytest.raises(Exception) as caught:  # noqa: PT011  whatever NumPy raises
+        function(np, x)
+    for wrap in (jit, lambda f: vmap(f), lambda f: jit(vmap(f))):
+        batched = x if wrap is jit else np.stack([x, x])
+        with pytest.raises(caught.type):
+            wrap(lambda x: function(fnp, x))(batched)
+
+
+def test_values_that_numpy_takes():
+    x = np.array([0.0, -3.5, 5e-324, 1.7e308, -1e-310, np.inf])
+    for name in ("frexp", "spacing"):
+        found = jit(getattr(fnp, name))(x)
+        for a, b in zip(np.atleast_2d(found), np.atleast_2d(getattr(np, name)(x)), strict=True):
+            np.testing.assert_array_equal(a[:5], b[:5])
+    spiral = jit(lambda a, b: fnp.geomspace(a, b, 4))(1 + 2j, 5 - 1j)
+    np.testing.assert_allclose(spiral, np.geomspace(1 + 2j, 5 - 1j, 4))
+    powers = jit(fnp.power)(np.array([2, 3]), np.array([3, 0]))
+    np.testing.assert_array_equal(powers, [8, 1])

@@ -3,7 +3,6 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
-from fungrad.primitives.caution import Caution
 from fungrad.primitives.determinant import Cofactors, Det, LogDet
 from fungrad.primitives.eigen import Eig, Eigvals
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
@@ -217,7 +216,6 @@ SPECTRAL = [
         )
         for strict in (False, True)
     ],
-    sample(Caution(("a doubt",)), REALS, np.int64(0), laws=("types", "batch", "transpose")),
     *[
         sample(
             Splitting(unitary, False, *used),
@@ -240,7 +238,6 @@ SPECTRAL_BAD = [
     bad(Det(), [REALS], ShapeError, "det needs square matrices, got shape (2, 3)"),
     bad(Cofactors(), [REALS], ShapeError, "det needs square matrices, got shape (2, 3)"),
     bad(Splitting(True, False), [_DIAGONAL, np.eye(3)], ShapeError, "do not fit"),
-    bad(Caution(("a doubt",)), [_DIAGONAL, _DIAGONAL], ShapeError, "not one integer"),
     bad(GapQuotient(False, False, True), [_DIAGONAL, np.eye(3)], ShapeError, "do not fit"),
     bad(GapQuotient(False, False, True), [_DIAGONAL.astype(F32), np.eye(2)], DtypeError, "differ"),
 ]
