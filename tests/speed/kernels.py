@@ -95,14 +95,15 @@ def timed(program, arguments, seconds=1.0):
 
 def clocked(assembly):
     """The lines of the entry with a clock around every call, and the calls."""
-    from fungrad.compiler.products import blas
+    from fungrad.compiler.products import blas, packed
 
+    routines = re.compile(f"{blas.NAMES}|{packed.NAMES}")
     names = {k.name for k in assembly.kernels}
     header, *body = assembly.source.strip("\n").split("\n")
     lines, calls = [header.replace("):", ", times):")], []
     for line in body:
         found = CALL.match(line)
-        if not found or not (found[2] in names or re.fullmatch(blas.NAMES, found[2])):
+        if not found or not (found[2] in names or routines.fullmatch(found[2])):
             lines.append(line)
             continue
         slot = 2 * len(calls)
@@ -132,7 +133,7 @@ def work_of(call, assembly):
     if name.startswith("gemms") and None not in [*values[:1], *values[8:11]]:
         count, m, n, k = values[0], *values[8:11]
         return Work(2 * count * m * n * k, size * count * (m * k + k * n + m * n))
-    if name.startswith("gemm_"):
+    if name.startswith(("gemm_", "product_")):
         if None in values[:3]:
             return None
         m, n, k = values[:3]

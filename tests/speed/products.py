@@ -35,7 +35,7 @@ def product_of(name, values):
     routine, _, dtype = name.partition("_")
     if routine == "gemms":
         count, (m, n, k), (ta, tb) = values[0], values[8:11], (values[14], values[17])
-    elif routine == "gemm":
+    elif routine in ("gemm", "product"):
         count, (m, n, k), (ta, tb) = 1, values[:3], (values[6], values[9])
     elif routine == "gemv":
         (rows, columns), ta = values[:2], values[5]

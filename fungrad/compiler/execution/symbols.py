@@ -24,6 +24,7 @@ _PLACES = {
 #: The files whose kernels, `routine(name)`, a source may call by name.
 _LIBRARIES = (
     "products.blas",
+    "products.packed",
     "linalg.fourier",
     "order.numpy_sorting",
     "products.tiles",

@@ -54,7 +54,7 @@ def _target_machine(effort):
     return target.create_target_machine(
         cpu=name,
         features=features,
-        opt=effort,
+        opt=effort if effort != 1 else 3,
         reloc="static" if is_x86 else "default",
         codemodel="jitdefault",
         jit=True,
@@ -71,7 +71,7 @@ def _optimise(module, machine, effort):
     options = llvm.create_pipeline_tuning_options(speed_level=effort)
     options.loop_vectorization = options.slp_vectorization = True
     builder = llvm.create_pass_builder(machine, options)
-    if effort > 0:
+    if effort > 1:
         builder.getModulePassManager().run(module, builder)
         return
     passes = llvm.create_new_module_pass_manager()
@@ -101,7 +101,9 @@ def optimised(texts, exports, effort=3):
 def object_code(texts, exports, effort=3):
     """The object code of LLVM texts, and the names that it takes from elsewhere.
 
-    Effort 3 is for loops. Effort 0 takes a seventh of the time, for code that runs once per call.
+    Effort 3 is for loops. Effort 1 is for loops that are written in vectors already, of which only
+    the last steps are left to do. Effort 0 takes a seventh of the time, for code that runs once per
+    call.
     """
     module = optimised(texts, exports, effort)
     imports = [

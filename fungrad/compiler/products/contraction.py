@@ -1,4 +1,4 @@
-"""Contractions on BLAS: transposes are flags, slices are strides, batches are loops.
+"""Contractions on BLAS or by tiles: transposes are flags, slices strides, batches loops.
 
 Labels fall into batch, left, right and contracted ones. Where the axes of a group lie next to each
 other in memory they count as one axis, and the operands are matrices; else an operand is packed.
@@ -9,6 +9,7 @@ from itertools import pairwise
 from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.views import View
 from fungrad.compiler.moves.copy import contiguous, copy
+from fungrad.compiler.products import packed
 from fungrad.core.record import record
 
 #: Products of more operations are shared by threads each by itself: see `product_parts`.
@@ -212,6 +213,9 @@ class Product:
     def _matrix_matrix(self, a, b, c, sizes, x, y, leading):
         m, n, k = sizes
         steps = []
+        if self.steps is None and packed.is_used(self.dtype, m, n, k):
+            self._packed_product(a, b, c, sizes, x, y, leading)
+            return
         if self.steps is not None:
             count, inner, near, far = self.steps
             steps = [self._integer(n) for n in (count, inner, *near, *far)]
@@ -221,6 +225,17 @@ class Product:
             [self._integer(m), self._integer(n), self._integer(k), self._number(self.factor)],
             [a, *self._layout(x, m, k), b, *self._layout(y, k, n)],
             [self._number(int(self.is_added)), c, self._leading(leading, n)],
+        )
+
+    def _packed_product(self, a, b, c, sizes, x, y, leading):
+        m, n, k = sizes
+        scratch = self.build.temporary(self.dtype, (packed.scratch_size(self.dtype, m, n, k),))
+        self._call(
+            "product",
+            [*map(self._integer, sizes), self._number(self.factor)],
+            [a, *self._layout(x, m, k), b, *self._layout(y, k, n)],
+            [constant(int(self.is_added), INDEX), c, self._leading(leading, n)],
+            [self.entry.pointer(scratch.buffer, scratch.offset)],
         )
 
     def _matrix_vector(self, a, b, c, x, y, z, m, k):
