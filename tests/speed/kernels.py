@@ -266,8 +266,8 @@ def _shortest(call, rounds=5):
 # ---- the report
 
 
-def report(f, arguments, title):
-    """Print the kernels of a function, those that take longest first."""
+def examined(f, arguments, seconds=1.0):
+    """What `timed` finds for a function, after the values that its program takes."""
     import fungrad
     from fungrad.compiler.execution.calling import plain
     from fungrad.optimize import optimize
@@ -277,7 +277,18 @@ def report(f, arguments, title):
     captured = stage._traced.captures
     given = [*captured, *fungrad.tree.leaves(arguments)]
     values = [plain(x, t) for x, t in zip(given, program.input_types, strict=True)]
-    assembly, rows, whole = timed(program, values)
+    return values, *timed(program, values, seconds)
+
+
+def products_of(assembly, rows):
+    """The matrix products among calls: (dtype, count, m, n, k, ta, tb, times) each."""
+    found = [(product_of(*_name_and_values(text, assembly)), times) for text, _, times in rows]
+    return [(*product, times) for product, times in found if product]
+
+
+def report(f, arguments, title):
+    """Print the kernels of a function, those that take longest first."""
+    values, assembly, rows, whole = examined(f, arguments)
     is_single = all(x.dtype != np.float64 for x in values)
     limits = bandwidth(), peak(np.float32 if is_single else np.float64)
     print(
@@ -295,8 +306,7 @@ def report(f, arguments, title):
         print(f"| {' | '.join(cells + [''] * (8 - len(cells)))} |")
     rest = whole - sum(seconds for _, seconds, _ in rows)
     print(f"| outside of calls | {shown(rest, 's')} | | {rest / whole:.0%} | | | | |")
-    found = [(product_of(*_name_and_values(text, assembly)), n) for text, _, n in rows]
-    alone = time_alone([(*product, n) for product, n in found if product])
+    alone = time_alone(products_of(assembly, rows))
     if alone:
         print(f"\nThe same products in BLAS alone take {shown(alone, 's')}, {alone / whole:.0%}.")
 

@@ -14,7 +14,18 @@ def time_alone(products):
     return sum(times * _seconds(*product) for *product, times in products)
 
 
-def _seconds(dtype, count, m, n, k, ta, tb):
+def _seconds(*product):
+    multiply = multiplication(*product)
+    found, end = [], time.perf_counter() + 0.1
+    while len(found) < 3 or time.perf_counter() < end:
+        start = time.perf_counter()
+        multiply()
+        found.append(time.perf_counter() - start)
+    return min(found)
+
+
+def multiplication(dtype, count, m, n, k, ta, tb):
+    """A function that lets BLAS multiply a batch of matrices of some sizes and layouts."""
     generator = np.random.default_rng(0)
     a = generator.normal(size=(count, *((k, m) if ta else (m, k)))).astype(dtype)
     b = generator.normal(size=(count, *((n, k) if tb else (k, n)))).astype(dtype)
@@ -22,12 +33,19 @@ def _seconds(dtype, count, m, n, k, ta, tb):
     if count == 1:
         a, b = a[0], b[0]
     out = np.empty((count, m, n) if count > 1 else (m, n), dtype)
-    found, end = [], time.perf_counter() + 0.1
-    while len(found) < 3 or time.perf_counter() < end:
-        start = time.perf_counter()
-        np.matmul(a, b, out=out)
-        found.append(time.perf_counter() - start)
-    return min(found)
+    return lambda: np.matmul(a, b, out=out)
+
+
+def together(products):
+    """A function that computes all products of a list, as `time_alone` takes it, in their order."""
+    calls = [(multiplication(*product), round(times)) for *product, times in products]
+
+    def run():
+        for multiply, times in calls:
+            for _ in range(times):
+                multiply()
+
+    return run
 
 
 def product_of(name, values):
