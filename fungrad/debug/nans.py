@@ -136,7 +136,7 @@ def _examining(function):
             del state.examine
 
 
-_record, _call = Recording.record, Primitive.__call__
+_record, _append, _call = Recording.record, Recording.append, Primitive.__call__
 
 
 def _note_lines():
@@ -145,7 +145,7 @@ def _note_lines():
     And let functions of `fungrad.numpy` and `fungrad.lax` have their results looked at where the
     user calls them on plain values.
     """
-    Recording.record, Primitive.__call__ = _noting, _calling
+    Recording.record, Recording.append, Primitive.__call__ = _noting, _appending, _calling
     dispatch.watch = _watching
 
 
@@ -155,6 +155,13 @@ def _noting(self, primitive, inputs):
     if state.examine is not None and not self.takes_constants:
         self.sources.setdefault(first, user_line())
     return outputs
+
+
+def _appending(self, primitive, ids, value):
+    output = _append(self, primitive, ids, value)
+    if state.examine is not None and not self.takes_constants:
+        self.sources.setdefault(output.id, user_line())
+    return output
 
 
 def _watching(function, args, kwargs):
