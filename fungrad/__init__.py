@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
         "api.gradient": ("grad", "value_and_grad"),
-        "api.products": ("jvp", "linear_transpose", "linearize", "vjp"),
+        "api.products": ("fwd_and_bwd", "jvp", "linear_transpose", "linearize", "vjp"),
         "api.zeros": ("float0",),
         "api.jacobians": (
             "elementwise_grad",

@@ -8,7 +8,7 @@ import numpy as np
 
 from fungrad.api.arguments import parameter_positions
 from fungrad.api.closing import known_values, operands_of
-from fungrad.api.products import matching
+from fungrad.api.linear_maps import matching
 from fungrad.api.recorded import function_name
 from fungrad.api.zeros import float0
 from fungrad.control.custom import FailedRule, LateRule

@@ -7,7 +7,8 @@ import numpy as np
 
 from fungrad.api.arguments import select_arguments
 from fungrad.api.gradient import differentiable, grad, split_aux
-from fungrad.api.products import jvp, settled, vjp
+from fungrad.api.linear_maps import settled
+from fungrad.api.products import jvp, vjp
 from fungrad.api.recorded import Recorded, title_of
 from fungrad.api.zeros import float0, zeros_like
 from fungrad.control.scan import Scan
@@ -309,8 +310,8 @@ def elementwise_grad(fun, argnums=0):
         recorded = Recorded(fun, operands, weak, chosen.call, title)
         _require_elementwise(recorded, chosen, operands, title)
         out = recorded.output_type(0)
-        _, pull_back = recorded.reverse(recorded.active(len(operands)), (True,))
-        pulled = pull_back([np.ones(out.shape, out.dtype)[()]])
+        _, halves, residuals = recorded.reverse(recorded.active(len(operands)), (True,))
+        pulled = halves.pull_back(residuals, [np.ones(out.shape, out.dtype)[()]])
         result = [
             zeros_like(v.type) if c is None else c
             for c, v in zip(pulled[: len(operands)], recorded.program.inputs, strict=False)

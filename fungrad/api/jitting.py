@@ -10,7 +10,7 @@ import numpy as np
 
 from fungrad.api.arguments import parameter_positions
 from fungrad.api.closing import type_of_operand
-from fungrad.api.recorded import function_name, is_numeric, operand_of
+from fungrad.api.recorded import function_name, is_numeric, is_stack_value, operand_of
 from fungrad.api.stages import Stage, Traced
 from fungrad.api.telling import explain_miss, told
 from fungrad.control.call import Call, settings
@@ -330,6 +330,8 @@ def _kind(x):
         return x.dtype, x.shape, x.weak
     if isinstance(x, np.generic):
         return kind
+    if is_stack_value(x):
+        return x.type
     x = np.asarray(x)
     return x.dtype, x.shape
 

@@ -1,22 +1,25 @@
 """jvp, linearize, vjp, linear_transpose: products with the Jacobian and with its transpose."""
 
-import numpy as np
+from functools import wraps
 
-from fungrad.api.arguments import AllArguments
+from fungrad.api.arguments import AllArguments, select_arguments
 from fungrad.api.closing import leaf_paths, type_of_operand
 from fungrad.api.gradient import split_aux
-from fungrad.api.recorded import (
-    Recorded,
-    operand_of,
-    owned,
-    promoted_int,
-    title_of,
+from fungrad.api.jitting import jit
+from fungrad.api.linear_maps import (
+    PullBack,
+    PushForward,
+    is_float0,
+    leaves_beside,
+    matching,
+    settled,
 )
-from fungrad.api.zeros import float0, zeros_like
-from fungrad.core.errors import TangentMismatchError, TreeMismatchError
-from fungrad.core.tracing import Tracer, run, trace
-from fungrad.core.tree import flatten, is_tree_node, subtrees
-from fungrad.core.types import ArrayType, short_name, type_of
+from fungrad.api.recorded import Recorded, operand_of, promoted_int, title_of
+from fungrad.api.zeros import zeros_like
+from fungrad.core.errors import TangentMismatchError
+from fungrad.core.tracing import run, trace
+from fungrad.core.tree import flatten
+from fungrad.core.types import ArrayType, type_of
 from fungrad.transforms.transpose import transpose
 
 
@@ -93,57 +96,6 @@ def _paired(chosen, tangents, title):
     return operands, weak, tuple(active), moving
 
 
-def leaves_beside(tree, given, title, whole, part):
-    """The leaves of tangents or cotangents for a structure; None stands for one that is zero."""
-    leaves, given_tree = flatten(given)
-    if given_tree == tree:
-        return leaves
-    try:
-        leaves = subtrees(tree, given, title)
-    except TreeMismatchError:
-        leaves = None
-    if leaves is None or any(x is not None and is_tree_node(type(x)) for x in leaves):
-        raise TreeMismatchError(
-            f"{title}: the {whole} have the structure {tree}, the {part}s {given_tree}; pass one "
-            f"{part} for every leaf of the {whole}, or None for one that is zero"
-        )
-    return leaves
-
-
-def is_float0(x):
-    """Whether a value is a float0 array, the tangent of integers."""
-    return getattr(x, "dtype", None) == float0
-
-
-def matching(x, expected, what):
-    """A tangent or cotangent in the type of its value; Python numbers are converted.
-
-    `what()` names it in errors.
-    """
-    if type(x) in (int, float, complex) and not expected.shape:
-        if type(x) is complex and expected.dtype.kind != "c":
-            raise TangentMismatchError(f"{what()} is complex, its value is {expected.dtype}")
-        return expected.dtype.type(x)
-    if type(x) is np.ndarray and x.ndim and x.shape == expected.shape and x.dtype == expected.dtype:
-        return x
-    operand, is_weak = operand_of(x, label=what)
-    given = operand.type if type(operand) is Tracer else type_of(operand)
-    if given.shape != expected.shape:
-        raise TangentMismatchError(
-            f"{what()} has shape {given.shape}, its value has shape {expected.shape}"
-        )
-    if given.dtype != expected.dtype:
-        if not is_weak:
-            raise TangentMismatchError(
-                f"{what()} has dtype {given.dtype}, its value has dtype {expected.dtype}; convert "
-                f"it with .astype({short_name(expected.dtype)!r})"
-            )
-        from fungrad.numpy.promotion import convert
-
-        return convert(operand, expected.dtype)
-    return operand
-
-
 def _recorded(fun, primals, title):
     """All arguments, their leaves as operands, and the call of the function on them."""
     chosen = AllArguments(primals)
@@ -167,48 +119,29 @@ def linearize(fun, *primals, has_aux=False):
     title = title_of("linearize", fun)
     chosen, operands, recorded = _recorded(fun, primals, title)
     active = recorded.active(len(operands))
-    outputs, push = recorded.forward(active)
+    outputs, halves, residuals = recorded.forward(active)
+    y, out_tree, aux = _separated(recorded, outputs, has_aux, title)
+    push_forward = PushForward(
+        residuals,
+        title,
+        halves,
+        chosen.tree,
+        tuple([type_of_operand(x) for x in operands]),
+        out_tree,
+        recorded.program.output_types,
+        tuple(recorded.positions[: out_tree.num_leaves]),
+    )
+    return (y, push_forward, *aux)
 
-    def push_forward(*tangents):
-        marks = active[: len(operands)]
-        moving = _flat_tangents(chosen, primals, tangents, operands, marks, title)
-        pushed = push(moving)
-        types = recorded.program.output_types
-        dy = [zeros_like(t) if p is None else p for t, p in zip(types, pushed, strict=True)]
-        dy = settled(dy, moving)
-        flat = [None if k is None else dy[k] for k in recorded.positions]
-        return out_tree.unflatten(flat[: out_tree.num_leaves])
 
+def _separated(recorded, outputs, has_aux, title):
+    """What a function has returned: its output, the structure of that, and a tuple with aux."""
     y = recorded.outputs(outputs)
-    out_tree = recorded.tree
     if not has_aux:
-        return out_tree.unflatten(y), push_forward
+        return recorded.tree.unflatten(y), recorded.tree, ()
     aux_tree, count = split_aux(recorded, title)
     out_tree = recorded.tree.children()[0]
-    return out_tree.unflatten(y[:count]), push_forward, aux_tree.unflatten(y[count:])
-
-
-def settled(values, given):
-    """Results for the user, none of which is one of the arrays that were given."""
-    return values if any(type(v) is Tracer for v in values) else owned(values, given)
-
-
-def _flat_tangents(chosen, primals, tangents, operands, marks, title):
-    leaves = leaves_beside(chosen.tree, tuple(tangents), title, "arguments", "tangent")
-    moving = []
-    for number, (t, x, is_active) in enumerate(zip(leaves, operands, marks, strict=True)):
-        if is_active:
-            kind = type_of_operand(x)
-            moving.append(
-                zeros_like(kind)
-                if t is None
-                else matching(
-                    t, kind, lambda n=number: f"{title}: the tangent of {chosen.label(n)}"
-                )
-            )
-        elif not (t is None or is_float0(t)):
-            raise TangentMismatchError(f"{title}: {chosen.label(number)} has no tangent")
-    return moving
+    return out_tree.unflatten(y[:count]), out_tree, (aux_tree.unflatten(y[count:]),)
 
 
 # ---- vjp, linear_transpose
@@ -229,33 +162,54 @@ def vjp(fun, *primals, has_aux=False):
     """
     title = title_of("vjp", fun)
     chosen, operands, recorded = _recorded(fun, primals, title)
-    count = len(recorded.leaves)
-    out_tree = recorded.tree
-    if has_aux:
-        aux_tree, count = split_aux(recorded, title)
-        out_tree = recorded.tree.children()[0]
     types = recorded.program.output_types
+    count = split_aux(recorded, title)[1] if has_aux else len(recorded.leaves)
     main = {k for k in recorded.positions[:count] if k is not None}
     wanted = tuple([k in main and t.is_differentiable for k, t in enumerate(types)])
-    outputs, pull = recorded.reverse(recorded.active(len(operands)), wanted)
-    in_types = recorded.program.input_types[: len(operands)]
+    outputs, halves, residuals = recorded.reverse(recorded.active(len(operands)), wanted)
+    y, out_tree, aux = _separated(recorded, outputs, has_aux, title)
+    pull_back = PullBack(
+        residuals,
+        title,
+        halves,
+        chosen.tree,
+        tuple([type_of_operand(x) for x in operands]),
+        out_tree,
+        types,
+        tuple(recorded.positions[:count]),
+    )
+    return (y, pull_back, *aux)
 
-    def pull_back(cotangent):
-        leaves = leaves_beside(out_tree, cotangent, title, "outputs", "cotangent")
-        given = [None] * len(types)
-        places = recorded.positions[:count]
-        for number, (leaf, k) in enumerate(zip(leaves, places, strict=True)):
-            if k is not None and wanted[k]:
-                what = lambda n=number: f"{title}: the cotangent{leaf_paths(out_tree)[n]}"
-                given[k] = zeros_like(types[k]) if leaf is None else matching(leaf, types[k], what)
-        pulled = pull(given)[: len(operands)]
-        result = [zeros_like(t) if c is None else c for t, c in zip(in_types, pulled, strict=True)]
-        return chosen.tree.unflatten(settled(result, given))
 
-    y = recorded.outputs(outputs)
-    if not has_aux:
-        return recorded.tree.unflatten(y), pull_back
-    return out_tree.unflatten(y[:count]), pull_back, aux_tree.unflatten(y[count:])
+def fwd_and_bwd(fun, argnums, has_aux=False, jitted=True):
+    """The two passes of reverse mode as functions, to be called when the user wants to.
+
+    `fwd(*args, **kwargs)` returns the value of `fun` and its `pull_back`, as `vjp` does (and aux,
+    with `has_aux`); `bwd(pull_back, cotangent)` the cotangents of the arguments that `argnums`
+    choose: one, or a tuple of them. Both are under `jit` if `jitted`; `bwd` is compiled once for
+    all calls of `fwd` with arguments of the same types.
+
+    >>> fwd, bwd = fwd_and_bwd(lambda w, x: w * x, argnums=(0, 1))
+    >>> y, pull_back = fwd(3.0, 4.0)
+    >>> bwd(pull_back, 1.0)
+    (np.float64(4.0), np.float64(3.0))
+    """
+    title = title_of("fwd_and_bwd", fun)
+    is_single = not isinstance(argnums, tuple | list)
+
+    def fwd(*args, **kwargs):
+        chosen = select_arguments(fun, args, kwargs, argnums, None, title)
+        parts = chosen.rebuild(chosen.leaves)
+        on_chosen = wraps(fun, assigned=("__name__",), updated=())(
+            lambda *parts: chosen.call(fun, flatten(parts)[0])
+        )
+        return vjp(on_chosen, *((parts,) if is_single else parts), has_aux=has_aux)
+
+    def bwd(pull_back, cotangent):
+        pulled = pull_back(cotangent)
+        return pulled[0] if is_single else pulled
+
+    return (jit(fwd), jit(bwd)) if jitted else (fwd, bwd)
 
 
 def linear_transpose(fun, *primals):
@@ -300,4 +254,4 @@ def linear_transpose(fun, *primals):
     return pull_back
 
 
-__all__ = ["jvp", "linear_transpose", "linearize", "vjp"]
+__all__ = ["fwd_and_bwd", "jvp", "linear_transpose", "linearize", "vjp"]

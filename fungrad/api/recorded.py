@@ -51,6 +51,8 @@ def operand_of(leaf, title="", label=None):
         return leaf, False
     if isinstance(leaf, np.ma.MaskedArray):
         raise TypeError(f"{_named(leaf, title, label)}, whose mask would be lost; see its filled()")
+    if is_stack_value(leaf):
+        return leaf, False
     value = np.asarray(leaf)
     if value.dtype.kind not in "biufc":
         raise TypeError(
@@ -58,6 +60,11 @@ def operand_of(leaf, title="", label=None):
             "or choose other arguments"
         )
     return value[()], False
+
+
+def is_stack_value(x):
+    """Whether a leaf is what a loop has kept for its derivative, see `fungrad.control.stack`."""
+    return getattr(x, "is_operand", False)
 
 
 def _named(leaf, title, label):
@@ -239,39 +246,19 @@ class Recorded:
             state.examine(self.program, self.operands, outputs)
 
     def reverse(self, active, wanted):
-        """The outputs and the pull-back: flat cotangents (of wanted outputs) to flat cotangents.
-
-        Inputs without a cotangent get None.
-        """
-        halves = vjp(self.program, active, wanted)
-        outputs, residuals = self.split(halves)
-        if not self.is_nested:
-            residuals = self._detached(residuals)
-            outputs = owned(outputs, [*self.operands, *residuals])
-
-        def pull_back(cotangents):
-            given = [c for c, g in zip(cotangents, halves.given, strict=True) if g]
-            pulled = iter(run(halves.backward, [*residuals, *given]))
-            return [next(pulled) if has else None for has in halves.has_cotangent]
-
-        return outputs, pull_back
+        """The outputs, the two halves of the pull-back, and its residuals."""
+        return self._halved(vjp(self.program, active, wanted))
 
     def forward(self, active):
-        """The outputs and the push-forward: flat tangents (of active inputs) to flat tangents.
+        """The outputs, the two halves of the push-forward, and its residuals."""
+        return self._halved(linearize(self.program, active))
 
-        Outputs without a tangent get None.
-        """
-        halves = linearize(self.program, active)
+    def _halved(self, halves):
         outputs, residuals = self.split(halves)
         if not self.is_nested:
             residuals = self._detached(residuals)
             outputs = owned(outputs, [*self.operands, *residuals])
-
-        def push_forward(tangents):
-            pushed = iter(run(halves.linear, [*residuals, *tangents]))
-            return [next(pushed) if has else None for has in halves.out_active]
-
-        return outputs, push_forward
+        return outputs, halves, residuals
 
     def _detached(self, residuals):
         """Residuals that stay as they are when the user writes into the arguments."""
@@ -291,8 +278,7 @@ class Recorded:
             halves = linearize(self.program, active)
             if halves.slots is not None:
                 outputs, residuals = self.split(halves)
-                pushed = iter(run(halves.linear, [*residuals, *tangents]))
-                return outputs, [next(pushed) if has else None for has in halves.out_active]
+                return outputs, halves.push_forward(residuals, tangents)
         program, out_active = jvp(self.program, active)
         results = run(program, [*self.operands, *tangents])
         n = len(self.program.outputs)
@@ -320,4 +306,4 @@ def is_numeric(leaf):
         return leaf.dtype.kind in "biufc"
     if isinstance(leaf, MaskedRead):
         raise mask_error(leaf.mask)
-    return False
+    return is_stack_value(leaf)

@@ -6,13 +6,13 @@ a `while` loop inside another loop. A stack without elements also stands for one
 """
 
 import operator
-from dataclasses import dataclass
 
 import numpy as np
 
 from fungrad.core.evaluation import evaluator
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Equation, Program, Variable
+from fungrad.core.record import record
 from fungrad.core.types import ArrayType
 from fungrad.primitives.movement import Broadcast
 from fungrad.transforms.batch import batch
@@ -77,12 +77,17 @@ class StackType:
         return f"stack({self.element})"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Stack:
-    """The value of a stack without jit: its elements, in order of the iterations."""
+    """The value of a stack without jit: its elements, in order of the iterations.
+
+    A leaf of pytrees: it is an operand as arrays are, and only loops look into it.
+    """
 
     elements: tuple
     type: StackType
+
+    is_operand = True
 
     def rows(self, count):
         """The elements, or zeros for a stack without any."""

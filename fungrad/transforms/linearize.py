@@ -4,6 +4,7 @@ from fungrad.core.evaluation import slots
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Equation, Literal, Program, Variable, derived, live
 from fungrad.core.record import record
+from fungrad.core.tracing import run
 from fungrad.transforms.jvp import record_jvp
 
 
@@ -40,6 +41,11 @@ class Linearized:
     slots: tuple | None
     residual_count: int
     out_active: tuple
+
+    def push_forward(self, residuals, tangents):
+        """The tangents of the outputs, None where there is none, from those of active inputs."""
+        pushed = iter(run(self.linear, [*residuals, *tangents]))
+        return [next(pushed) if has else None for has in self.out_active]
 
 
 @derived

@@ -2,6 +2,7 @@
 
 from fungrad.core.program import Program, derived
 from fungrad.core.record import record
+from fungrad.core.tracing import run
 from fungrad.transforms.linearize import linearize
 from fungrad.transforms.transpose import transpose
 
@@ -21,6 +22,12 @@ class Reverse:
     residual_count: int
     given: tuple
     has_cotangent: tuple
+
+    def pull_back(self, residuals, cotangents):
+        """The cotangents of the inputs, None where there is none, from those of the outputs."""
+        given = [c for c, g in zip(cotangents, self.given, strict=True) if g]
+        pulled = iter(run(self.backward, [*residuals, *given]))
+        return [next(pulled) if has else None for has in self.has_cotangent]
 
 
 @derived
