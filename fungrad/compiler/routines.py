@@ -140,7 +140,7 @@ _FILES = {
     "linalg.fourier": "fourier",
     "linalg.lapack": "cholesky triangular_solve",
     "linalg.orthogonal": "qr qr_pivots",
-    "linalg.schur": "hessenberg schur sqrtm sylvester",
+    "linalg.schur": "hessenberg schur sorted_schur sqrtm sylvester",
     "linalg.spectral": "eig eigh svd",
     "loops.branches": "cond inline",
     "loops.callbacks": "callback",

@@ -5,10 +5,12 @@ import enum
 from fungrad.core.errors import ShapeError
 from fungrad.lax.reflections import hessenberg, tridiagonal  # noqa: F401
 from fungrad.lazy import no_other_names
-from fungrad.numpy import products
+from fungrad.numpy import products, ufuncs
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.matrix_arguments import matrices, promoted, square_matrices
+from fungrad.numpy.schur_forms import sorted_schur
 from fungrad.primitives.eigen import Eig, Eigvals, left_vectors
+from fungrad.primitives.elementwise import select
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
 from fungrad.primitives.lu import Lu, Permutation
 from fungrad.primitives.matrices import (
@@ -17,6 +19,7 @@ from fungrad.primitives.matrices import (
     converted,
     matrix_product,
     matrix_transpose,
+    positions,
     rows_of,
 )
 from fungrad.primitives.orthogonal import Qr, QrPivots, column_order, product_of_reflectors
@@ -158,11 +161,20 @@ def lu_pivots_to_permutation(pivots, permutation_size):
 def qdwh(x, *, is_hermitian=False, max_iterations=None, eps=None, dynamic_shape=None):
     """(U, H, iterations, whether they converged) with x = U H, U with orthonormal columns.
 
-    The factors come from singular values: there are no iterations, and they have converged.
+    The factors come from singular values: there are no iterations, and they have converged. With a
+    `dynamic_shape`, rows and columns from there on count as 0, in x and in the factors; it may be
+    traced.
     """
+    x = matrices(x)
     if dynamic_shape is not None:
-        raise NotImplementedError("qdwh: take a slice of x instead of dynamic_shape=")
-    u, s, vh = Svd(False)(matrices(x))
+        rows, columns = dynamic_shape
+        row, column = positions(x.shape)
+        inside = ufuncs.logical_and(ufuncs.less(row, rows), ufuncs.less(column, columns))
+        x = select(inside, x, x.dtype.type(0))
+    u, s, vh = Svd(False)(x)
+    if dynamic_shape is not None:
+        _, column = positions(u.shape)
+        u = select(ufuncs.less(column, columns), u, u.dtype.type(0))
     v = adjoint(vh)
     h = matrix_product(v * rows_of(converted(s, v.dtype), v.shape[-2]), vh)
     return matrix_product(u, vh), h, 0, True
@@ -183,10 +195,15 @@ def qr(x, *, pivoting=False, full_matrices=True, use_magma=None):
 
 
 def schur(x, *, compute_schur_vectors=True, sort_eig_vals=False, select_callable=None):
-    """(T, Z) with Z T Z^H = x, of the dtype of x, or (T,) without vectors."""
-    if sort_eig_vals or select_callable is not None:
-        raise NotImplementedError("schur: the order of eigenvalues cannot be chosen")
-    t, z = Schur(False)(square_matrices(x))
+    """(T, Z) with Z T Z^H = x, of the dtype of x, or (T,) without vectors.
+
+    With `sort_eig_vals` those eigenvalues stand first for which `select_callable`, a function of
+    an array of complex numbers, is true.
+    """
+    if sort_eig_vals and select_callable is None:
+        raise ValueError("schur: sort_eig_vals needs select_callable, which chooses eigenvalues")
+    x = square_matrices(x)
+    t, z, *_ = sorted_schur(x, False, select_callable) if sort_eig_vals else Schur(False)(x)
     return (t, z) if compute_schur_vectors else (t,)
 
 

@@ -53,10 +53,7 @@ class Schur(Routine):
 
     def jvp(self, inputs, tangents):
         t, z = self(*inputs)
-        inner = _in_basis(z, converted(tangents[0], z.dtype))
-        turn = schur_turn(t, inner)
-        moved = inner - matrix_product(turn, t) + matrix_product(t, turn)
-        return (t, z), (upper_triangle(moved), matrix_product(z, turn))
+        return (t, z), _moved_form(t, z, tangents[0])
 
     def transpose(self, cotangents, inputs, linear):
         raise LinearityError("schur is not linear")
@@ -69,6 +66,61 @@ class Schur(Routine):
 
     def failure(self):
         return np.linalg.LinAlgError, "schur: no convergence, or an element is inf or nan"
+
+
+def _moved_form(t, z, da):
+    """The tangents of a Schur form and its vectors."""
+    inner = _in_basis(z, converted(da, z.dtype))
+    turn = schur_turn(t, inner)
+    moved = inner - matrix_product(turn, t) + matrix_product(t, turn)
+    return upper_triangle(moved), matrix_product(z, turn)
+
+
+class SortedSchur(Routine):
+    """(T, Z) as `Schur`, the chosen eigenvalues in front.
+
+    The second operand says which of the eigenvalues of `Schur` these are, in its order. Of a pair
+    of complex ones in a real form both come if one does.
+    """
+
+    is_complex: bool
+    has_many_outputs = True
+
+    def infer(self, a, chosen):
+        if chosen.dtype.kind != "b":
+            raise DtypeError(f"sorted_schur: {chosen} is not true or false")
+        if chosen.shape != a.shape[:-1]:
+            raise ShapeError(f"sorted_schur: {chosen} and {a} do not fit")
+        return Schur(self.is_complex).infer(a)
+
+    def evaluate(self, a, chosen):
+        from scipy.linalg import get_lapack_funcs
+
+        t, z = Schur(self.is_complex).evaluate(a)
+        trsen = get_lapack_funcs("trsen", (t,))
+        for i in np.ndindex(a.shape[:-2]):
+            if a[i].size:
+                t[i], z[i], *_, status = trsen(chosen[i].astype(np.int32), t[i], z[i], job=b"N")
+                if status:
+                    error, message = self.failure()
+                    raise error(message)
+        return t, z
+
+    def jvp(self, inputs, tangents):
+        t, z = self(*inputs)
+        return (t, z), _moved_form(t, z, tangents[0])
+
+    def transpose(self, cotangents, inputs, linear):
+        raise LinearityError("sorted_schur is not linear")
+
+    def batch(self, inputs, batched, axis):
+        return self(*with_batch(inputs, batched, axis)), (True, True)
+
+    def emit(self, build, inputs, outputs):
+        build.sorted_schur(self, inputs, outputs)
+
+    def failure(self):
+        return np.linalg.LinAlgError, "schur: no convergence, or eigenvalues too close to be sorted"
 
 
 class Hessenberg(Routine):

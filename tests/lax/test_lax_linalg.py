@@ -150,3 +150,25 @@ def test_qdwh():
     close(u, expected[0])
     close(h, expected[1])
     assert (iterations, converged) == (0, True)
+
+
+def test_qdwh_of_a_part():
+    """What lies beyond the dynamic shape does not count, in values and derivatives."""
+    padded = np.full((6, 5), 7.0)
+    padded[:4, :2] = TALL
+    weights = np.random.default_rng(3).normal(size=(6, 5))
+    for factors in (la.qdwh, jit(la.qdwh)):
+        u, h = factors(padded, dynamic_shape=(4, 2))[:2]
+        for found, expected in zip((u, h), scipy.linalg.polar(TALL), strict=True):
+            inner = np.zeros_like(found)
+            inner[: expected.shape[0], :2] = expected
+            close(found, inner)
+    check_grads(lambda x: (weights * la.qdwh(x, dynamic_shape=(4, 2))[0]).sum(), (padded,), 1)
+
+
+def test_schur_in_a_chosen_order():
+    square = np.array([[0.0, 2.0, 1.0], [2.0, 0.0, 0.0], [0.3, 0.0, 1.0]])
+    form = la.schur(square, sort_eig_vals=True, select_callable=lambda w: w.real < 0)[0]
+    assert form[0, 0] < 0 < form[1, 1]
+    with pytest.raises(ValueError, match="select_callable"):
+        la.schur(square, sort_eig_vals=True)

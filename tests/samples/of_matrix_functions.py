@@ -5,7 +5,7 @@ import numpy as np
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.primitives.exponential import Expm, ExpmFrechet
 from fungrad.primitives.linalg import Cholesky, PositiveSolve
-from fungrad.primitives.schur import Hessenberg, Schur, Sqrtm, Sylvester
+from fungrad.primitives.schur import Hessenberg, Schur, SortedSchur, Sqrtm, Sylvester
 from samples.of_linalg import factored, general, positive_definite
 from samples.table import C128, F32, F64, REALS, SINGLES, bad, sample
 
@@ -43,6 +43,14 @@ MATRIX_FUNCTIONS = [
         for dtype, shape in [(F64, (2, 3, 3)), (F32, (3, 3)), (C128, (4, 4)), (F64, (0, 0))]
     ],
     *[
+        factored(
+            SortedSchur(is_complex),
+            lambda s, d=dtype, n=shape: (general(n, s, d), np.arange(n[-1]) % 2 == np.ones(n[:-1])),
+            laws=("types", "batch"),
+        )
+        for is_complex, dtype, shape in [(True, F64, (2, 3, 3)), (False, F32, (4, 4))]
+    ],
+    *[
         factored(Sqrtm(), lambda s, d=dtype, n=shape: general(n, s, d), order=order)
         for dtype, shape, order in [
             *[(F64, (3, 3), 2), (C128, (2, 2, 2), 1), (F32, (2, 2), 1), (F64, (0, 0), 1)],
@@ -65,6 +73,8 @@ MATRIX_FUNCTIONS = [
 MATRIX_FUNCTIONS_BAD = [
     bad(Schur(True), [REALS], ShapeError, "schur needs square matrices, got shape (2, 3)"),
     bad(Schur(True), [np.full((2, 2), np.nan)], ValueError, "infs or NaNs"),
+    bad(SortedSchur(True), [np.eye(2), np.ones(3, bool)], ShapeError, "do not fit"),
+    bad(SortedSchur(True), [np.eye(2), np.ones(2)], DtypeError, "not true or false"),
     bad(Hessenberg(), [REALS], ShapeError, "hessenberg needs square matrices"),
     bad(Sqrtm(), [REALS], ShapeError, "sqrtm needs square matrices, got shape (2, 3)"),
     bad(Sylvester(), [np.eye(2), np.eye(3), REALS.T], ShapeError, "do not fit"),

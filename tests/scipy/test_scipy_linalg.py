@@ -130,3 +130,39 @@ def test_errors():
         la.qr(A, mode="raw")
     with pytest.raises(ValueError, match="cho_solve: operand 1 has 2 rows"):
         la.cho_solve(la.cho_factor(P), B[:2])
+
+
+@pytest.mark.parametrize("output", ["real", "complex"])
+@pytest.mark.parametrize("sort", ["lhp", "rhp", "iuc", "ouc", None])
+def test_schur_forms_in_a_chosen_order(output, sort):
+    """The chosen eigenvalues stand first, as in SciPy, and their sum has its derivative."""
+    a = np.random.default_rng(1).normal(size=(6, 6))
+    by = sort or (lambda w: w.imag > 0 if output == "complex" else w.imag != 0)
+    ours = lambda a: la.schur(a, output, sort=by)  # noqa: E731
+    plain = by if sort or output == "complex" else lambda re, im: im != 0
+    expected = sla.schur(a, output, sort=plain)
+    for t, z, count in (ours(a), jit(ours)(a), [x[1] for x in jit(vmap(ours))(np.stack([a.T, a]))]):
+        assert count == expected[2]
+        np.testing.assert_allclose(z @ t @ z.conj().T, a, atol=1e-12)
+        chosen = [np.linalg.eigvals(x[:count, :count]).sum() for x in (t, expected[0])]
+        np.testing.assert_allclose(*chosen, atol=1e-10)
+
+    def total(a):
+        t, _, count = ours(a)
+        return np.where(np.arange(6) < count, np.diagonal(t).real, 0).sum()
+
+    if output == "complex":
+        check_grads(total, (a,), 1)
+    with pytest.raises(ValueError, match="sort is a function or one of lhp, rhp"):
+        la.schur(a, output, sort="left")
+
+
+def test_numbered_eigenvalues():
+    for keywords in ({}, {"b": 2 * np.eye(3)}, {"eigvals_only": True}):
+        found = la.eigh(S, eigvals=(1, 2), **keywords)
+        expected = sla.eigh(S, subset_by_index=(1, 2), **keywords)
+        first = [x if keywords == {"eigvals_only": True} else x[0] for x in (found, expected)]
+        np.testing.assert_allclose(*first)
+    assert la.eigh(S, eigvals=(1, 2))[1].shape == (3, 2)
+    with pytest.raises(ValueError, match="numbered from 0"):
+        la.eigh(S, eigvals=(2, 1))

@@ -50,6 +50,36 @@ def schur(build, primitive, inputs, outputs):
     _write(build, "schur_kernel", source, dtype, pointers, [count(batch), n, lwork])
 
 
+_SORTED = """
+def {name}(x, chosen, t, z, a, v, w, wi, work, rwork, flags, picked, count, batch, n, lwork):
+    for b in range(batch):
+        FORMED
+        for i in range(n):
+            picked[i] = int32(chosen[b * n + i])
+        if trsen_NUMBER(0, 1, picked, n, a, n, v, n, w, wi, count, rwork, offset(rwork, 1),
+                        work, lwork, flags, n) != 0:
+            return 1
+        for i in range(n):
+            for j in range(n):
+                t[(b * n + i) * n + j] = a[j * n + i]
+                z[(b * n + i) * n + j] = v[j * n + i]
+    return 0
+"""
+
+
+def sorted_schur(build, primitive, inputs, outputs):
+    """Write the form with the chosen eigenvalues in front, and the vectors, of each matrix."""
+    view, chosen = [build.contiguous(v) for v in inputs]
+    targets = [build.output(v) for v in outputs]
+    *batch, n = view.shape[:-1]
+    dtype = targets[0].buffer.dtype
+    scratch, lwork = _scratch(build, dtype, n, 2)
+    scratch += [build.temporary("int32", (k,)) for k in (n, 1)]
+    source = _SORTED.replace("FORMED", _formed("x", "a", "v", "n"))
+    pointers = [read(view), read(chosen), *map(written, [*targets, *scratch])]
+    _write(build, "sorted_schur_kernel", source, dtype, pointers, [count(batch), n, lwork])
+
+
 # The square root R of an upper triangular T by column: R[i, i] + R[j, j] divides.
 _SQRTM = """
 def {name}(x, y, a, v, r, t, w, wi, work, rwork, flags, batch, n, lwork):
@@ -169,7 +199,7 @@ def _scratch(build, dtype, n, matrices):
     lwork = 34 * n + 1
     views = [build.temporary(dtype, (n * n,)) for _ in range(matrices)]
     views += [build.temporary(dtype, (k,)) for k in (n + 1, n + 1, lwork)]
-    views += [build.temporary(real_type(dtype), (n + 1,)), build.temporary("int32", (n + 1,))]
+    views += [build.temporary(real_type(dtype), (n + 2,)), build.temporary("int32", (n + 1,))]
     return views, lwork
 
 

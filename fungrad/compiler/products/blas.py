@@ -43,6 +43,9 @@ By column, as LAPACK has it (`pivots`: int32, from 1):
         w = the eigenvalues, real ones with imaginary parts wi; V their vectors, as LAPACK packs them
     gees(jobvs, sort, select, n, a, lda, sdim, w, wi, vs, ldvs, work, lwork, rwork, bwork)
         A = the Schur form T and VS = Z with Z T Z^H = A; with sort 0, select and bwork are not used
+    trsen(job, jobvs, select, n, a, lda, vs, ldvs, w, wi, sdim, s, rwork, work, lwork, iwork,
+          liwork)
+        brings the chosen eigenvalues of such a form to the front
     trsyl(ta, tb, sign, m, n, a, lda, b, ldb, c, ldc, s)
         C = s[0] X with op(A) X + sign X op(B) = C, of Schur forms A and B
     gehrd(n, first, last, a, lda, tau, work, lwork)
@@ -117,6 +120,11 @@ _CALLS = {
         "jobvs sort select n a lda sdim w wi vs ldvs work lwork rwork bwork",
         "gees jobvs sort select n a lda sdim w wi vs ldvs work lwork bwork info",
         "gees jobvs sort select n a lda sdim w vs ldvs work lwork rwork bwork info",
+    ),
+    "trsen": (
+        "job jobvs select n a lda vs ldvs w wi sdim s rwork work lwork iwork liwork",
+        "trsen job jobvs select n a lda vs ldvs w wi sdim s rwork work lwork iwork liwork info",
+        "trsen job jobvs select n a lda vs ldvs w sdim s rwork work lwork info",
     ),
     "trsyl": (
         "ta tb sign m n a lda b ldb c ldc s",

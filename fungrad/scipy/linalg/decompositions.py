@@ -2,6 +2,7 @@
 
 from fungrad.numpy import linalg, products
 from fungrad.numpy.matrix_arguments import matrices, promoted, square_matrices
+from fungrad.numpy.schur_forms import sorted_schur
 from fungrad.primitives.joining import Pad
 from fungrad.primitives.linalg import Cholesky, TriangularSolve
 from fungrad.primitives.matrices import (
@@ -68,18 +69,21 @@ def eigh(
     """(eigenvalues in ascending order, eigenvectors) of Hermitian matrices; reads one triangle.
 
     With a positive definite `b`, of the generalised problem: a v = w b v (`type` 1), a b v = w v
-    (2) or b a v = w v (3), reduced by the Cholesky factor of b.
+    (2) or b a v = w v (3), reduced by the Cholesky factor of b. `eigvals`, a pair of numbers, takes
+    the eigenvalues with these numbers and those between them.
 
     >>> eigh([[2.0, 0.0], [0.0, 3.0]], [[1.0, 0.0], [0.0, 3.0]], eigvals_only=True)
     array([1., 2.])
     """
-    if eigvals is not None:
-        raise NotImplementedError("eigh: take slices of the result instead of eigvals=")
+    chosen = _numbered(eigvals)
     if type not in (1, 2, 3):
         raise ValueError(f"eigh: type is 1, 2 or 3, not {type!r}")
     if b is None:
         a = square_matrices(a)
-        return Eigvalsh(bool(lower))(a) if eigvals_only else tuple(Eigh(bool(lower))(a))
+        if eigvals_only:
+            return Eigvalsh(bool(lower))(a)[..., chosen]
+        w, v = Eigh(bool(lower))(a)
+        return w[..., chosen], v[..., chosen]
     a, b = promoted(a, b)
     a = hermitian(square_matrices(a), bool(lower))
     factor = Cholesky()(hermitian(square_matrices(b), bool(lower)))
@@ -89,11 +93,22 @@ def eigh(
     else:
         a = matrix_product(adjoint(factor), matrix_product(a, factor))
     if eigvals_only:
-        return Eigvalsh(True)(a)
+        return Eigvalsh(True)(a)[..., chosen]
     w, v = Eigh(True)(a)
+    w, v = w[..., chosen], v[..., chosen]
     if type == 3:
         return w, matrix_product(factor, v)
     return w, TriangularSolve(False, True, True)(factor, v)
+
+
+def _numbered(numbers):
+    """The slice from one number to another, both ends included; all for None."""
+    if numbers is None:
+        return slice(None)
+    first, last = [n.__index__() for n in numbers]
+    if not 0 <= first <= last:
+        raise ValueError(f"eigenvalues are numbered from 0, the first before the last: {numbers}")
+    return slice(first, last + 1)
 
 
 def polar(a, side="right", *, method="svd", eps=None, max_iterations=None):
@@ -146,10 +161,14 @@ def eigh_tridiagonal(
     return w[..., chosen], v[..., chosen]
 
 
-def schur(a, output="real"):
+def schur(a, output="real", *, sort=None):
     """(T, Z) with Z T Z^H = a, Z unitary and T upper triangular.
 
     `output` "real" gives a real matrix a real form, with blocks of 2 by 2 for complex eigenvalues.
+
+    With `sort`, (T, Z, count): the eigenvalues that it chooses stand first, so many. It is "lhp"
+    or "rhp" (the left or right half plane), "iuc" or "ouc" (inside or outside the unit circle), or
+    a function of an array of complex eigenvalues to truth values.
 
     >>> t, z = schur([[0.0, 2.0], [2.0, 0.0]])
     >>> np.sort(np.diagonal(t))
@@ -159,7 +178,10 @@ def schur(a, output="real"):
         raise ValueError(
             f"Expected 'output' to be either 'real' or 'complex', got output={output}."
         )
-    return tuple(Schur(output == "complex")(square_matrices(a)))
+    a, is_complex = square_matrices(a), output == "complex"
+    if sort is None:
+        return tuple(Schur(is_complex)(a))
+    return sorted_schur(a, is_complex, sort)
 
 
 def rsf2csf(T, Z, check_finite=True):
