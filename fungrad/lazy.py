@@ -35,15 +35,17 @@ _INSTEAD = {
 def lazy_names(package, names, modules=()):
     """`__getattr__`, `__dir__` and `__all__` of a package that imports on demand.
 
-    `names` maps a module of the package to the public names that it defines; `modules` are public
-    modules themselves.
+    `names` maps a module to the public names that it defines: of the package, or by its whole name
+    from "fungrad." on; `modules` are public modules of the package themselves.
     """
     where = {name: module for module, listed in names.items() for name in listed}
     public = sorted({*where, *modules})
 
     def load(name):
         if name in where:
-            value = getattr(importlib.import_module(f"{package}.{where[name]}"), name)
+            path = where[name]
+            path = path if path.startswith("fungrad.") else f"{package}.{path}"
+            value = getattr(importlib.import_module(path), name)
         elif name in modules:
             value = importlib.import_module(f"{package}.{name}")
         else:
