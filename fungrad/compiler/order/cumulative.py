@@ -1,9 +1,7 @@
-"""Routines along one axis: running combinations, recurrences, positions of extrema."""
+"""Routines along one axis: running combinations and recurrences."""
 
-from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constant
+from fungrad.compiler.language.scalar import INDEX, call, constant
 from fungrad.primitives.cumulative import Recurrence
-
-_build = Builder()
 
 
 def _split(shape, axis):
@@ -28,6 +26,7 @@ def cumulative(build, primitive, inputs, outputs):
     target = as_lines(build.output(outputs[0]), primitive.axis)
     writer = build.kernel(f"{primitive.name}_kernel")
     _Running(writer, primitive, views, target).write()
+    writer.in_parts = target.shape[0] > 1
     build.call(writer)
 
 
@@ -83,44 +82,3 @@ class _Running:
         if isinstance(self.primitive, Recurrence):
             return self.inputs[0].load(*index) * state + value
         return call(self.primitive.combine, state.dtype, state, value)
-
-
-def arg_extremum(build, primitive, inputs, outputs):
-    """Write a search for the first largest or smallest element; the first nan wins.
-
-    The extremum comes first, in a loop that vectorises, then its place.
-    """
-    view = as_lines(build.contiguous(inputs[0]), primitive.axis)
-    before, n, after = view.shape
-    target = build.output(outputs[0])
-    writer = build.kernel(f"{primitive.name}_kernel")
-    x = writer.array(view)
-    y = writer.array(
-        type(target)(target.buffer, target.offset, (before, after), (after, 1)), is_written=True
-    )
-    zero, one = constant(0, INDEX), constant(1, INDEX)
-    word = "maximum" if primitive.largest else "minimum"
-    with writer.loop(writer.integer(before)) as i, writer.loop(writer.integer(after)) as k:
-        best = writer.variable(x.load(i, zero, k), "best")
-        with writer.loop(writer.integer(n)) as j:
-            best.set(_combined(word, best.symbol, x.load(i, j, k)))
-        place = writer.variable(zero, "place")
-        with writer.repeat():
-            writer.leave(_is_extremal(x.load(i, place.value, k), best.symbol))
-            place.set(place.symbol + one)
-        y.store((i, k), place.symbol)
-    build.call(writer)
-
-
-def _combined(word, x, y):
-    if x.dtype.kind != "b":
-        return call(word, x.dtype, x, y)
-    return call("logical_or" if word == "maximum" else "logical_and", BOOL, x, y)
-
-
-def _is_extremal(value, best):
-    """Whether a value is the extremum; nan only stands where the extremum is nan."""
-    found = _build.equal(value, best)
-    if value.dtype.kind != "f":
-        return found
-    return call("logical_or", BOOL, found, _build("isnan", value))
