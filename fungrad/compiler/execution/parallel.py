@@ -18,7 +18,7 @@ from fungrad.compiler.language.arguments import Scalar
 #: The pieces of the pool's memory, in words of 8 bytes: two locks and two conditions of pthreads
 #: (at most 64 bytes each), then what the threads share.
 _PIECES = ("BUSY", "LOCK", "WORK", "DONE")
-_WORDS = """STARTED THREADS FUNCTION PACK NEXT TOTAL ACTIVE STATUS CALLER""".split()
+_WORDS = """STARTED THREADS FUNCTION PACK NEXT TOTAL ACTIVE STATUS FAULTY CALLER""".split()
 _PLACES = {name: 8 * i for i, name in enumerate(_PIECES)}
 _PLACES |= {name: 8 * len(_PIECES) + i for i, name in enumerate(_WORDS)}
 _SIZE = 8 * len(_PIECES) + len(_WORDS)
@@ -41,6 +41,7 @@ def run(function, pack, total):
     set_word(POOL + FUNCTION, function)
     set_word(POOL + PACK, pack)
     set_word(POOL + STATUS, 0)
+    set_word(POOL + FAULTY, total)
     set_word(POOL + NEXT, 0)
     set_word(POOL + TOTAL, total)
     wake_all(POOL + WORK)
@@ -73,7 +74,9 @@ def work(_):
         status = call_address(word(POOL + FUNCTION), word(POOL + PACK), part)
         lock(POOL + LOCK)
         if status:
-            set_word(POOL + STATUS, status)
+            if part < word(POOL + FAULTY):
+                set_word(POOL + FAULTY, part)
+                set_word(POOL + STATUS, status)
         set_word(POOL + ACTIVE, word(POOL + ACTIVE) - 1)
     return 0
 
@@ -153,7 +156,7 @@ def _run():
 def address(name):
     """The address of `run(function, pack, total)`: function(pack, i) for each part i < total.
 
-    It returns 0, or a status that is not 0 of one of the parts.
+    It returns 0, or the status of the first part in which it is not 0.
     """
     return {"run": _run()[0].address}[name]
 

@@ -12,7 +12,7 @@ from fungrad.compiler.fusion.guards import guard
 from fungrad.compiler.fusion.loop_tiles import tiles_of
 from fungrad.compiler.fusion.nest import LoopNest
 from fungrad.compiler.language.scalar import INDEX, Builder, call, constant, topological_order
-from fungrad.compiler.language.statements import Let, Loop, Return, Store, load
+from fungrad.compiler.language.statements import Let, Loop, Return, Set, Store, load
 
 _build = Builder()
 
@@ -95,7 +95,12 @@ class _NestWriter:
         self.named = self._named_nodes()
         self.checks, self.orders = self._place_checks(), {}
         for phase in self.phases:
-            faults = [fault for fault, _ in self.checks.get((phase, True), ())]
+            faults = [
+                fault
+                for (number, depth), found in self.checks.items()
+                if number == phase and depth > self.border
+                for fault, _ in found
+            ]
             self.orders[phase] = topological_order(self._expressions(self._columnar(phase), faults))
 
     def _columnar(self, phase):
@@ -108,14 +113,13 @@ class _NestWriter:
         return found + ([c for c, _ in self.nest.checks] if faults is None else faults)
 
     def _place_checks(self):
-        """The checks by phase, and whether they stand in its inner loops or once per row."""
+        """The checks by phase and by the number of loops around them: as few as they allow."""
         placed = {}
         for fault, culprit in self.nest.checks:
-            phase, is_inner = self.since[fault], self.depth[fault] > self.border
-            if is_inner or not self.border:
+            phase, depth = self.since[fault], max(self.depth[fault], self.border)
+            if depth > self.border:
                 phase = next(p for p in self.phases if p >= phase and self._columnar(p))
-                is_inner = True
-            placed.setdefault((phase, is_inner), []).append((fault, culprit))
+            placed.setdefault((phase, depth), []).append((fault, culprit))
         return placed
 
     def _named_nodes(self):
@@ -189,9 +193,9 @@ class _NestWriter:
     def _turns_are_independent(self):
         """Whether the kernel is one loop nest whose outermost turns write different elements."""
         loops = [s for s in self.writer.body if isinstance(s, Loop)]
-        if len(loops) != 1 or self.nest.checks:
+        if len(loops) != 1 or any(depth == 0 for _, depth in self.checks):
             return False
-        if any(not isinstance(s, Let | Loop) for s in self.writer.body):
+        if any(not isinstance(s, Let | Set | Loop | Return) for s in self.writer.body):
             return False
         return not any(r.reduces(self.axes[0].members[0]) for r in self.roots)
 
@@ -203,7 +207,7 @@ class _NestWriter:
             return
         for phase in self.phases:
             self._name(self.order, depth, since=phase)
-            self._check(phase, False)
+            self._check(phase, depth)
             for n, root in enumerate(self.roots):
                 if root.phase == phase and root.is_over_rows:
                     self._keep(n, root.value)
@@ -214,6 +218,7 @@ class _NestWriter:
         """The inner loops of one phase."""
         if depth > self.border:
             self._name(self.orders[phase], depth)
+            self._check(phase, depth)
         if depth == len(self.axes):
             self._innermost(phase)
             return
@@ -266,7 +271,6 @@ class _NestWriter:
         return Loop(axis.symbol.attribute, axis.extent)
 
     def _innermost(self, phase):
-        self._check(phase, True)
         for n, root in enumerate(self.roots):
             if root.phase != phase or root.is_over_rows:
                 continue
@@ -281,8 +285,8 @@ class _NestWriter:
             else:
                 self._deliver(n, root.value)
 
-    def _check(self, phase, is_inner):
-        for fault, culprit in self.checks.get((phase, is_inner), ()):
+    def _check(self, phase, depth):
+        for fault, culprit in self.checks.get((phase, depth), ()):
             self.writer.errors.append(culprit)
             code = constant(len(self.writer.errors), INDEX)
             is_fine = _build.equal(fault, constant(0, INDEX))

@@ -1,5 +1,7 @@
 """Writing by index: scatter, and blocks written at run-time starts."""
 
+from contextlib import ExitStack
+
 from fungrad.compiler.language.index import IndexBuilder, as_fault
 from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constant
 from fungrad.compiler.language.statements import Return
@@ -7,6 +9,10 @@ from fungrad.primitives.indexing import culprit, index_element
 from fungrad.primitives.movement import clamp
 
 _build = Builder()
+
+#: Elements of a block of a column's axis: a line of the cache, where the updates lie in columns.
+_BLOCK = 8
+_LEAST = 64  # of that axis
 
 
 def scatter(build, primitive, inputs, outputs):
@@ -35,9 +41,31 @@ class _Scatter:
         is_checked = self.primitive.mode == "raise"
         if is_checked:
             self.failed = self.writer.variable(constant(0, INDEX), "failed")
-        self._front_loops(())
+        with ExitStack() as loops:
+            self._loops_around(loops)
+            self._front_loops(())
         if is_checked:
             self.writer.write(Return(self.failed.symbol))
+
+    def _loops_around(self, loops):
+        """Loops over what an update writes, where that is a column: outside of those over updates.
+
+        Written one after another, each column would touch every line of the target again. The last
+        of the loops goes in blocks, whose rows stay in the cache together with the updates' lines.
+        """
+        self.around, self.block = {}, None
+        is_column = self.rest and len(self.shape) - 1 in self.primitive.axes
+        if not is_column or not self.front or self.shape[self.rest[-1]] < _LEAST:
+            return
+        writer, size = self.writer, constant(_BLOCK, INDEX)
+        *others, last = self.rest
+        for axis in others:
+            self.around[axis] = loops.enter_context(writer.loop(writer.integer(self.shape[axis])))
+        blocks = writer.parameter(-(-self.shape[last] // _BLOCK))
+        first = writer.let(loops.enter_context(writer.loop(blocks)) * size, "first")
+        left = writer.integer(self.shape[last]) - first
+        self.block = first, writer.let(_build.call("minimum", INDEX, left, size), "length")
+        writer.in_parts = True
 
     def _front_loops(self, index):
         if len(index) < len(self.front):
@@ -74,7 +102,13 @@ class _Scatter:
     def _rest_loops(self, place, front, rest):
         if len(rest) < len(self.rest):
             axis = self.rest[len(rest)]
-            with self.writer.loop(self.writer.integer(self.shape[axis])) as i:
+            if axis in self.around:
+                i = self.around[axis]
+                self._rest_loops({**place, axis: i}, front, (*rest, i))
+                return
+            extent = self.writer.integer(self.shape[axis]) if self.block is None else self.block[1]
+            with self.writer.loop(extent) as i:
+                i = i if self.block is None else self.block[0] + i
                 self._rest_loops({**place, axis: i}, front, (*rest, i))
             return
         at = [place[a] for a in range(len(self.shape))]
