@@ -8,8 +8,7 @@ import pytest
 import fungrad
 import fungrad.numpy as fnp
 from fungrad import jit, lax, threads
-from fungrad.compiler.language import parts
-from fungrad.compiler.moves import transposing
+from fungrad.compiler.language import parts, transposing
 from fungrad.compiler.products import tiles
 
 CHANNELS_FIRST, CHANNELS_LAST = ("NCHW", "OIHW", "NCHW"), ("NHWC", "HWIO", "NHWC")

@@ -28,7 +28,7 @@ _LIBRARIES = (
     "linalg.fourier",
     "order.numpy_sorting",
     "products.tiles",
-    "moves.transposing",
+    "language.transposing",
 )
 
 

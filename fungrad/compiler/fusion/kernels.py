@@ -58,8 +58,9 @@ class _NestWriter:
         self.phases = range(max(r.phase for r in self.roots) + 1)
         self.border = self._row_depth()
         self.accumulators = {}
+        self.cut, self.partials = None, {}
+        self.tiles = tiles_of(nest, self.writer)
         self._order_nodes()
-        self.cut, self.partials, self.tiles = None, {}, None
 
     def is_idle(self):
         """Whether every element would be written where it already stands."""
@@ -83,6 +84,8 @@ class _NestWriter:
     def _order_nodes(self):
         """Find, for every expression, the number of loops around it and its first phase."""
         level = {axis.symbol: number + 1 for number, axis in enumerate(self.axes)}
+        if self.tiles is not None:
+            level[self.tiles.steps[1]] = len(self.axes)
         rows = self.nest.row_phases
         self.depth, self.since = {}, {}
         self.order = topological_order(self._expressions(range(len(self.roots))))
@@ -153,7 +156,6 @@ class _NestWriter:
         """Write all statements of the kernel."""
         number = axis_to_cut(self.nest, self.order)
         if number is None:
-            self.tiles = tiles_of(self.nest, self.writer)
             self._write()
             self.writer.in_parts = self._turns_are_independent()
             return

@@ -14,6 +14,7 @@ from fungrad.compiler.llvm.pointer_code import FUNCTIONS, OUT_OF_MEMORY, STATUS,
 
 __all__ = [
     "OUT_OF_MEMORY",
+    "fetch",
     "invoke",
     "is_null",
     "memory",
@@ -80,6 +81,12 @@ def release(typing_context, stack):
 def report(typing_context, counters, index, value):
     """Writes a counter that another thread reads, and no optimisation moves away: 0."""
     return _typed("report", types.int64, counters, types.int64, types.int64)
+
+
+@intrinsic
+def fetch(typing_context, pointer, index):
+    """Lets an element come into the cache before it is read: 0."""
+    return _typed("fetch", types.int64, pointer, types.int64)
 
 
 @intrinsic

@@ -2,11 +2,11 @@
 
 from contextlib import ExitStack
 
+from fungrad.compiler.language import transposing
 from fungrad.compiler.language.kernel_writer import KernelArray, KernelWriter
 from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Call, Point, load
 from fungrad.compiler.language.views import Buffer, View, whole
-from fungrad.compiler.moves import transposing
 
 
 def copy(entry, source, target):

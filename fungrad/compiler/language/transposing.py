@@ -4,10 +4,14 @@
         y[j*y_row + i] = x[i*x_row + j], i < rows, j < columns
 
 One name per dtype (`NAMES` matches them). A loop that writes one element after another takes a
-cache line per element of one of the two; blocks of 32 bytes by 32 bytes need an eighth.
+cache line per element of one of the two; blocks of 8 rows by 8 columns need an eighth. They follow
+each other along the rows, as far apart as a line of the cache is long, so that every line is
+written as a whole while it is there. Threads share the bands of rows of large matrices.
 """
 
 from functools import cache
+
+import numpy as np
 
 from fungrad.compiler.language.arguments import LLVM_TYPES, Pointer, Scalar
 
@@ -21,13 +25,22 @@ def transposed(rows, columns, x, x_row, y, y_row):
             for j in range(columns):
                 y[j * y_row + i] = x[i * x_row + j]
         return 0
-    for n in range((rows + SIZE - 1) // SIZE):
-        i = min(n * SIZE, rows - SIZE)
-        for m in range((columns + SIZE - 1) // SIZE):
-            j = min(m * SIZE, columns - SIZE)
-            block(offset(x, i * x_row + j), x_row, offset(y, j * y_row + i), y_row)
+    count = (rows + BAND - 1) // BAND
+    bands(count, rows * columns, rows, columns, x, x_row, y, y_row)
     return 0
 """
+_BANDS = """
+def bands(count, operations, rows, columns, x, x_row, y, y_row):
+    for n in range(count):
+        for m in range((columns + SIZE - 1) // SIZE):
+            j = min(m * SIZE, columns - SIZE)
+            for k in range(BAND // SIZE):
+                i = min(n * BAND + k * SIZE, rows - SIZE)
+                block(offset(x, i * x_row + j), x_row, offset(y, j * y_row + i), y_row)
+    return 0
+"""
+_SIZE = 8
+_LINE = 64  # bytes of the cache that come together
 
 
 SHORTEST = 8  # rows or columns: fewer are copied as fast by plain loops
@@ -39,12 +52,16 @@ def routine(name):
     from fungrad.compiler.llvm.build import kernel
 
     dtype = name.removeprefix("transpose_")
-    size = 8 if dtype == "float32" else 4
     pointer, number = Pointer(dtype), Scalar("int64")
     arguments = pointer, number, pointer, number
-    block = kernel(_block(dtype, size), "block", arguments, None, "llvm")
-    source = _SOURCE.replace("SIZE", str(size))
-    return kernel(source, "transposed", (number, number, *arguments), {"block": block})
+    block = kernel(_block(dtype, _SIZE), "block", arguments, None, "llvm")
+    bands, source = (
+        text.replace("BAND", str(_LINE // np.dtype(dtype).itemsize)).replace("SIZE", str(_SIZE))
+        for text in (_BANDS, _SOURCE)
+    )
+    taken = (number, number, number, number, *arguments)
+    bands = kernel(bands, "bands", taken, {"block": block}, in_parts=True)
+    return kernel(source, "transposed", (number, number, *arguments), {"bands": bands})
 
 
 def is_known(dtype):
@@ -59,11 +76,12 @@ def _block(dtype, size):
     an element turn by one, and after log2(size) times row and column are exchanged.
     """
     number, vector = LLVM_TYPES[dtype], f"<{size} x {LLVM_TYPES[dtype]}>"
+    align = np.dtype(dtype).itemsize
     lines = ["define i64 @block(ptr noalias %x, i64 %x_row, ptr noalias %y, i64 %y_row) {"]
     for i in range(size):
         lines.append(f"  %x.at{i} = mul nsw i64 %x_row, {i}")
         lines.append(f"  %x.{i} = getelementptr {number}, ptr %x, i64 %x.at{i}")
-        lines.append(f"  %v0.{i} = load {vector}, ptr %x.{i}, align {4 if size == 8 else 8}")
+        lines.append(f"  %v0.{i} = load {vector}, ptr %x.{i}, align {align}")
     half, turn = size // 2, 0
     for turn in range(size.bit_length() - 1):
         for i in range(half):
@@ -78,7 +96,5 @@ def _block(dtype, size):
     for i in range(size):
         lines.append(f"  %y.at{i} = mul nsw i64 %y_row, {i}")
         lines.append(f"  %y.{i} = getelementptr {number}, ptr %y, i64 %y.at{i}")
-        lines.append(
-            f"  store {vector} %v{turn + 1}.{i}, ptr %y.{i}, align {4 if size == 8 else 8}"
-        )
+        lines.append(f"  store {vector} %v{turn + 1}.{i}, ptr %y.{i}, align {align}")
     return "\n".join([*lines, "  ret i64 0", "}"])
