@@ -51,3 +51,17 @@ def test_transposed_axes_behind_others():
 )
 def test_what_has_no_tiles(f):
     assert "tile0" not in source_of(f, np.ones((515, 515)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("is_reverse", [False, True])
+def test_many_short_lines_advance_next_to_each_other(dtype, is_reverse):
+    x = (5 * RANDOM.standard_normal((515, 33))).astype(dtype)
+    x[3, 5], x[7, 2], x[9, 1] = -np.inf, np.inf, np.nan
+    f = lambda x: fungrad.lax.cumlogsumexp(x, 1, reverse=is_reverse)
+    assert f"transpose_{x.dtype.name}" in source_of(f, x)
+    turned = x[:, ::-1] if is_reverse else x
+    wanted = np.logaddexp.accumulate(turned.astype(np.float64), 1)
+    wanted = wanted[:, ::-1] if is_reverse else wanted
+    tolerance = 100 * np.finfo(dtype).eps
+    np.testing.assert_allclose(fungrad.jit(f)(x), wanted, rtol=tolerance, atol=tolerance)

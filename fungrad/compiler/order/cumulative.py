@@ -1,7 +1,17 @@
 """Routines along one axis: running combinations and recurrences."""
 
-from fungrad.compiler.language.scalar import INDEX, call, constant
+from fungrad.compiler.language import transposing
+from fungrad.compiler.language.parts import PARTS
+from fungrad.compiler.language.scalar import INDEX, Builder, call, constant
+from fungrad.compiler.language.statements import Call, Point
 from fungrad.primitives.cumulative import Recurrence
+
+_build = Builder()
+
+#: Words that take so long that lines are worth being laid next to each other for vectors of them.
+_LONG = ("logaddexp",)
+_LINES = 32  # next to each other: several vectors
+_MOST = 2**20  # bytes of these, which stay in the second cache
 
 
 def _split(shape, axis):
@@ -25,9 +35,24 @@ def cumulative(build, primitive, inputs, outputs):
     views = [as_lines(build.contiguous(v), primitive.axis) for v in inputs]
     target = as_lines(build.output(outputs[0]), primitive.axis)
     writer = build.kernel(f"{primitive.name}_kernel")
-    _Running(writer, primitive, views, target).write()
+    running = _Running(writer, primitive, views, target)
+    if _is_worth_turning(primitive, target):
+        scratch = build.temporary(target.buffer.dtype, (PARTS, target.shape[1], _LINES))
+        running.write_turned(scratch)
+    else:
+        running.write()
     writer.in_parts = target.shape[0] > 1
     build.call(writer)
+
+
+def _is_worth_turning(primitive, target):
+    """Whether blocks of lines are transposed first, so that they advance next to each other."""
+    before, n, after = target.shape
+    dtype = target.buffer.dtype
+    if getattr(primitive, "combine", None) not in _LONG or not transposing.is_known(dtype):
+        return False
+    fits = n * _LINES * dtype.itemsize <= _MOST
+    return after == 1 and before >= PARTS * _LINES and n >= transposing.SHORTEST and fits
 
 
 class _Running:
@@ -55,6 +80,39 @@ class _Running:
                 here, there = self._places(j, last)
                 state = self.output.load(i, there, k)
                 self.output.store((i, here, k), self._next(state, i, here, k))
+
+    def write_turned(self, scratch):
+        """Blocks of lines: transposed, combined next to each other, and transposed back."""
+        writer, index = self.writer, lambda number: constant(number, INDEX)
+        n, before = map(writer.integer, (self.n, self.before))
+        last, blocks = n - index(1), writer.parameter(-(-self.before // _LINES))
+        turned = writer.array(scratch, is_written=True)
+        with writer.loop(index(PARTS), "part") as part:
+            start, stop = (
+                writer.let(_build.call("index_divide", INDEX, blocks * p, index(PARTS)), "block")
+                for p in (part, part + index(1))
+            )
+            own = self._pointer(turned, (part, index(0), index(0)))
+            with writer.loop(stop - start) as block:
+                first = writer.let((start + block) * index(_LINES), "first")
+                left = _build.call("minimum", INDEX, before - first, index(_LINES))
+                lines, zero = writer.let(left, "lines"), index(0)
+                x, y = (self._pointer(a, (first, zero, zero)) for a in (*self.inputs, self.output))
+                turn = f"transpose_{turned.dtype.name}"
+                writer.write(Call(turn, [lines, n, x, n, own, index(_LINES)]))
+                with writer.loop(last) as j, writer.loop(index(_LINES)) as k:
+                    here, there = self._places(j, last)
+                    value = turned.load(part, here, k)
+                    state = turned.load(part, there, k)
+                    state = call(self.primitive.combine, state.dtype, state, value)
+                    turned.store((part, here, k), state)
+                writer.write(Call(turn, [n, lines, own, index(_LINES), y, n]))
+
+    def _pointer(self, array, index):
+        name = self.writer.fresh("lines_of")
+        place = array.position(index)
+        self.writer.write(Point(name, f"offset({array.pointer}, {{}})", (place,)))
+        return name
 
     def _line(self, i, last):
         """One line: what was written last stays in a local variable."""
