@@ -17,6 +17,10 @@ state = _ThreadState()
 examinations = []
 
 
+#: One entry per open recording of any thread: a call that finds this empty need not look for one.
+recordings = []
+
+
 def hiding_recording():
     """The innermost recording around that hides its values, or None: what runs now stands for more.
 

@@ -17,7 +17,7 @@ from fungrad.core.evaluation import evaluate, evaluator, is_deferred, slot_types
 from fungrad.core.origins import definition_line, describe_slot, user_line
 from fungrad.core.program import Literal, Program, infer_outputs
 from fungrad.core.program_table import INPUT, recorded_program
-from fungrad.core.thread_state import state
+from fungrad.core.thread_state import recordings, state
 from fungrad.core.tracer import DEFERRED, UNKNOWN, Tracer
 from fungrad.core.types import type_of
 
@@ -63,11 +63,13 @@ class Recording:
     def __enter__(self):
         self.parent = state.recording
         state.recording = self
+        recordings.append(None)
         self.is_open = True
         return self
 
     def __exit__(self, kind, error, traceback):
         state.recording = self.parent
+        recordings.pop()
         self.is_open = False
         if kind is ValueError and isinstance(error.__cause__, FungradError):
             raise error.__cause__.with_traceback(traceback) from None  # NumPy hid what we said

@@ -5,7 +5,8 @@ from functools import update_wrapper
 
 import numpy as np
 
-from fungrad.core.tracing import Tracer, state
+from fungrad.core.thread_state import recordings, state
+from fungrad.core.tracing import Tracer
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.numpy.writing import overwrite, require_cast, require_writeable
 
@@ -30,6 +31,24 @@ def with_out(rule, args, kwargs):
     return delivered(getattr(rule, "__name__", "a function"), out, rule(*args, **rest))
 
 
+def _sorted(a, *settings):
+    """`numpy.sort` of an array."""
+    if settings:
+        return np.sort(a, *settings)
+    a = a.copy()
+    a.sort()
+    return a
+
+
+#: What NumPy's functions call that do no more than call a method of their first argument.
+_METHODS = {np.sort: _sorted} | {
+    getattr(np, name): getattr(np.ndarray, name)
+    for name in """all any argmax argmin argpartition argsort choose cumprod cumsum diagonal max mean
+        min nonzero prod ravel repeat round searchsorted squeeze std sum swapaxes take trace
+        transpose var""".split()
+}
+
+
 def traced(*functions, creates=False, extras=(), ignored=()):
     """Decorate the form of a NumPy function on traced values; plain values go to NumPy's own.
 
@@ -38,12 +57,17 @@ def traced(*functions, creates=False, extras=(), ignored=()):
     keywords of JAX that say how to compute, not what; they have no effect.
     """
     function = functions[0]
+    method = _METHODS.get(function)
 
     def decorate(rule):
         for f in functions:
             TRACED[f] = rule
 
         def apply(*args, **kwargs):
+            if not (recordings or kwargs or watch):  # what most calls outside of traces are
+                if method is not None and args and type(args[0]) is np.ndarray:
+                    return method(*args)
+                return function(*args)
             if ignored and kwargs:
                 kwargs = {k: v for k, v in kwargs.items() if k not in ignored}
             if state.recording is None:

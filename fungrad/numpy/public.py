@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from fungrad.core.tracing import Tracer, state
+from fungrad.core.thread_state import recordings, state
+from fungrad.core.tracing import Tracer
 from fungrad.numpy import dispatch
 from fungrad.numpy.dispatch import TRACED, has_tracer
 from fungrad.numpy.ufunc_methods import attach, call
@@ -12,6 +13,8 @@ def public(ufunc, form):
     """The function that users call: traced values, plain values, keywords, and ufunc methods."""
 
     def apply(*inputs, **keywords):
+        if not (recordings or dispatch.watch):
+            return ufunc(*inputs, **keywords)
         if state.recording is None:
             if dispatch.watch is not None:
                 return dispatch.watch(ufunc, inputs, keywords)
@@ -34,6 +37,8 @@ def public_product(ufunc, form):
     function = public(ufunc, form)
 
     def apply(*inputs, precision=None, preferred_element_type=None, **keywords):
+        if not (recordings or dispatch.watch or keywords) and preferred_element_type is None:
+            return ufunc(*inputs)
         if preferred_element_type is not None:
             keywords["dtype"] = preferred_element_type
         return function(*inputs, **keywords)

@@ -92,3 +92,33 @@ def test_short_and_long_ways_record_alike():
 
     assert entries(operator.mul) == entries(np.multiply) == entries(fnp.multiply)
     assert entries(lambda x, y: x * 2.0) == entries(lambda x, y: np.multiply(x, 2.0))
+
+
+def test_plain_arrays_take_the_methods_of_numpy_with_the_same_result():
+    x = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]])
+    calls = {
+        "sort": [(), (0,), (None,)],
+        "argsort": [(), (0,), (None,)],
+        "argmax": [(), (0,)],
+        "cumsum": [(), (1,), (0, np.float32)],
+        "max": [(), (1,), ((0, 1),)],
+        "sum": [(), (0, np.float32)],
+        "std": [(), (1,), (1, None, None, 1)],
+        "round": [(), (1,)],
+        "take": [([0, 5],), ([1, 0], 1)],
+        "repeat": [(2,), ([1, 2], 0)],
+        "transpose": [(), ((1, 0),), (None,)],
+        "swapaxes": [(0, 1)],
+        "squeeze": [()],
+        "trace": [(), (1,)],
+        "diagonal": [(), (1,)],
+        "ravel": [(), ("F",)],
+    }
+    for name, settings in calls.items():
+        for rest in settings:
+            found, expected = getattr(fnp, name)(x, *rest), getattr(np, name)(x, *rest)
+            np.testing.assert_array_equal(found, expected, err_msg=f"{name} {rest}")
+            assert found.dtype == expected.dtype and type(found) is type(expected)
+    np.testing.assert_array_equal(fnp.searchsorted(x[1], 4.5), np.searchsorted(x[1], 4.5))
+    with pytest.raises(np.exceptions.AxisError):
+        fnp.sort(np.array(1.0))
