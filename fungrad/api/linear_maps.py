@@ -3,7 +3,7 @@
 import numpy as np
 
 from fungrad.api.closing import leaf_paths
-from fungrad.api.recorded import operand_of, owned
+from fungrad.api.recorded import operand_of, owned, run_linear
 from fungrad.api.zeros import float0, zeros_like
 from fungrad.core.errors import TangentMismatchError, TreeMismatchError
 from fungrad.core.tracing import Tracer
@@ -79,7 +79,7 @@ class PushForward(LinearMap):
 
     def __call__(self, *tangents):
         moving = self._moving(tangents)
-        pushed = self._halves.push_forward(self.residuals, moving)
+        pushed = self._halves.push_forward(self.residuals, moving, run_linear)
         types = self._out_types
         dy = [zeros_like(t) if p is None else p for t, p in zip(types, pushed, strict=True)]
         dy = settled(dy, moving)
@@ -117,7 +117,7 @@ class PullBack(LinearMap):
             if k is not None and types[k].is_differentiable:
                 what = lambda n=number: f"{title}: the cotangent{leaf_paths(out_tree)[n]}"
                 given[k] = zeros_like(types[k]) if leaf is None else matching(leaf, types[k], what)
-        pulled = self._halves.pull_back(self.residuals, given)
+        pulled = self._halves.pull_back(self.residuals, given, run_linear)
         types = self._in_types
         result = [zeros_like(t) if c is None else c for t, c in zip(types, pulled, strict=False)]
         return self._in_tree.unflatten(settled(result, given))

@@ -58,7 +58,9 @@ def jvp(fun, primals, tangents, has_aux=False):
 
 def _with_tangents(recorded, outputs, tangents, has_aux, title):
     y = recorded.outputs(outputs)
-    dy = [None if k is None else tangents[k] for k in recorded.positions]
+    dy = tangents
+    if not recorded.is_numeric:
+        dy = [None if k is None else tangents[k] for k in recorded.positions]
     if not has_aux:
         return recorded.tree.unflatten(y), recorded.tree.unflatten(dy)
     aux_tree, count = split_aux(recorded, title)
@@ -71,6 +73,14 @@ def _paired(chosen, tangents, title):
     leaves = leaves_beside(chosen.tree, tangents, title, "primals", "tangent")
     operands, weak, active, moving = [], [], [], []
     for number, (primal, tangent) in enumerate(zip(chosen.leaves, leaves, strict=True)):
+        if type(primal) is np.ndarray and type(tangent) is np.ndarray and primal.ndim:
+            if primal.shape == tangent.shape and primal.dtype == tangent.dtype:
+                if primal.dtype.kind in "fc":
+                    operands.append(primal)
+                    weak.append(False)
+                    active.append(True)
+                    moving.append(tangent)
+                    continue
         x, is_weak = operand_of(primal, title, lambda n=number: f"the argument at {chosen.path(n)}")
         if tangent is not None and not is_float0(tangent):
             x = promoted_int(x, is_weak)

@@ -11,6 +11,7 @@ from fungrad.core.program_table import recorded_places
 from fungrad.core.tracing import DEFERRED, Recording, Tracer, run, state
 from fungrad.core.tree import LEAF, flatten
 from fungrad.numpy.masked import MaskedRead, mask_error
+from fungrad.optimize.passes import tidied
 from fungrad.primitives.elementwise import Convert
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import linearize
@@ -162,9 +163,11 @@ class Recorded:
 
     def outputs(self, values):
         """The flat outputs for the user: program outputs in their places, the rest as it was."""
+        if self._positions is None:
+            return list(values)
         return [
             leaf if k is None else values[k]
-            for leaf, k in zip(self.leaves, self.positions, strict=True)
+            for leaf, k in zip(self.leaves, self._positions, strict=True)
         ]
 
     def values(self):
@@ -232,8 +235,12 @@ class Recorded:
                 return outputs, [at(s) for s in halves.slots]
             values = self._slot_values()
             residuals = [values[s] for s in halves.slots]
-            outputs = [self._known(v) for v in self.program.outputs]
-            if not any(v is DEFERRED for v in (*residuals, *outputs)):
+            numbers = slots(self.program)
+            outputs = [
+                v.value if type(v) is Literal else values[numbers[v]] for v in self.program.outputs
+            ]
+            is_known = self.recording.is_evaluated
+            if is_known or not any([v is DEFERRED for v in (*residuals, *outputs)]):
                 self._examine(outputs)
                 return outputs, residuals
         results = run(halves.forward, self.operands)
@@ -278,12 +285,20 @@ class Recorded:
             halves = linearize(self.program, active)
             if halves.slots is not None:
                 outputs, residuals = self.split(halves)
-                return outputs, halves.push_forward(residuals, tangents)
+                return outputs, halves.push_forward(residuals, tangents, run_linear)
         program, out_active = jvp(self.program, active)
         results = run(program, [*self.operands, *tangents])
         n = len(self.program.outputs)
         pushed = iter(results[n:])
         return results[:n], [next(pushed) if has else None for has in out_active]
+
+
+def run_linear(program, inputs):
+    """As `run`, for the half of a derivative that is linear: NumPy is given fewer equations."""
+    if state.examine is None:
+        if state.recording is None or not any([type(x) is Tracer for x in inputs]):
+            return evaluate(tidied(program), inputs)
+    return run(program, inputs)
 
 
 def _numeric_leaves(leaves):

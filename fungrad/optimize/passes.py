@@ -48,6 +48,7 @@ EVALUATED = (
 )
 
 
+@derived
 def tidied(program):
     """The same program with fewer equations, for NumPy: no call is inlined, no body changed."""
     for _ in range(_MOST_ROUNDS):

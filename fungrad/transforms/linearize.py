@@ -42,7 +42,7 @@ class Linearized:
     residual_count: int
     out_active: tuple
 
-    def push_forward(self, residuals, tangents):
+    def push_forward(self, residuals, tangents, run=run):
         """The tangents of the outputs, None where there is none, from those of active inputs."""
         pushed = iter(run(self.linear, [*residuals, *tangents]))
         return [next(pushed) if has else None for has in self.out_active]

@@ -23,7 +23,7 @@ class Reverse:
     given: tuple
     has_cotangent: tuple
 
-    def pull_back(self, residuals, cotangents):
+    def pull_back(self, residuals, cotangents, run=run):
         """The cotangents of the inputs, None where there is none, from those of the outputs."""
         given = [c for c, g in zip(cotangents, self.given, strict=True) if g]
         pulled = iter(run(self.backward, [*residuals, *given]))
