@@ -2,6 +2,8 @@
 
 from functools import wraps
 
+import numpy as np
+
 from fungrad.api.arguments import AllArguments, select_arguments
 from fungrad.api.closing import leaf_paths, type_of_operand
 from fungrad.api.gradient import split_aux

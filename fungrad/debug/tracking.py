@@ -109,7 +109,7 @@ def _to_blame(e, operands, number, index, is_bad):
 
 def _replaced(x, is_bad):
     if hasattr(x, "elements"):
-        return replace(x, elements=tuple([_replaced(y, is_bad) for y in x.elements]))
+        return type(x)(tuple([_replaced(y, is_bad) for y in x.elements]), x.type)
     return np.where(is_bad(x), x.dtype.type(1), x)[()]
 
 
