@@ -193,11 +193,14 @@ class Scan(Routine):
             return None
         n = self.carry_count
         ys = (False,) * (len(self.body.outputs) - n)
+        moving = (*(False for _ in constants), *(True for _ in carry), *(False for _ in xs))
         body = share_common_subexpressions(self.body)  # what is saved once is stacked once
         while True:
             inner = (*constants, *carry, *xs)
             forced = (*(not k for k in carry), *ys)
-            first, second, known_outputs, sources = split(body, inner, forced)
+            first, second, known_outputs, sources = split(
+                body, inner, forced, (moving, self.length or 1)
+            )
             still = [a and b for a, b in zip(carry, known_outputs[:n], strict=True)]
             if still == carry:
                 break
@@ -353,6 +356,7 @@ class Scan(Routine):
         """The batched body, which of the carry is batched, and which outputs are."""
         n = self.carry_count
         ys = (False,) * (len(self.body.outputs) - n)
+        moving = (*(False for _ in constants), *(True for _ in carry), *(False for _ in xs))
         wide = tuple(carry)
         while True:
             marked = (*constants, *wide, *xs)

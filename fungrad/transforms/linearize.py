@@ -6,6 +6,7 @@ from fungrad.core.program import Equation, Literal, Program, Variable, derived, 
 from fungrad.core.record import record
 from fungrad.core.tracing import run
 from fungrad.transforms.jvp import record_jvp
+from fungrad.transforms.residuals import cheapest_to_keep
 
 
 @record(frozen=True)
@@ -78,12 +79,13 @@ def linearize(program, active):
 
 
 @derived
-def split(program, known, forced_unknown=None):
+def split(program, known, forced_unknown=None, loop=None):
     """A program split by which inputs are known: the programs of a `Split`, and its other fields.
 
     The first takes the known inputs and returns the known outputs, then new residuals; the second
     takes all residuals and the unknown inputs and returns the unknown outputs. Outputs marked in
-    `forced_unknown` count as unknown. None when nothing would be gained.
+    `forced_unknown` count as unknown. None when nothing would be gained. Of the body of a loop,
+    `loop` are the inputs that a residual would have to stack, marked, and the number of steps.
     """
     unknown_inputs = [v for v, k in zip(program.inputs, known, strict=True) if not k]
     first, second, replaced, _ = partition(program.equations, set(unknown_inputs))
@@ -97,7 +99,12 @@ def split(program, known, forced_unknown=None):
     )
     kept = [v for v, k in zip(outputs, known_outputs, strict=True) if k]
     rest = [v for v, k in zip(outputs, known_outputs, strict=True) if not k]
-    saved = worth_saving(first, second, kept, rest, unknown_inputs)
+    needed = _needed(first, kept)
+    wanted = _wanted(second, rest, unknown_inputs)
+    saved = worth_saving(first, needed, wanted)
+    if loop is not None:
+        stacked = [v for v, is_stacked in zip(program.inputs, loop[0], strict=True) if is_stacked]
+        saved = cheapest_to_keep(first, wanted, saved, needed, stacked, loop[1])
     residuals, completed = recompute(first, second, saved, rest, set(unknown_inputs))
     positions = {v: i for i, v in enumerate(program.inputs)}
     sources, made = [], []
@@ -117,18 +124,30 @@ def split(program, known, forced_unknown=None):
     )
 
 
-def worth_saving(known, unknown, kept, rest, unknown_inputs):
-    """Known values to keep as residuals rather than to compute again where they are needed.
-
-    A value that only the second half needs is computed there, if that takes no more residuals; so
-    is one that costs nothing. What the first half has to compute anyway is kept.
-    """
-    maker = {v: k for k in known for v in k.outputs}
+def _needed(known, kept):
+    """What has to be computed for the known outputs."""
     needed = set()
     for k in reversed(known):
         if any(v in needed or v in kept for v in k.outputs):
             needed.update(k.equation.inputs)
     needed.update(kept)
+    return needed
+
+
+def _wanted(unknown, rest, unknown_inputs):
+    """The known values that the second half reads or returns, in order."""
+    made = {v for e in unknown for v in e.outputs} | set(unknown_inputs)
+    read = (*(v for e in unknown for v in e.inputs), *rest)
+    return dict.fromkeys(v for v in read if type(v) is not Literal and v not in made)
+
+
+def worth_saving(known, needed, wanted):
+    """Known values to keep as residuals rather than to compute again where they are wanted.
+
+    A value that only the second half needs is computed there, if that takes no more residuals; so
+    is one that costs nothing. What the first half has to compute anyway is kept.
+    """
+    maker = {v: k for k in known for v in k.outputs}
 
     def is_cheap(v):
         made = maker[v]
@@ -146,12 +165,6 @@ def worth_saving(known, unknown, kept, rest, unknown_inputs):
         else:
             found.add(v)
 
-    made = {v for e in unknown for v in e.outputs} | set(unknown_inputs)
-    wanted = dict.fromkeys(
-        v
-        for v in (*(v for e in unknown for v in e.inputs), *rest)
-        if type(v) is not Literal and v not in made
-    )
     saved = {v for k in known if k.residual for v in k.outputs}
     saved |= {v for v in wanted if v in maker and not is_cheap(v)}
     present = {v for v in wanted if v not in maker} | saved
