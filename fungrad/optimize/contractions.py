@@ -4,6 +4,7 @@ import numpy as np
 
 from fungrad.optimize.algebra import maker
 from fungrad.optimize.basis_products import product_with_basis
+from fungrad.optimize.matrix_vector import read_in_loops
 from fungrad.optimize.rewrite import Rebuilding, with_inputs
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.elementwise import logical_and, multiply
@@ -25,11 +26,14 @@ def simplify_contractions(program):
     """
     result = Rebuilding(program)
     readers = _count_readers(program)
+    in_loops = read_in_loops(program)
     for equation in program.equations:
         inputs = result.values(equation.inputs)
         if isinstance(equation.primitive, Contract):
             value = _contraction(equation, inputs, result)
-            if value is None and _is_better_fused(equation.primitive, inputs):
+            if value is None and (
+                equation in in_loops or _is_better_fused(equation.primitive, inputs)
+            ):
                 value = _sum_of_products(equation, inputs, result)
         elif isinstance(equation.primitive, Transpose):
             value = _transposed_result(equation, inputs, result, readers)
@@ -138,10 +142,20 @@ def _is_better_fused(primitive, inputs):
     return max(extents) <= _SMALL and np.prod(extents) <= _FEW.get(dtype.name, _SMALL**3)
 
 
+def _loops_of(primitive):
+    """The labels of a contraction in the order of its loops: as an operand is, that has all."""
+    p = primitive
+    for own in (p.left, p.right):
+        if len(own) == len(p.out) + len(p.groups.contracted):
+            if [label for label in own if label in p.out] == list(p.out):
+                return own
+    return (*p.out, *p.groups.contracted)
+
+
 def _sum_of_products(equation, inputs, result):
     """The contraction as a product of repeated arrays, summed over the contracted labels."""
     p = equation.primitive
-    labels = (*p.out, *p.groups.contracted)
+    labels = _loops_of(p)
     sizes = dict(zip(p.left, inputs[0].type.shape, strict=True))
     sizes.update(zip(p.right, inputs[1].type.shape, strict=True))
     shape = tuple([sizes[i] for i in labels])
@@ -151,7 +165,7 @@ def _sum_of_products(equation, inputs, result):
     ]
     is_bool = inputs[0].type.dtype.kind == "b"
     product = result.add(logical_and if is_bool else multiply, factors, equation.source)
-    summed = tuple(range(len(p.out), len(labels)))
+    summed = tuple([i for i, label in enumerate(labels) if label not in p.out])
     if not summed:
         return product
     return result.add(Any(summed) if is_bool else Sum(summed), [product], equation.source)
