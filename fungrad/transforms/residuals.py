@@ -10,6 +10,7 @@ from math import inf
 
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Literal
+from fungrad.core.types import ArrayType
 
 #: Loops that keep less in all leave it in the cache, where reading it costs less than arithmetic.
 _CACHE = 1 << 22
@@ -26,6 +27,9 @@ def cheapest_to_keep(known, wanted, saved, needed, stacked, steps):
     the first half computes in any case. `stacked` are the inputs that change from step to step and
     are not at hand for the second half.
     """
+    outputs = [v for k in known for v in k.outputs]
+    if any(not isinstance(v.type, ArrayType) for v in (*outputs, *stacked)):
+        return saved  # a stack, as a loop of unknown length returns it, has no size
     if sum(map(_bytes, saved)) * steps <= _CACHE or len(known) > _MOST:
         return saved
     maker = {v: k for k in known for v in k.outputs}
