@@ -3,6 +3,8 @@
 from contextlib import ExitStack
 from math import prod
 
+import numpy as np
+
 from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constant
 from fungrad.compiler.language.views import View
 from fungrad.compiler.moves.copy import copy, fill
@@ -254,24 +256,33 @@ class _Search:
     def write_simple(self, elements, x):
         """Without branches: what surrounds the array is the worst value, which never wins.
 
-        So the winner is at first the first element of the window, if there is one.
+        So the winner is at first none, for which the first element of the window stands, if there
+        is one. Its position is counted from the beginning of the window, in integers as wide as the
+        elements, so that as many fit into a vector.
         """
         writer = self.writer
         elements, strides = writer.array(elements), [writer.integer(s) for s in x.strides]
+        is_narrow = x.buffer.dtype.itemsize <= 4 and prod(x.shape) < 2**31
+        integer = np.dtype(np.int32) if is_narrow else INDEX
+        none = constant(-1, integer)
         with ExitStack() as stack:
             place = self._over_output(stack)
             self.best = writer.variable(self.worst, "best")
-            self.found = writer.variable(self._first(place, strides), "found")
+            self.found = writer.variable(none, "found")
             with ExitStack() as inner:
-                index, position = [], constant(0, INDEX)
+                index, begin, steps = [], constant(0, INDEX), constant(0, INDEX)
                 for (i, _, w, width), stride in zip(self._axes(place), strides, strict=True):
                     index.append(i)
                     if w is not None:
                         index.append(inner.enter_context(writer.loop(writer.integer(width))))
-                        i = self._met(i, w) + index[-1] * writer.integer(w.right)
-                    position = position + i * stride
-                self._compare(elements.load(*index), position)
-            self.y.store(place, self.found.symbol)
+                        steps = steps + index[-1] * writer.integer(w.right) * stride
+                        i = self._met(i, w)
+                    begin = begin + i * stride
+                self._compare(elements.load(*index), _build.cast(steps, integer))
+            found = self.found.symbol
+            is_none = call("less", BOOL, found, constant(0, integer))
+            position = begin + _build.cast(found, INDEX)
+            self.y.store(place, _build.select(is_none, self._first(place, strides), position))
 
     def _met(self, i, w):
         """The place of the first element of the kernel."""

@@ -1,10 +1,13 @@
 """What generated code tells LLVM about its loops."""
 
 import ast
+from math import prod
 
 from llvmlite import ir
 from llvmlite.ir.values import MDValue
 
+_SHORT = 16  # turns; LLVM makes vectors of shorter rows as a whole or not at all
+_MOST_WRITTEN_OUT = 64  # turns of a loop and of those inside of it
 _VECTOR = 8  # elements: a whole number of vectors of every processor, in single precision
 
 
@@ -26,9 +29,13 @@ def _is_row_of_vectors(loop, inner):
     """Whether the turns are a multiple of 8 that we know, and none of them leaves gaps."""
     if not _is_known(loop) or len(loop.iter.args) > 1 or loop.iter.args[0].value % _VECTOR:
         return False
-    index = loop.target.id
+    return not _has_gaps(loop, inner)
+
+
+def _has_gaps(loop, inner):
+    """Whether the number of the turn is multiplied, as in a position with a stride."""
     factors = [x for each in inner if isinstance(each, ast.BinOp) for x in _factors(each)]
-    return not any(isinstance(x, ast.Name) and x.id == index for x in factors)
+    return any(isinstance(x, ast.Name) and x.id == loop.target.id for x in factors)
 
 
 def _factors(operation):
@@ -42,11 +49,38 @@ def _is_known(loop):
     )
 
 
+def is_short_row_of_windows(loop):
+    """Whether fewer than 16 turns, which read with gaps, are around loops of a few turns.
+
+    Left alone, LLVM makes vectors of all turns with a mask for the last one, and what has gaps is
+    gathered element by element: the search in 14 windows of 2 x 2 took four times as long.
+    """
+    if not _is_known(loop) or len(loop.iter.args) > 1:
+        return False
+    inner = [each for statement in loop.body for each in ast.walk(statement)]
+    loops = [each for each in inner if isinstance(each, ast.For | ast.While)]
+    if not loops or not all(_is_known(x) and len(x.iter.args) == 1 for x in loops):
+        return False
+    turns = prod([x.iter.args[0].value for x in (loop, *loops)])
+    is_short = loop.iter.args[0].value < _SHORT and turns <= _MOST_WRITTEN_OUT
+    return is_short and _has_gaps(loop, inner)
+
+
 def keep_rolled(branch):
     """Let LLVM not unroll the loop whose last branch this is."""
+    _hint(branch, ("llvm.loop.unroll.disable",))
+
+
+def write_out(branch):
+    """Let LLVM write out all turns of a loop."""
+    _hint(branch, ("llvm.loop.unroll.full",))
+
+
+def _hint(branch, *hints):
     module = branch.function.module
-    text = ir.MetaDataString(module, "llvm.loop.unroll.disable")
-    disabled = module.add_metadata([text])
+    nodes = [
+        module.add_metadata([ir.MetaDataString(module, name), *values]) for name, *values in hints
+    ]
     loop = MDValue(module, (), str(len(module.metadata)))
-    loop.operands = (loop, disabled)  # a loop's node contains itself, so that it is its own
+    loop.operands = (loop, *nodes)  # a loop's node contains itself, so that it is its own
     branch.set_metadata("llvm.loop", loop)

@@ -17,7 +17,12 @@ from llvmlite import ir
 from fungrad.compiler.execution.fuel import Fuel
 from fungrad.compiler.language import parts
 from fungrad.compiler.language.arguments import Scalar
-from fungrad.compiler.language.loop_hints import is_worth_unrolling, keep_rolled
+from fungrad.compiler.language.loop_hints import (
+    is_short_row_of_windows,
+    is_worth_unrolling,
+    keep_rolled,
+    write_out,
+)
 from fungrad.compiler.llvm.kernel_expressions import (
     I64,
     INT,
@@ -282,7 +287,9 @@ class _Function(Expressions):
         self.builder.position_at_end(turn)
         counter.add_incoming(self.builder.add(counter, step, flags=("nsw",)), turn)
         back = self.builder.branch(head)
-        if not is_worth_unrolling(statement):
+        if is_short_row_of_windows(statement):
+            write_out(back)
+        elif not is_worth_unrolling(statement):
             keep_rolled(back)
         self._loop_body(statement, body, turn, end, Value(counter, INT))
 
