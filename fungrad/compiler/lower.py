@@ -70,6 +70,11 @@ class Lowering:
             return
         for v in self.homes.chain(output, occupant):
             self.destinations[v] = view
+        source = self.homes.unshaped(v)
+        if occupant is None and source is not None and not self._has_local_size(source):
+            if view.is_contiguous:
+                shape = source.type.shape
+                self.settle(source, View(view.buffer, view.offset, shape, row_major(shape)))
 
     def run(self):
         """Write all statements; return the representations of the outputs."""

@@ -6,8 +6,10 @@ with it (a scatter begins with its operand). So a chain of updates works in one 
 """
 
 from fungrad.compiler.fusion.groups import Group, uses_of
+from fungrad.compiler.language.views import row_major, source_of
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Variable
+from fungrad.primitives.movement import Reshape
 
 
 class Homes:
@@ -56,6 +58,21 @@ class Homes:
             if occupant is not None and not self.may_replace(occupant, operand):
                 return found
             found.append(operand)
+
+    def unshaped(self, v):
+        """What `v` has the elements of, in their order, if it dies where `v` is made of it alone."""
+        number, made = self.made_in[v], self.schedule.maker[v]
+        step = self.schedule.steps[number]
+        if not isinstance(made.primitive, Reshape) or not isinstance(step, Group):
+            return None
+        found = source_of(made.inputs[0], self.schedule.stored.__contains__, self.schedule.maker)
+        if found is None or len(step.phases) != 1:
+            return None
+        source, start, strides = found
+        shape = made.inputs[0].type.shape
+        is_whole = not start and strides == row_major(shape) and source.type.size == v.type.size
+        is_dying = self.last_use.get(source) == number and source in self.made_in
+        return source if is_whole and is_dying else None
 
     def _dying_operand(self, number, output):
         step = self.schedule.steps[number]
