@@ -206,7 +206,7 @@ class _Search:
                     wanted[v] = None
             if is_fixed:
                 inner = sum(costs.get(v, 0) for v in e.inputs)
-                costs.update(dict.fromkeys(e.outputs, inner + _cost_of(e)))
+                costs.update(dict.fromkeys(e.outputs, inner + cost_of(e)))
         plan.fixed = list(wanted)
 
     def _is_worth_keeping(self, v, reader, cost):
@@ -226,7 +226,8 @@ def _is_free(e):
     return isinstance(e.primitive, Pointwise) and e.primitive.is_free
 
 
-def _cost_of(e):
+def cost_of(e):
+    """What an element of an equation's output costs, an addition being 1."""
     if not isinstance(e.primitive, Pointwise):
         return _EXPENSIVE
     from fungrad.compiler.language.views import reading

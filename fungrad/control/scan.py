@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from fungrad.control.covering import Turns, corresponding
-from fungrad.control.lifting import lifted
+from fungrad.control.lifting import cost_of, lifted
 from fungrad.control.programs import (
     chosen,
     marks,
@@ -199,7 +199,7 @@ class Scan(Routine):
             inner = (*constants, *carry, *xs)
             forced = (*(not k for k in carry), *ys)
             first, second, known_outputs, sources = split(
-                body, inner, forced, (moving, self.length or 1)
+                body, inner, forced, (moving, self.length or 1, cost_of)
             )
             still = [a and b for a, b in zip(carry, known_outputs[:n], strict=True)]
             if still == carry:
@@ -356,7 +356,6 @@ class Scan(Routine):
         """The batched body, which of the carry is batched, and which outputs are."""
         n = self.carry_count
         ys = (False,) * (len(self.body.outputs) - n)
-        moving = (*(False for _ in constants), *(True for _ in carry), *(False for _ in xs))
         wide = tuple(carry)
         while True:
             marked = (*constants, *wide, *xs)

@@ -85,7 +85,8 @@ def split(program, known, forced_unknown=None, loop=None):
     The first takes the known inputs and returns the known outputs, then new residuals; the second
     takes all residuals and the unknown inputs and returns the unknown outputs. Outputs marked in
     `forced_unknown` count as unknown. None when nothing would be gained. Of the body of a loop,
-    `loop` are the inputs that a residual would have to stack, marked, and the number of steps.
+    `loop` are the inputs that a residual would have to stack, marked, the number of steps, and what
+    an equation costs (see `residuals`).
     """
     unknown_inputs = [v for v, k in zip(program.inputs, known, strict=True) if not k]
     first, second, replaced, _ = partition(program.equations, set(unknown_inputs))
@@ -104,7 +105,7 @@ def split(program, known, forced_unknown=None, loop=None):
     saved = worth_saving(first, needed, wanted)
     if loop is not None:
         stacked = [v for v, is_stacked in zip(program.inputs, loop[0], strict=True) if is_stacked]
-        saved = cheapest_to_keep(first, wanted, saved, needed, stacked, loop[1])
+        saved = cheapest_to_keep(first, wanted, saved, needed, stacked, *loop[1:])
     residuals, completed = recompute(first, second, saved, rest, set(unknown_inputs))
     positions = {v: i for i, v in enumerate(program.inputs)}
     sources, made = [], []

@@ -20,12 +20,13 @@ _PER_BYTE = 3
 _MOST = 2000
 
 
-def cheapest_to_keep(known, wanted, saved, needed, stacked, steps):
+def cheapest_to_keep(known, wanted, saved, needed, stacked, steps, cost):
     """The known values to keep, given those that would be kept (`saved`) if memory were free.
 
     `known` are the equations of the first half, `wanted` what the second half reads, `needed` what
     the first half computes in any case. `stacked` are the inputs that change from step to step and
-    are not at hand for the second half.
+    are not at hand for the second half. An element of what an equation makes costs
+    `cost(equation)`, an addition being 1.
     """
     outputs = [v for k in known for v in k.outputs]
     if any(not isinstance(v.type, ArrayType) for v in (*outputs, *stacked)):
@@ -50,7 +51,7 @@ def cheapest_to_keep(known, wanted, saved, needed, stacked, steps):
             continue
         equation = maker[v].equation
         if v in needed:
-            cut.connect(_SOURCE, _before(v), _cost(equation))
+            cut.connect(_SOURCE, _before(v), cost(equation) * v.type.size)
         for u in equation.inputs:
             if type(u) is not Literal:
                 cut.connect(_after(u), _before(v), inf)
@@ -78,12 +79,6 @@ def _may_be_repeated(made):
         return False
     primitive = made.equation.primitive
     return isinstance(primitive, Pointwise) and not getattr(primitive, "may_fail", False)
-
-
-def _cost(equation):
-    from fungrad.compiler.language.views import reading
-
-    return reading(equation).cost * equation.outputs[0].type.size
 
 
 # ---- the flow
