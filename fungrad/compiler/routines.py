@@ -149,9 +149,10 @@ _FILES = {
     "moves.updates": "dynamic_update scatter",
     "order.cumulative": "cumulative",
     "order.extrema": "arg_extremum",
+    "order.largest": "top_k",
     "order.order_statistics": "order_statistic",
     "order.sampling": "sample",
-    "order.sorting": "argsort sort sort_by top_k",
+    "order.sorting": "argsort sort sort_by",
     "products.contraction": "add_product contract",
 }
 _FILE_OF = {name: file for file, names in _FILES.items() for name in names.split()}

@@ -7,8 +7,6 @@ from fungrad.numpy.dispatch import normalize_axis
 from fungrad.numpy.taking import take_along_axis
 from fungrad.primitives.ordering import TopK
 
-_FEW = 64  # as many are kept in order while all elements are looked at; for more of them, all are sorted
-
 
 def sort(operand, dimension=-1, is_stable=True, num_keys=1):
     """Sorted along an axis; of a tuple, all arrays in the order of the first `num_keys`.
@@ -60,7 +58,7 @@ def top_k(operand, k, *, axis=-1):
             f"top_k: k must be between 0 and the size {x.shape[axis]} of axis {axis} of shape "
             f"{x.shape}, got {k}"
         )
-    if 1 <= k <= _FEW and x.dtype.kind in "biuf":
+    if 1 <= k <= x.shape[axis] // 2 and x.dtype.kind in "biuf":
         places = TopK(axis, int(k))(x)
     else:
         places = joining.part(sorting.argsort(x, axis, descending=True), axis, 0, k)

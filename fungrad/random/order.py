@@ -18,7 +18,7 @@ from fungrad.numpy.taking import take
 from fungrad.numpy.ufuncs import log
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.movement import Iota
-from fungrad.primitives.ordering import SortBy
+from fungrad.primitives.ordering import SortBy, TopK, gather_along
 from fungrad.primitives.random_bits import WORD, threefry2x32
 from fungrad.random.arguments import drawn_shape, key_of, known, require_fit, size_of
 from fungrad.random.drawing import drawn
@@ -79,6 +79,26 @@ def _order(key, *, shape, axis, rounds):
     return convert(_sorted_at_random(key, places, axis, rounds), INT64)
 
 
+def _first_of_order(key, n, draws, rounds):
+    """The first of n positions after some rounds; of few it suffices to sort them in the last."""
+    if not rounds or draws > n // 2:
+        return _order(key, shape=(n,), axis=0, rounds=rounds)[:draws]
+    return _first_few(key, shape=(n,), draws=draws, rounds=rounds)
+
+
+@drawn
+def _first_few(key, *, shape, draws, rounds):
+    """The elements before the last round that have its smallest keys, of equal ones the first."""
+    order = _sorted_at_random(key, Iota(shape, WORD, 0)(), 0, rounds - 1)
+    for _ in range(rounds - 1):
+        key = split(key)[0]
+    keys = unsigned(split(key)[1], shape=shape, dtype=WORD)
+    places = TopK(0, draws)(e.bitwise_not(keys))
+    if rounds == 1:
+        return places
+    return convert(gather_along(order, places, 0), INT64)
+
+
 @drawn
 def _reordered(key, x, *, shape, axis):
     """The elements along an axis, each line in a random order of its own."""
@@ -131,9 +151,11 @@ def choice(key, a, shape=(), replace=True, p=None, axis=0, mode=None):
     _require_enough(n, draws, replace)
     if p is None and not replace and np.ndim(a):
         rounds = _rounds(size_of(a.shape) if a.ndim == 1 else n)
-        index = _order(key, shape=(n,), axis=0, rounds=rounds)[:draws]
+        index = _first_of_order(key, n, draws, rounds)
+    elif p is None and not replace:
+        index = _first_of_order(key, n, draws, _rounds(n))
     elif p is None:
-        index = randint(key, shape, 0, n) if replace else shuffled(key, shape=(n,), axis=0)[:draws]
+        index = randint(key, shape, 0, n)
     else:
         index = _weighted(key, _weights(p, n), shape, replace, mode)
     found = take(a, index, axis, mode="clip") if np.ndim(a) else index

@@ -1,10 +1,12 @@
 """Sorting by codes in compiled code: every kind of element, few and many, and awkward orders."""
 
+import math
+
 import numpy as np
 import pytest
 
 from fungrad import jit
-from fungrad.primitives.ordering import Argsort, OrderStatistic, Sort, SortBy
+from fungrad.primitives.ordering import Argsort, OrderStatistic, Sort, SortBy, TopK
 
 RANDOM = np.random.default_rng(0)
 
@@ -79,13 +81,24 @@ def test_sorted_lines_and_elements_at_ranks(shape):
     sort, at_ranks = jit(lambda x: Sort(1)(x)), jit(lambda x, ranks: OrderStatistic()(x, ranks))
     n = shape[1]
     ranks = np.array([[0, n - 1, n // 2, n // 2 + 1, 3]] * shape[0])
+    many_ranks = RANDOM.integers(0, n, (shape[0], 40))
     for name, x in elements(shape[0] * n).items():
         x = x.reshape(shape)
         expected = np.sort(x, 1)
         np.testing.assert_array_equal(sort(x), expected, name)
-        np.testing.assert_array_equal(
-            at_ranks(x, ranks), np.take_along_axis(expected, ranks, 1), name
-        )
+        for wanted in (ranks, many_ranks):
+            found = at_ranks(x, wanted)
+            np.testing.assert_array_equal(found, np.take_along_axis(expected, wanted, 1), name)
+
+
+@pytest.mark.parametrize("shape, axis", [((900,), 0), ((12, 300), 1), ((300, 12), 0)])
+def test_places_of_the_largest(shape, axis):
+    """A few are kept in order, more are those of the upper digits, sorted."""
+    for k in (3, 90):
+        found = jit(lambda x, k=k: TopK(axis, k)(x))
+        for name, x in elements(math.prod(shape)).items():
+            x = x.reshape(shape)
+            np.testing.assert_array_equal(found(x), TopK(axis, k).evaluate(x), name)
 
 
 def test_negative_zeros_stay():

@@ -165,6 +165,8 @@ DRAWN = [
     ),
     (lambda: random.randint(KEY, (3, 5), 0, 10, "i8"), "int64", [5, 1, 5]),
     (lambda: random.randint(KEY, (3, 5), -50, 3, "i8"), "int64", [-33, -48, -49]),
+    (lambda: random.choice(KEY, 100, (3,), replace=False), "int64", [0, 36, 1]),
+    (lambda: random.choice(KEY, 2000, (3,), replace=False), "int64", [988, 23, 1144]),
     (lambda: random.randint(KEY, (3, 5), 0, 1000, "i4"), "int32", [789, 0, 712]),
     (lambda: random.randint(KEY, (3, 5), 0, 2**16 + 1, "i4"), "int32", [391, 7159, 51953]),
     (lambda: random.randint(KEY, (3, 5), 0, 2**20 + 1, "i8"), "int64", [183049, 527498, 519245]),

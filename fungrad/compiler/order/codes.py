@@ -55,6 +55,7 @@ def _forms(dtype, CODE, RESULT, TAKEN, PLACE="", GIVEN="", has_places=True):
         "RANKED": TAKEN.format("i"),
         "PICKED": TAKEN.format("place"),
         "FIRST_PLACE": [f"c[i] = uint32({PLACE})"] * is_apart,
+        "KEEP_PLACE": ["c[kept] = uint32(i)"] * is_apart,
         "MOVE_PLACE": ["d[p] = c[i]"] * is_apart,
         "SWAP_PLACES": ["c, d = d, c"] * is_apart,
         "SAVE_PLACE": ["place = c[i]"] * is_apart,
@@ -134,3 +135,17 @@ def _narrowed(x, dtype):
     if dtype.itemsize == 4:
         return f"bitcast_{dtype.name}({word})"
     return f"{dtype.name}({word})"
+
+
+def comes_before(p, q, kind, is_descending=False):
+    """The condition under which p comes strictly before q: nan is the largest of all."""
+    if is_descending:
+        p, q = q, p
+    if kind == "c":
+        real = comes_before(f"{p}.real", f"{q}.real", "f")
+        other = comes_before(f"{q}.real", f"{p}.real", "f")
+        imag = comes_before(f"{p}.imag", f"{q}.imag", "f")
+        return f"({real}) or (not ({other}) and ({imag}))"
+    if kind == "f":
+        return f"({p} < {q}) or ({q} != {q} and {p} == {p})"
+    return f"{p} < {q}"

@@ -1,5 +1,6 @@
 """The elements at given ranks of lines: by the digits of codes (see `codes`), or of sorted lines."""
 
+from fungrad.compiler.order import radix
 from fungrad.compiler.order.codes import code_of, element_of, filled
 from fungrad.compiler.order.cumulative import as_lines
 
@@ -71,6 +72,13 @@ def {name}(x, ranks, y, a, b, whole, counts, before, n, k, bits):
             y[line * k + r] = ELEMENT
     return 0
 """
+_PICK = """
+def {name}(x, ranks, y, before, n, k):
+    for line in range(before):
+        for r in range(k):
+            y[line * k + r] = x[line * n + ranks[line * k + r]]
+    return 0
+"""
 _OF_SORTED = """
 def {name}(x, ranks, y, line_of, before, n, k):
     for line in range(before):
@@ -90,8 +98,13 @@ def order_statistic(build, primitive, inputs, outputs):
     axis = len(view.shape) - 1
     before, n, _ = as_lines(view, axis).shape
     k, dtype = ranks.shape[-1], view.buffer.dtype
-    sizes = before, n, k
-    if dtype.kind in "biuf" and n >= _LEAST and k <= _MOST_RANKS:
+    sizes, scratch = (before, n, k), []
+    has_digits = dtype.kind in "biuf" and n >= _LEAST
+    if has_digits and k > _MOST_RANKS:
+        given, view = view, build.temporary(dtype, view.shape)
+        radix.sort_codes(build, given, view, axis, values=given)
+        text = _PICK.lstrip()
+    elif has_digits:
         bits = min((n.bit_length() + 2) // 2, _MOST_BITS)
         sizes = *sizes, bits
         scratch = [build.temporary("uint64", (n,)) for _ in range(2)]

@@ -23,9 +23,75 @@ _MANY = 400
 _MOST_BITS, _BITS_OF_LONG = 10, 8
 _LONG = 1 << 19
 
-#: Sorts one line after another. `a` and `b` hold items: codes, above places in the lower half of an
-#: item where there is room; else `c` and `d` hold the places. Codes are counted from the lowest,
-#: digits from the upper bit of the highest; the lowest digit may overlap the one above.
+#: Sorts the n items of a run; results go to y from `start` on, `after` apart. `a` and `b` hold
+#: items: codes, above places in the lower half of an item where there is room; else `c` and `d`
+#: hold the places. Codes have the upper bits from `width` on in common; the lowest digit may overlap
+#: the one above. There is nothing to do where there are no descents.
+_RUN = """
+shared = float64(n)
+for attempt in range(2):
+    digits = 0
+    shift = width
+    while shift > 0 and shared > 0.5 and descents > 0:
+        shift = max(shift - bits, 0)
+        low = uint64(OFFSET + shift)
+        base = digits * size
+        for k in range(size):
+            counts[base + k] = 0
+        for i in range(n):
+            k = base + int64(right_shift(a[i], low) & mask)
+            counts[k] += 1
+        squares = 0.0
+        for k in range(size):
+            count = float64(counts[base + k])
+            squares += count * count
+        shared *= squares / (float64(n) * float64(n))
+        digits += 1
+    for digit in range(digits - 1, -1, -1):
+        low = uint64(OFFSET + max(width - (digit + 1) * bits, 0))
+        base = digit * size
+        if counts[base + int64(right_shift(a[0], low) & mask)] < n:
+            total = 0
+            for k in range(size):
+                here = counts[base + k]
+                counts[base + k] = total
+                total += here
+            for i in range(n):
+                item = a[i]
+                k = base + int64(right_shift(item, low) & mask)
+                p = counts[k]
+                counts[k] = p + 1
+                b[p] = item
+                MOVE_PLACE
+            a, b = b, a
+            SWAP_PLACES
+    moves = 0
+    last = uint64(0)
+    for i in range(n):
+        item = a[i]
+        SAVE_PLACE
+        code = OF_ITEM
+        j = i
+        if code < last:
+            while j > 0 and OF_PREVIOUS > code:
+                a[j] = a[j - 1]
+                SHIFT_PLACE
+                y[start + j * after] = y[start + (j - 1) * after]
+                j -= 1
+            a[j] = item
+            STORE_PLACE
+            moves += i - j
+            if moves > n:
+                break
+        else:
+            last = code
+        y[start + j * after] = RESULT
+    if moves <= n:
+        break
+    shared = inf
+"""
+SORT_RUN = {"SORT_RUN": _RUN.strip().splitlines()}
+#: Sorts one line after another, codes counted from the lowest one.
 _DIGITS = """
 def {name}(x,GIVEN y, SCRATCH tallies, lines, n, after, bits, room, parts, operations):
     size = int64(left_shift(uint64(1), uint64(bits)))
@@ -55,67 +121,7 @@ def {name}(x,GIVEN y, SCRATCH tallies, lines, n, after, bits, room, parts, opera
             width = 0
             while width < WIDTH and right_shift(highest, uint64(width % 64)) > 0:
                 width += 1
-            shared = float64(n)
-            for attempt in range(2):
-                digits = 0
-                shift = width
-                while shift > 0 and shared > 0.5 and descents > 0:
-                    shift = max(shift - bits, 0)
-                    low = uint64(OFFSET + shift)
-                    base = digits * size
-                    for k in range(size):
-                        counts[base + k] = 0
-                    for i in range(n):
-                        k = base + int64(right_shift(a[i], low) & mask)
-                        counts[k] += 1
-                    squares = 0.0
-                    for k in range(size):
-                        count = float64(counts[base + k])
-                        squares += count * count
-                    shared *= squares / (float64(n) * float64(n))
-                    digits += 1
-                for digit in range(digits - 1, -1, -1):
-                    low = uint64(OFFSET + max(width - (digit + 1) * bits, 0))
-                    base = digit * size
-                    if counts[base + int64(right_shift(a[0], low) & mask)] < n:
-                        total = 0
-                        for k in range(size):
-                            here = counts[base + k]
-                            counts[base + k] = total
-                            total += here
-                        for i in range(n):
-                            item = a[i]
-                            k = base + int64(right_shift(item, low) & mask)
-                            p = counts[k]
-                            counts[k] = p + 1
-                            b[p] = item
-                            MOVE_PLACE
-                        a, b = b, a
-                        SWAP_PLACES
-                moves = 0
-                last = uint64(0)
-                for i in range(n):
-                    item = a[i]
-                    SAVE_PLACE
-                    code = OF_ITEM
-                    j = i
-                    if code < last:
-                        while j > 0 and OF_PREVIOUS > code:
-                            a[j] = a[j - 1]
-                            SHIFT_PLACE
-                            y[start + j * after] = y[start + (j - 1) * after]
-                            j -= 1
-                        a[j] = item
-                        STORE_PLACE
-                        moves += i - j
-                        if moves > n:
-                            break
-                    else:
-                        last = code
-                    y[start + j * after] = RESULT
-                if moves <= n:
-                    break
-                shared = inf
+            SORT_RUN
     return 0
 """
 #: Ranks one line after another; of equal codes, the earlier one comes first.
@@ -211,14 +217,10 @@ def sort_codes(build, view, target, axis, is_descending=False, values=None):
         sizes = *sizes, (n - 1).bit_length()
         scratch = [build.temporary("uint64", (parts * n,)) for _ in range(2)]
     else:
-        text = filled(_DIGITS, form)
-        bits = _BITS_OF_LONG if n > _LONG else min(n.bit_length() // 2 + 2, _MOST_BITS)
-        room = -(-8 * max(dtype.itemsize, 4) // bits) << bits
+        text = filled(filled(_DIGITS, SORT_RUN), form)
+        bits, room = digits_of(dtype, n)
         sizes = *sizes, bits, room
-        scratch = [build.temporary("uint64", (parts * n,)) for _ in range(2)]
-        has_places = bool(form["FIRST_PLACE"])
-        scratch += [build.temporary("uint32", (parts * n,)) for _ in range(2 * has_places)]
-        scratch.append(build.temporary("int64", (parts * room,)))
+        scratch = scratch_for(build, form, n, parts, room)
     writer = build.kernel("sort_kernel")
     writer.in_parts = True
     for v in (*given, target, *scratch):
@@ -227,3 +229,17 @@ def sort_codes(build, view, target, axis, is_descending=False, values=None):
         writer.parameter(size)
     writer.text = text
     build.call(writer)
+
+
+def digits_of(dtype, n):
+    """The bits of a digit for n elements, and how many counts there are for all digits."""
+    bits = _BITS_OF_LONG if n > _LONG else min(n.bit_length() // 2 + 2, _MOST_BITS)
+    return bits, -(-8 * max(dtype.itemsize, 4) // bits) << bits
+
+
+def scratch_for(build, form, n, parts, room):
+    """The memory in which each of some parts sorts n items: two halves of items, and counts."""
+    scratch = [build.temporary("uint64", (parts * n,)) for _ in range(2)]
+    has_places = bool(form["FIRST_PLACE"])
+    scratch += [build.temporary("uint32", (parts * n,)) for _ in range(2 * has_places)]
+    return [*scratch, build.temporary("int64", (parts * room,))]

@@ -2,6 +2,7 @@
 
 from fungrad.compiler.language.parts import PARTS
 from fungrad.compiler.order import radix
+from fungrad.compiler.order.codes import comes_before
 from fungrad.compiler.order.cumulative import as_lines
 
 #: From so many elements on digits are faster than NumPy's sort, also where that has vectors (which
@@ -95,37 +96,6 @@ def {name}(x, y, places, before, n, after):
     return 0
 """
 
-#: Keeps the k best elements of a line in order; most elements are only compared with the worst.
-_BEST = """
-def {name}(x, y, keys, places, before, n, after, k):
-    for line in range(before * after):
-        start = line // after * n * after + line % after
-        target = line // after * k * after + line % after
-        count = 0
-        for i in range(n):
-            p = x[start + i * after]
-            j = count
-            if count == k:
-                q = keys[k - 1]
-                if P_BEFORE_Q:
-                    j = k - 1
-            else:
-                count += 1
-            if j < k:
-                while j > 0:
-                    q = keys[j - 1]
-                    if not (P_BEFORE_Q):
-                        break
-                    keys[j] = q
-                    places[j] = places[j - 1]
-                    j -= 1
-                keys[j] = p
-                places[j] = i
-        for j in range(k):
-            y[target + j * after] = places[j]
-    return 0
-"""
-
 
 def sort(build, primitive, inputs, outputs):
     """Write a sort of the elements along an axis."""
@@ -169,18 +139,9 @@ def _argsort(build, view, target, axis, is_descending):
         radix.sort_codes(build, view, target, axis, is_descending)
         return
     scratch = [build.temporary(d, (n,)) for d in (dtype, dtype, "int64", "int64")]
-    p_before_q = _before("p", "q", dtype.kind, is_descending)
+    p_before_q = comes_before("p", "q", dtype.kind, is_descending)
     source = _SOURCE.replace("P_BEFORE_Q", p_before_q)
     _write(build, source, view, target, scratch, (before, n, after))
-
-
-def top_k(build, primitive, inputs, outputs):
-    """Write a search for the positions of the largest elements."""
-    view, target = build.contiguous(inputs[0]), build.output(outputs[0])
-    dtype, k = view.buffer.dtype, primitive.k
-    scratch = [build.temporary(d, (k,)) for d in (dtype, "int64")]
-    source = _BEST.replace("P_BEFORE_Q", _before("p", "q", dtype.kind, True))
-    _write(build, source, view, target, scratch, (*as_lines(view, primitive.axis).shape, k))
 
 
 def _write(build, source, view, target, scratch, sizes, in_parts=False):
@@ -192,17 +153,3 @@ def _write(build, source, view, target, scratch, sizes, in_parts=False):
         writer.parameter(size)
     writer.text = source.replace("DTYPE", view.buffer.dtype.name).lstrip()
     build.call(writer)
-
-
-def _before(p, q, kind, is_descending):
-    """The condition under which p comes strictly before q: nan is the largest of all."""
-    if is_descending:
-        p, q = q, p
-    if kind == "c":
-        real = _before(f"{p}.real", f"{q}.real", "f", False)
-        other = _before(f"{q}.real", f"{p}.real", "f", False)
-        imag = _before(f"{p}.imag", f"{q}.imag", "f", False)
-        return f"({real}) or (not ({other}) and ({imag}))"
-    if kind == "f":
-        return f"({p} < {q}) or ({q} != {q} and {p} == {p})"
-    return f"{p} < {q}"
