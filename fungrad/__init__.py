@@ -77,6 +77,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "dlpack",
         "errors",
         "estimators",
+        "experimental",
         "flatten_util",
         "lax",
         "nn",

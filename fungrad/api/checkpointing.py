@@ -76,6 +76,14 @@ class checkpoint_policies:
         )
 
     @staticmethod
+    def save_and_offload_only_these_names(
+        *, names_which_can_be_saved, names_which_can_be_offloaded, offload_src, offload_dst
+    ):
+        """Save values with a name of either kind: there is no other memory to move them to."""
+        names = *names_which_can_be_saved, *names_which_can_be_offloaded
+        return checkpoint_policies.save_only_these_names(*names)
+
+    @staticmethod
     def save_from_both_policies(first, second):
         """Save what either policy saves."""
         return _Policy("save_from_both_policies", lambda p: first(p) or second(p), first, second)

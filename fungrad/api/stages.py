@@ -4,6 +4,8 @@ import numpy as np
 
 from fungrad.api.recorded import operand_of
 from fungrad.api.telling import told
+from fungrad.core.cost import total_bytes
+from fungrad.core.record import record
 from fungrad.core.tree import flatten
 from fungrad.core.types import ArrayType
 
@@ -98,10 +100,43 @@ class Stage:
         """The generated Numba source."""
         return self._traced.compiled().source
 
+    def cost_analysis(self):
+        """Arithmetic operations and bytes read and written, as a dict with JAX's keys.
+
+        `fungrad.cost` says more. Where a loop decides at run time how often it turns, one turn is
+        counted.
+        """
+        from fungrad.compiler.traffic import memory_traffic
+        from fungrad.core.cost import flops_of
+        from fungrad.optimize import optimize
+
+        better = optimize(self.program)
+        return {"flops": flops_of(better)[0], "bytes accessed": memory_traffic(better)}
+
+    def memory(self):
+        """The `MemoryAnalysis` of a call; stacks of `while` loops, which grow, are not in it."""
+        program, donated = self.program, self._traced.donated
+        interface = self._traced.compiled().interface
+        gifts = [place for kind, place in interface.outputs if kind == "gift"]
+        shared = total_bytes([program.inputs[i] for i in gifts if i in donated])
+        return MemoryAnalysis(
+            total_bytes(program.inputs), total_bytes(program.outputs), shared, interface.workspace
+        )
+
     def compile(self):
         """The compiled function; it takes arguments of exactly these types."""
         self._traced.compiled()
         return Compiled(self)
+
+
+@record(frozen=True)
+class MemoryAnalysis:
+    """What a call of a compiled function takes, in bytes, under JAX's names."""
+
+    argument_size_in_bytes: int
+    output_size_in_bytes: int
+    alias_size_in_bytes: int
+    temp_size_in_bytes: int
 
 
 class Compiled:
@@ -118,6 +153,14 @@ class Compiled:
     def as_text(self):
         """The generated Numba source."""
         return self._stage.as_text()
+
+    def cost_analysis(self):
+        """Arithmetic operations and bytes read and written, as a dict with JAX's keys."""
+        return self._stage.cost_analysis()
+
+    def memory_analysis(self):
+        """The bytes of a call: its arguments, its results, what is shared by both, its workspace."""
+        return self._stage.memory()
 
     def __call__(self, *args, **kwargs):
         stage = self._stage

@@ -197,7 +197,7 @@ class OnBits:
 
     def __init__(self, program, executable):
         self.program, self._executable = program, executable
-        self.source = executable.source
+        self.source, self.interface = executable.source, executable.interface
 
     def __call__(self, *values):
         types = self.program.input_types

@@ -44,6 +44,14 @@ class DtypeError(FungradError, TypeError):
     """
 
 
+class CheckError(FungradError, ValueError):
+    """A condition that `debug.check` was given does not hold.
+
+    Fails: `debug.check(np.all(np.diff([2, 1]) > 0), "the times must rise")`.
+    Repaired: `debug.check(np.all(np.diff([1, 2]) > 0), "the times must rise")`.
+    """
+
+
 class NonScalarOutputError(FungradError, TypeError):
     """`grad` needs a function whose output is a scalar.
 

@@ -8,6 +8,7 @@ from fungrad.lazy import lazy_names
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
     {
+        "checking": ("check",),
         "gradient_flow": ("Flow", "gradient_flow"),
         "nans": ("debug_infs", "debug_nans"),
         "printing": ("callback", "print"),

@@ -481,6 +481,19 @@ def test_stages():
         compiled({"w": V.astype(np.float32)}, 2.0)
 
 
+def test_what_a_compiled_function_costs():
+    update = lambda w, x: (w - fnp.tanh(x @ w), fnp.sort(x @ w))
+    w = np.ones((8, 8))
+    compiled = jit(update, donate_argnums=0).lower(w, w).compile()
+    cost, memory = compiled.cost_analysis(), compiled.memory_analysis()
+    assert cost["flops"] >= 2 * 8**3 and cost["bytes accessed"] >= 3 * w.nbytes
+    assert memory.argument_size_in_bytes == memory.output_size_in_bytes == 2 * w.nbytes
+    assert memory.alias_size_in_bytes == w.nbytes
+    assert memory.temp_size_in_bytes >= w.nbytes
+    half = jit(lambda x: x.astype(np.float16)).lower(w).compile().memory_analysis()
+    assert half.output_size_in_bytes == w.nbytes // 4
+
+
 def test_stages_of_structs_static_and_keyword_arguments():
     f, calls = counted(power)
     f = jit(f, static_argnames=("n",))
