@@ -142,3 +142,28 @@ def test_the_number_of_threads():
     with pytest.raises(TypeError, match="n is 1.5; give an int"):
         threads(1.5)
     assert parallel.threads() == before
+
+
+def test_small_kernels_wake_threads_that_sleep_only_where_it_pays():
+    program = """
+import time
+import numpy as np
+from fungrad import jit, threads
+from fungrad.compiler.execution import parallel
+threads(2)
+_, words = parallel._run()
+started, asleep = (words[parallel._PLACES[name]] for name in ("STARTED", "ASLEEP"))
+assert started == asleep == 0
+small, large = jit(lambda x: x * 2 + 1), jit(lambda x: np.tanh(x) * x)
+x = np.ones(100_000)
+small(x)
+assert words[parallel._PLACES["STARTED"]] == 0  # it has been too little so far
+for _ in range(100):
+    small(x)
+assert words[parallel._PLACES["STARTED"]] == 1
+time.sleep(0.2)
+assert words[parallel._PLACES["ASLEEP"]] == 1
+large(np.ones(1_000_000))
+assert words[parallel._PLACES["MISSED"]] == 0
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

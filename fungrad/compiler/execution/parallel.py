@@ -4,6 +4,11 @@ Parts are fixed by the sizes of a kernel, never by the number of threads, and no
 the same memory; so results do not depend on who runs what. One call has the pool at a time; a
 second one, from another thread of Python, runs its parts by itself. The threads start when they are
 first needed, and again in a forked child.
+
+A thread that sleeps is not woken for little: that takes the caller some microseconds, and the other
+one begins tens of them later. What is shared by threads that are awake costs next to nothing, and
+they stay awake for a while. So small kernels run alone until what they might have saved would have
+paid for waking.
 """
 
 import ctypes
@@ -14,17 +19,20 @@ from functools import cache
 from fungrad.compiler.execution.image import keep_for_ever
 from fungrad.compiler.execution.native import Native
 from fungrad.compiler.language.arguments import Scalar
+from fungrad.compiler.language.parts import MUCH
 
 #: The pieces of the pool's memory, in words of 8 bytes: two locks and two conditions of pthreads
 #: (at most 64 bytes each), then what the threads share.
 _PIECES = ("BUSY", "LOCK", "WORK", "DONE")
-_WORDS = """STARTED THREADS FUNCTION PACK NEXT TOTAL ACTIVE STATUS FAULTY CALLER""".split()
+_WORDS = (
+    "STARTED THREADS FUNCTION PACK NEXT TOTAL ACTIVE STATUS FAULTY CALLER ASLEEP MISSED".split()
+)
 _PLACES = {name: 8 * i for i, name in enumerate(_PIECES)}
 _PLACES |= {name: 8 * len(_PIECES) + i for i, name in enumerate(_WORDS)}
 _SIZE = 8 * len(_PIECES) + len(_WORDS)
 
 _SOURCE = """
-def run(function, pack, total):
+def run(function, pack, total, worth):
     if function == 0:
         return POOL
     if word(POOL + THREADS) < 2:
@@ -32,6 +40,15 @@ def run(function, pack, total):
     if try_lock(POOL + BUSY):
         return alone(function, pack, total)
     lock(POOL + LOCK)
+    if word(POOL + STARTED) == word(POOL + ASLEEP):
+        if worth < MUCH:
+            set_word(POOL + MISSED, word(POOL + MISSED) + worth)
+            if word(POOL + MISSED) < ENOUGH:
+                unlock(POOL + LOCK)
+                status = alone(function, pack, total)
+                unlock(POOL + BUSY)
+                return status
+    set_word(POOL + MISSED, 0)
     for i in range(FOREVER):
         if word(POOL + STARTED) + 2 > word(POOL + THREADS):
             break
@@ -98,7 +115,9 @@ def worker(_):
             give_way()
         lock(POOL + LOCK)
         if word(POOL + TOTAL) <= word(POOL + NEXT):
+            set_word(POOL + ASLEEP, word(POOL + ASLEEP) + 1)
             wait(POOL + WORK, POOL + LOCK)
+            set_word(POOL + ASLEEP, word(POOL + ASLEEP) - 1)
     return 0
 
 def alone(function, pack, total):
@@ -125,6 +144,8 @@ _FUNCTIONS = {
 #: How often a thread looks again before it sleeps (about 100 us): to be woken takes as long, and
 #: then it may find itself on the core of the caller.
 _TURNS = 300
+#: So much smaller work in all, which ran alone, wakes threads that sleep; in the units of `MUCH`.
+_ENOUGH = 16
 _threads = None  # what the user chose
 
 
@@ -135,6 +156,8 @@ def _native():
         "WORKER": "ptrtoint (ptr @worker to i64)",
         "FOREVER": 2**62,
         "TURNS": _TURNS,
+        "MUCH": MUCH,
+        "ENOUGH": _ENOUGH,
     }
     memory = f"@pool = internal global [{_SIZE} x i64] zeroinitializer, align 64\n"
     return Native(_SOURCE, constants, _FUNCTIONS, memory)
@@ -144,19 +167,20 @@ def _native():
 def _run():
     from fungrad.compiler.llvm.build import kernel
 
-    built = kernel(_native(), "run", (Scalar("int64"),) * 3, language="llvm", effort=0)
+    built = kernel(_native(), "run", (Scalar("int64"),) * 4, language="llvm", effort=0)
     keep_for_ever(built)
-    number = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 3)
-    pool = number(built.address)(0, 0, 0)
+    number = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)
+    pool = number(built.address)(0, 0, 0, 0)
     words = (ctypes.c_int64 * _SIZE).from_address(pool)
     words[_PLACES["THREADS"]] = threads()
     return built, words
 
 
 def address(name):
-    """The address of `run(function, pack, total)`: function(pack, i) for each part i < total.
+    """The address of `run(function, pack, total, worth)`: function(pack, i) for each i < total.
 
-    It returns 0, or the status of the first part in which it is not 0.
+    `worth` is the work, in units of the least that is made in parts. It returns 0, or the status of
+    the first part in which it is not 0.
     """
     return {"run": _run()[0].address}[name]
 

@@ -11,6 +11,8 @@ from fungrad.compiler.language.arguments import Scalar, parameters
 PARTS = 8
 #: From so many operations on (about 50 us) a second thread is worth being woken.
 WORTH_WAKING = 60_000
+#: So many times that much wakes threads that sleep; less does if it comes again and again.
+MUCH = 8
 CALL_WEIGHT = 8  # an elementary function, among operations of weight 1
 _TILE = 16  # the extent of a loop in a tile, or more
 FIRST, LAST = "first_part", "last_part"
@@ -75,7 +77,7 @@ def shared(symbol, parameters, work, least, whole, part, count):
         loads += [place, f"  {name} = load {kind}, ptr %place{i}"]
     newline = "\n"
     return f"""
-declare i64 @fungrad.parallel.run(i64, i64, i64)
+declare i64 @fungrad.parallel.run(i64, i64, i64, i64)
 define i64 @{symbol}({declared}) {{
   %pack = alloca {pack}
 {newline.join(products)}
@@ -90,8 +92,9 @@ short:
 long:
 {newline.join(stores)}
   %given = ptrtoint ptr %pack to i64
+  %worth = sdiv i64 %work{len(work)}, {least[0]}
   %all = call i64 @fungrad.parallel.run(i64 ptrtoint (ptr @{symbol}.part to i64), i64 %given,
-    i64 {count})
+    i64 {count}, i64 %worth)
   ret i64 %all
 }}
 define internal i64 @{symbol}.part(i64 %given, i64 %number) {{
@@ -116,7 +119,7 @@ def dispatcher(tree, arguments, symbol):
     passed = ", ".join(f"{kind.removesuffix(' noalias')} {name}" for kind, name in taken)
     extent = extent_of(tree)
     if extent == PARTS:  # whoever cut the loop into parts knew that this pays
-        factors = [WORTH_WAKING + 1]
+        factors = [MUCH * WORTH_WAKING]
     else:
         extent = f"%{extent}"
         factors = [WORK] if WORK in names else _work(tree.body, set(names))

@@ -9,6 +9,7 @@ from fungrad.compiler.language.arguments import LLVM_TYPES
 
 _PARTS = 4
 _LEAST_WORK = 4_000_000
+_WORTH_WAKING = 2_000_000  # as of other products
 _LEAST_TERMS = 1024
 _MOST_ELEMENTS = 128 * 128
 
@@ -55,8 +56,9 @@ split:
 go:
 {newline.join(stores)}
   %given = ptrtoint ptr %pack to i64
+  %worth = sdiv i64 %work, {_WORTH_WAKING}
   %all = call i64 @fungrad.parallel.run(i64 ptrtoint (ptr @{name}.terms to i64), i64 %given,
-    i64 {_PARTS})
+    i64 {_PARTS}, i64 %worth)
   br label %row
 row:
   %i = phi i64 [0, %go], [%i.next, %row.end]
