@@ -1,32 +1,58 @@
 """Bessel functions: rows of the table of elementwise primitives.
 
-The derivative of an order is half the sum or difference of its neighbours. No function has a
-derivative in its order.
+The derivative in the argument is half the sum or difference of the neighbouring orders. The
+derivatives in the order are in `parameter_derivatives`.
 """
 
 from fungrad.primitives.elementwise import sign
-from fungrad.primitives.special import library, not_differentiable
+from fungrad.primitives.special import library, not_differentiable, of_formula, row
 
 
 def of_order(word, slope):
-    """A row of a function of order and argument; `slope(v, x, y)` is the derivative in x."""
-    return library(
-        word,
-        not_differentiable(word, "first"),
-        lambda t, v, x, y: t * slope(v, x, y),
+    """The rows of a function of order and argument, and of its two derivatives in the order.
+
+    `slope(f, v, x, y)` is the derivative in x of the function f, whose value is y. It is linear in
+    f, so it holds of derivatives in the order alike.
+    """
+    name = f"the second derivative of {word.removeprefix('bessel_')}"
+    second = row(
+        f"{word}_vv",
+        of_formula(f"{word}_vv"),
+        not_differentiable(name, "first"),
+        lambda t, v, x, y: t * slope(second, v, x, y),
     )
+    first = row(
+        f"{word}_v",
+        of_formula(f"{word}_v"),
+        lambda t, v, x, y: t * second(v, x),
+        lambda t, v, x, y: t * slope(first, v, x, y),
+    )
+    function = library(
+        word,
+        lambda t, v, x, y: t * first(v, x),
+        lambda t, v, x, y: t * slope(function, v, x, y),
+    )
+    return function, first, second
+
+
+def _between(f, v, x, y):
+    return (f(v - 1, x) - f(v + 1, x)) * 0.5
+
+
+def _around(f, v, x, y):
+    return (f(v - 1, x) + f(v + 1, x)) * 0.5
 
 
 def _two(x):
     return x.dtype.type(2)
 
 
-jv = of_order("bessel_jv", lambda v, x, y: (jv(v - 1, x) - jv(v + 1, x)) * 0.5)
-yv = of_order("bessel_yv", lambda v, x, y: (yv(v - 1, x) - yv(v + 1, x)) * 0.5)
-iv = of_order("bessel_iv", lambda v, x, y: (iv(v - 1, x) + iv(v + 1, x)) * 0.5)
-kv = of_order("bessel_kv", lambda v, x, y: (kv(v - 1, x) + kv(v + 1, x)) * -0.5)
-ive = of_order("bessel_ive", lambda v, x, y: (ive(v - 1, x) + ive(v + 1, x)) * 0.5 - sign(x) * y)
-kve = of_order("bessel_kve", lambda v, x, y: y - (kve(v - 1, x) + kve(v + 1, x)) * 0.5)
+jv, jv_v, jv_vv = of_order("bessel_jv", _between)
+yv, yv_v, yv_vv = of_order("bessel_yv", _between)
+iv, iv_v, iv_vv = of_order("bessel_iv", _around)
+kv, kv_v, kv_vv = of_order("bessel_kv", lambda *given: -_around(*given))
+ive, ive_v, ive_vv = of_order("bessel_ive", lambda f, v, x, y: _around(f, v, x, y) - sign(x) * y)
+kve, kve_v, kve_vv = of_order("bessel_kve", lambda f, v, x, y: y - _around(f, v, x, y))
 j0 = library("bessel_j0", lambda t, x, y: t * -j1(x))
 j1 = library("bessel_j1", lambda t, x, y: t * ((j0(x) - jv(_two(x), x)) * 0.5))
 y0 = library("bessel_y0", lambda t, x, y: t * -y1(x))

@@ -15,7 +15,8 @@ class Arrays:
     def __call__(self, word, *operands):
         from scipy import special
 
-        function = self.functions.get(word) or getattr(np, word, None) or getattr(special, word)
+        function = self.functions.get(word) or getattr(np, word, None)
+        function = function or getattr(special, word.removeprefix("bessel_"))
         return function(*operands)
 
     def constant(self, value, dtype):

@@ -10,7 +10,13 @@ import math
 import numpy as np
 
 from fungrad.core.errors import NotDifferentiableError
-from fungrad.primitives import hurwitz_zeta, incomplete_beta, incomplete_gamma, tail_integrals
+from fungrad.primitives import (
+    hurwitz_zeta,
+    incomplete_beta,
+    incomplete_gamma,
+    parameter_derivatives,
+    tail_integrals,
+)
 from fungrad.primitives.elementwise import (
     Elementwise,
     equal,
@@ -53,6 +59,7 @@ FORMULAS = {
     **hurwitz_zeta.FORMULAS,
     **incomplete_gamma.FORMULAS,
     **incomplete_beta.FORMULAS,
+    **parameter_derivatives.FORMULAS,
 }
 
 
@@ -68,17 +75,20 @@ def of_formula(word):
     return evaluate
 
 
-_ARRAYS = Arrays({"zeta": of_formula("zeta")}, tail_integrals.TABLES)
+_ARRAYS = Arrays(
+    {"zeta": of_formula("zeta")}, {**tail_integrals.TABLES, **parameter_derivatives.TABLES}
+)
 
 
-def not_differentiable(function, operand):
-    """How a tangent passes through an operand in which a function has no derivative yet."""
+def not_differentiable(function, operand, reason=None):
+    """How a tangent passes through an operand in which a function has no derivative."""
 
     name = function.removeprefix("bessel_")
+    because = f": {reason}" if reason else ""
 
     def passes(*operands):
         raise NotDifferentiableError(
-            f"{name} has no derivative in its {operand} argument; "
+            f"{name} has no derivative in its {operand} argument{because}; "
             "write it with custom_jvp, or apply stop_gradient to the argument"
         )
 
@@ -362,7 +372,7 @@ expi = library("expi", lambda t, x, y: strong_multiply(t, exp(x) / x))
 exp1 = library("exp1", lambda t, x, y: strong_multiply(t, -exp(-x) / x))
 expn = library(
     "expn",
-    not_differentiable("expn", "first"),
+    not_differentiable("expn", "first", "whole orders have none"),
     lambda t, n, x, y: strong_multiply(t, _expn_slope(n, x)),
 )
 spence = library("spence", lambda t, x, y: strong_multiply(t, -_log_ratio(x - 1)))
@@ -374,21 +384,6 @@ def _log_ratio(x):
     is_zero = equal(x, zero)
     safe = select(is_zero, one, x)
     return select(is_zero, 1 - 0.5 * x, log1p(safe) / safe)
-
-
-hyp1f1 = library(
-    "hyp1f1",
-    not_differentiable("hyp1f1", "first"),
-    not_differentiable("hyp1f1", "second"),
-    lambda t, a, b, x, y: strong_multiply(t, a / b * hyp1f1(a + 1, b + 1, x)),
-)
-hyp2f1 = library(
-    "hyp2f1",
-    not_differentiable("hyp2f1", "first"),
-    not_differentiable("hyp2f1", "second"),
-    not_differentiable("hyp2f1", "third"),
-    lambda t, a, b, c, z, y: strong_multiply(t, a * b / c * hyp2f1(a + 1, b + 1, c + 1, z)),
-)
 
 
 # ---- products with logarithms, in which a zero wins

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
-from fungrad.primitives import bessel, elementwise, special, student_t
+from fungrad.primitives import bessel, elementwise, hypergeometric, special, student_t
 from fungrad.primitives.elementwise import Elementwise
 from samples.table import F32, I64, bad, sample
 
@@ -31,25 +31,37 @@ POINTS = {
     **dict.fromkeys("stdtr stdtr_df".split(), (SHAPES, REAL)),
     "stdtrit": (SHAPES, UNIT),
     "expn": (ORDERS, POSITIVE),
-    "hyp1f1": (SHAPES, OTHERS, REAL),
-    "hyp2f1": (SHAPES, OTHERS, POSITIVE, (0.2, -0.5, 0.4)),
+    **dict.fromkeys(
+        "hyp1f1 hyp1f1_a hyp1f1_b hyp1f1_aa hyp1f1_ab hyp1f1_bb".split(), (SHAPES, OTHERS, REAL)
+    ),
+    **dict.fromkeys(
+        """hyp2f1 hyp2f1_a hyp2f1_b hyp2f1_c hyp2f1_aa hyp2f1_ab hyp2f1_ac hyp2f1_bb hyp2f1_bc
+        hyp2f1_cc""".split(),
+        (SHAPES, OTHERS, POSITIVE, (0.2, -0.5, 0.4)),
+    ),
     **dict.fromkeys("xlogy xlog1py".split(), (REAL, POSITIVE)),
     **dict.fromkeys([f"bessel_{x}" for x in "j0 j1 i0 i0e i1 i1e".split()], (REAL,)),
     **dict.fromkeys([f"bessel_{x}" for x in "y0 y1 k0 k0e k1 k1e".split()], (POSITIVE,)),
-    **dict.fromkeys([f"bessel_{x}" for x in "jv iv ive yv kv kve".split()], (ORDERS, POSITIVE)),
+    **dict.fromkeys(
+        [f"bessel_{x}{y}" for x in "jv iv ive yv kv kve".split() for y in ("", "_v", "_vv")],
+        (ORDERS, POSITIVE),
+    ),
 }
 #: Rows without a derivative in some operand; it is in the derivatives of other rows that they are
 #: differentiated.
-HELD = """zeta_ss expn hyp1f1 hyp2f1 gammainc_aa betainc_aa betainc_ab betainc_bb bessel_jv bessel_yv
-    bessel_iv bessel_ive bessel_kv bessel_kve"""
+HELD = """zeta_ss expn gammainc_aa betainc_aa betainc_ab betainc_bb bessel_jv_vv bessel_yv_vv
+    bessel_iv_vv bessel_ive_vv bessel_kv_vv bessel_kve_vv hyp1f1_aa hyp1f1_ab hyp1f1_bb hyp2f1_aa
+    hyp2f1_ab hyp2f1_ac hyp2f1_bb hyp2f1_bc hyp2f1_cc"""
 #: Rows whose second derivatives are left to others that they are made of, or that are like them.
 ONCE = """zeta_s betainc stdtr gammainc_a betainc_a betainc_b stdtr_df gammaincc gammaincinv gammainccinv betaincc
-    betaincinv betainccinv stdtrit"""
+    betaincinv betainccinv stdtrit bessel_jv_v bessel_yv_v bessel_iv_v bessel_kv_v bessel_ive_v
+    bessel_kve_v hyp1f1_a hyp1f1_b hyp2f1_a hyp2f1_b hyp2f1_c hyp2f1"""
 
 
 def rows():
     """The rows of special functions."""
-    found = {**vars(special), **vars(bessel), **vars(student_t)}.values()
+    modules = special, bessel, student_t, hypergeometric
+    found = [x for module in modules for x in vars(module).values()]
     rows = {v.word: v for v in found if isinstance(v, Elementwise)}
     return [v for v in rows.values() if v not in vars(elementwise).values()]
 

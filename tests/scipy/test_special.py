@@ -7,6 +7,7 @@ import scipy.special
 
 import fungrad
 from fungrad import grad, jit
+from fungrad.errors import NotDifferentiableError
 from fungrad.scipy import special
 from fungrad.testing import check_grads
 
@@ -246,3 +247,48 @@ def test_zeta_in_its_exponent():
             np.testing.assert_allclose(slope(s, q), float(exact), rtol=1e-13)
             np.testing.assert_allclose(jit(slope)(s, q), float(exact), rtol=1e-12)
     assert np.isnan(grad(special.zeta)(2.0, -1.5))
+
+
+#: A name, its arguments, mpmath's function of the same arguments.
+IN_PARAMETERS = [
+    *[("jv", (v, x), mpmath.besselj) for v, x in [(0.0, 0.5), (0.3, 1e-8), (30.0, 29.0)]],
+    *[("yv", (v, x), mpmath.bessely) for v, x in [(1.0, 20.0), (100.0, 3.0), (2.5, 100.0)]],
+    *[("iv", (v, x), mpmath.besseli) for v, x in [(0.0, 1e-3), (-0.7, 2.0), (1.5, 600.0)]],
+    *[("kv", (v, x), mpmath.besselk) for v, x in [(0.4, 0.5), (30.0, 5.0)]],
+    *[
+        ("hyp1f1", given, mpmath.hyp1f1)
+        for given in [(0.5, 1.5, 2.0), (2.0, 3.0, -4.0), (3.0, 50.0, 1.0), (-1.5, -0.5, 3.0)]
+    ],
+    *[
+        ("hyp2f1", given, mpmath.hyp2f1)
+        for given in [(0.5, 1.5, 2.0, 0.3), (2.0, 3.0, 4.5, -4.0), (2.2, 3.3, 8.0, 0.99)]
+    ],
+]
+
+
+@pytest.mark.parametrize("name, given, exact", IN_PARAMETERS)
+def test_derivatives_in_orders_and_parameters(name, given, exact):
+    """Relative to the larger of the derivative and the function, as the documentation says."""
+    function, count = getattr(special, name), len(given) - 1
+    value = abs(float(exact(*given)))
+    places = tuple(range(count + 1))
+    slopes = [wrap(grad(function, places))(*given) for wrap in (lambda f: f, jit)]
+    bends = fungrad.hessian(function, places)(*given)
+    for i in range(count):
+        for j in range(i, count + 1):
+            orders = [int(k == i) + int(k == j) for k in places]
+            with mpmath.workdps(40):
+                second = float(mpmath.diff(exact, given, tuple(orders)))
+            assert abs(bends[i][j] - second) <= 2e-10 * max(abs(second), value)
+            np.testing.assert_allclose(bends[i][j], bends[j][i], rtol=1e-6, atol=1e-9 * value)
+        with mpmath.workdps(40):
+            first = float(mpmath.diff(exact, given, tuple([int(k == i) for k in places])))
+        for slope in slopes:
+            assert abs(slope[i] - first) <= 2e-12 * max(abs(first), value)
+
+
+def test_orders_without_a_derivative():
+    with pytest.raises(NotDifferentiableError, match="expn .* whole orders have none"):
+        grad(special.expn)(1.0, 2.0)
+    with pytest.raises(NotDifferentiableError, match="second derivative of jv"):
+        grad(grad(grad(special.jv)))(1.0, 2.0)

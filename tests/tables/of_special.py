@@ -4,7 +4,7 @@ import numpy as np
 import scipy.special as peer
 
 from fungrad.scipy import special
-from tests.tables.row import Table, t
+from tests.tables.row import Table
 
 TABLE = Table("scipy.special", special)
 REAL, POSITIVE, UNIT = (np.array(v) for v in ((0.4, -1.3, 2.6), (0.4, 1.3, 2.6), (0.2, 0.5, 0.7)))
@@ -35,10 +35,7 @@ TABLE.each("softmax log_softmax", np.stack([REAL, OTHERS]), axis=1, to=peer)
 TABLE.row("zeta", 1 + POSITIVE, SHAPES, to=peer.zeta)
 TABLE.row("expn", POSITIVE, by=lambda f, x: f(COUNTS, x), to=lambda x: peer.expn(COUNTS, x))
 TABLE.row("bessel_jn", REAL, v=3, to=lambda x, v: peer.jv(np.arange(4).reshape(4, 1), x))
-# In the parameters these two have no derivative.
-TABLE.row("hyp1f1", REAL, by=lambda f, x: f(SHAPES, OTHERS, x),
-          to=lambda x: peer.hyp1f1(SHAPES, OTHERS, x))  # fmt: skip
-TABLE.row("hyp2f1", UNIT, by=lambda f, x: f(SHAPES, OTHERS, POSITIVE + 1, x),
-          to=lambda x: peer.hyp2f1(SHAPES, OTHERS, POSITIVE + 1, x))  # fmt: skip
+TABLE.row("hyp1f1", SHAPES, OTHERS, REAL, to=peer.hyp1f1)
+TABLE.row("hyp2f1", SHAPES, OTHERS, POSITIVE + 1, UNIT, to=peer.hyp2f1)
 TABLE.row("owens_t", REAL, OTHERS, to=peer.owens_t)
 TABLE.row("bernoulli", 4, to=peer.bernoulli)

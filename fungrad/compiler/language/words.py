@@ -42,6 +42,7 @@ LIBRARY = {
 #: derivatives in s, for positive q;
 #: `digamma_step(x, d)`: digamma(x + d) - digamma(x); `gamma_density`, `beta_density`: of a
 #: distribution, the argument last; `gammainc_a`, `betainc_ab`: derivatives in a, in a and b;
+#: `bessel_jv_v`, `bessel_jv_vv`, `hyp1f1_ab`: derivatives in an order, in parameters;
 #: `table`: the entry of the constant table named by the attribute, at an int64 index;
 #: `integer_power`: the power whose exponent, a Python int, is the attribute.
 VOCABULARY = {
@@ -54,6 +55,17 @@ VOCABULARY = {
         2,
     ),
     **dict.fromkeys("beta_density betainc_a betainc_b betainc_aa betainc_ab betainc_bb".split(), 3),
+    **dict.fromkeys(
+        """bessel_jv_v bessel_yv_v bessel_iv_v bessel_kv_v bessel_ive_v bessel_kve_v bessel_jv_vv
+        bessel_yv_vv bessel_iv_vv bessel_kv_vv bessel_ive_vv bessel_kve_vv""".split(),
+        2,
+    ),
+    **dict.fromkeys("hyp1f1_a hyp1f1_b hyp1f1_aa hyp1f1_ab hyp1f1_bb".split(), 3),
+    **dict.fromkeys(
+        """hyp2f1_a hyp2f1_b hyp2f1_c hyp2f1_aa hyp2f1_ab hyp2f1_ac hyp2f1_bb hyp2f1_bc
+        hyp2f1_cc""".split(),
+        4,
+    ),
     **LIBRARY,
 }
 

@@ -4,7 +4,7 @@ from math import isqrt
 
 import numpy as np
 
-from fungrad.primitives import tail_integrals
+from fungrad.primitives import parameter_derivatives, tail_integrals
 
 #: Rows of the table are numbered from that of the exponents 1032 to 1039 (2**9 to 2**16).
 FIRST_ROW = 1032 // 8
@@ -47,4 +47,8 @@ def _two_over_pi():
     return np.array(table)
 
 
-TABLES = {"two_over_pi": _two_over_pi(), **tail_integrals.TABLES}
+TABLES = {
+    "two_over_pi": _two_over_pi(),
+    **tail_integrals.TABLES,
+    **parameter_derivatives.TABLES,
+}
