@@ -68,6 +68,8 @@ def traced(*functions, creates=False, extras=(), ignored=()):
                 if method is not None and args and type(args[0]) is np.ndarray:
                     return method(*args)
                 return function(*args)
+            if not kwargs and args and type(args[0]) is Tracer:
+                return rule(*args)
             if ignored and kwargs:
                 kwargs = {k: v for k, v in kwargs.items() if k not in ignored}
             if state.recording is None:

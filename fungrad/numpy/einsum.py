@@ -34,7 +34,11 @@ def einsum(
     subscripts, operands = _call(operands)
     arrays = promote(*[operand(x) for x in operands])
     arrays = [convert(x, np.dtype(dtype)) for x in arrays] if dtype is not None else arrays
-    shapes = tuple([tuple(np.shape(x)) for x in arrays])
+    shapes = tuple([np.shape(x) for x in arrays])
+    if len(arrays) == 2 and arrays[0].dtype.kind != "b":
+        product = _one_contraction(subscripts, shapes)
+        if product is not None:
+            return product(*arrays)
     terms, result = parsed(subscripts, shapes)
     sizes = label_sizes(subscripts, terms, shapes)
     pairs = [_without_ones(x, term, sizes) for x, term in zip(arrays, terms, strict=True)]
@@ -51,6 +55,23 @@ def einsum(
     y = y if order == tuple(range(len(order))) else Transpose(order)(y)
     shape = tuple([sizes[label] for label in result])
     return y if np.shape(y) == shape else Reshape(shape)(y)
+
+
+@lru_cache(maxsize=1024)
+def _one_contraction(subscripts, shapes):
+    """The contraction that a call with two operands is, or None where it takes more than that."""
+    terms, result = parsed(subscripts, shapes)
+    sizes = label_sizes(subscripts, terms, shapes)
+    left, right = terms
+    for term, shape in zip(terms, shapes, strict=True):
+        if len(set(term)) < len(term) or [sizes[label] for label in term] != list(shape):
+            return None
+    labels = dict.fromkeys((*left, *right))
+    is_summed = any([(i in left) + (i in right) + (i in result) < 2 for i in labels])
+    if is_summed or set(labels) == set(result):  # an elementwise or an outer product
+        return None
+    numbers = {label: i for i, label in enumerate(labels)}
+    return Contract(*[tuple([numbers[i] for i in term]) for term in (left, right, result)])
 
 
 @traced(np.einsum_path)

@@ -41,7 +41,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
     x = inexact(x)
     if axis is None:
         if ord is None or (ord in ("f", "fro") and x.ndim == 2) or (ord == 2 and x.ndim == 1):
-            flat = ravel(x)
+            flat = x if x.ndim == 1 else ravel(x)
             y = r.root(r.sum(_moduli(flat)))
             return reshape(y, (1,) * x.ndim) if keepdims else y
         axis = tuple(range(x.ndim))

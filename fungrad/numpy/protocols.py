@@ -26,7 +26,7 @@ def array_function(self, function, types, args, kwargs):
         rule = TRACED[function]
     except KeyError:
         rule = find(function)
-    return with_out(rule, args, kwargs)
+    return with_out(rule, args, kwargs) if "out" in kwargs else rule(*args, **kwargs)
 
 
 def find(function):

@@ -307,14 +307,17 @@ def var(
         square = e.square(e.real(deviation)) + e.square(e.imag(deviation))
     else:
         square = e.square(deviation)
-    count = ufuncs.maximum(count - _ddof(ddof, correction), 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        y = ufuncs.divide(sum(square, axes, where=where), count)
+    total, lost = sum(square, axes, where=where), _ddof(ddof, correction)
+    if type(count) is int and type(lost) is int and lost < count:
+        y = ufuncs.divide(total, count - lost)
+    else:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = ufuncs.divide(total, ufuncs.maximum(count - lost, 0))
     return kept(convert(y, real_part(target)), a.shape, axes, keepdims)
 
 
 def _mean(a, axes, where):
-    return mean(a, axes, keepdims=True, where=where)
+    return mean(a, axes, keepdims=len(axes) < a.ndim, where=where)
 
 
 def real_part(dtype):
@@ -346,6 +349,8 @@ def root(x):
     """The square root of sums of squares: the derivative at 0 is 0, a subgradient."""
     if type(x) is not Tracer:
         return np.sqrt(x)
+    if x.is_known and np.count_nonzero(x.value) == x.size:  # the recording holds for this branch
+        return ufuncs.sqrt(x)
     zero, one = x.dtype.type(0), x.dtype.type(1)
     is_zero = e.equal(x, zero)
     return e.select(is_zero, zero, e.sqrt(e.select(is_zero, one, x)))

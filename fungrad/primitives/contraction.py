@@ -84,14 +84,26 @@ class Contract(Routine):
         g = self.groups
         return not g.batch and len(g.contracted) == 1 and len(g.left) <= 1 and len(g.right) <= 1
 
+    @cached_property
+    def is_scaling(self):
+        """Whether an operand is a scalar, and the axes of the other stay as they are."""
+        return self.out in (self.left, self.right) and not (self.left and self.right)
+
     def evaluate(self, x, y):
+        if self.is_scaling:
+            return x * y
         left, right, out = self.orders
         x = x if left is None else x.transpose(left)
         y = y if right is None else y.transpose(right)
         if self.is_matrix_product:
-            result = np.dot(x, y)
+            result = x.dot(y)
+            return result if out is None else result.transpose(out)
+        g = self.groups
+        if not g.batch and not g.left and not g.right:
+            return x.reshape(-1).dot(y.reshape(-1))
+        if not g.batch and not g.contracted:
+            result = x.reshape(x.shape + (1,) * y.ndim) * y
         else:
-            g = self.groups
             nb, nl, nc, nr = len(g.batch), len(g.left), len(g.contracted), len(g.right)
             batch, rows, inner = x.shape[:nb], x.shape[nb : nb + nl], x.shape[nb + nl :]
             columns = y.shape[nb + nc :]
@@ -100,7 +112,7 @@ class Contract(Routine):
             if nr != 1 or nc != 1:
                 y = y.reshape(*batch, prod(inner), prod(columns))
             result = np.matmul(x, y).reshape(batch + rows + columns)
-        return (result if out is None else result.transpose(out))[()]
+        return result if out is None else result.transpose(out)
 
     def jvp(self, inputs, tangents):
         (x, y), (dx, dy) = inputs, tangents

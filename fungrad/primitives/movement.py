@@ -138,7 +138,11 @@ class Fill(Pointwise):
         return x.with_shape(self.shape)
 
     def evaluate(self, x):
-        return np.full(self.shape, x, x.dtype)[()]
+        if not self.shape:
+            return x
+        result = np.empty(self.shape, x.dtype)  # a third of the time of numpy.full
+        result.fill(x)
+        return result
 
     def jvp(self, inputs, tangents):
         return self(*inputs), self(*tangents)

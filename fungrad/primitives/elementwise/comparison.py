@@ -34,9 +34,18 @@ population_count = unary(
     kinds="iu",
 )
 
+
+
+def _select(c, x, y):
+    if type(c) is np.bool_ and isinstance(x, np.generic) and isinstance(y, np.generic):
+        return x if c else y
+    result = np.where(c, x, y)
+    return result if result.ndim else result[()]
+
+
 select = Elementwise(
     "select",
-    lambda c, x, y: np.where(c, x, y)[()],
+    _select,
     (
         None,
         lambda t, c, x, y, z: select(c, t, t.dtype.type(0)),
