@@ -4,7 +4,7 @@ from functools import wraps
 
 import numpy as np
 
-from fungrad.api.arguments import SelectedLeaf, is_leaf, select_arguments
+from fungrad.api.arguments import SelectedLeaf, select_arguments
 from fungrad.api.recorded import Recorded, operand_of, promoted_int, title_of
 from fungrad.core.errors import (
     ComplexError,
@@ -13,6 +13,7 @@ from fungrad.core.errors import (
     NonScalarOutputError,
     TreeMismatchError,
 )
+from fungrad.core.tree_kinds import kinds
 from fungrad.core.types import ArrayType
 
 
@@ -75,7 +76,8 @@ def _derivation(transform, fun, argnums, has_aux, holomorphic, allow_int, argnam
     one = argnums if argnames is None and type(argnums) is int and argnums >= 0 else None
 
     def derive(args, kwargs):
-        if one is not None and one < len(args) and is_leaf(args[one]):
+        is_leaf = one is not None and one < len(args) and kinds.get(type(args[one]), one) is None
+        if is_leaf:
             chosen = SelectedLeaf(args, kwargs, one)
         else:
             chosen = select_arguments(fun, args, kwargs, argnums, argnames, title)

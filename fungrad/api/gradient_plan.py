@@ -25,7 +25,7 @@ class Gradient:
         self.seed = program.outputs[0].type.dtype.type(1)
         self.types = [v.type for v in inputs[:count]]
         self.is_complete = all(self.halves.has_cotangent[:count])
-        self.pull = None
+        self.pull, self.count = None, len(program.outputs)
         outputs = [slots(program).get(v) for v in program.outputs]
         if self.halves.slots is not None and None not in outputs and any(self.halves.given):
             places = recorded_places(program) or range(len(slots(program)))

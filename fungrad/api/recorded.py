@@ -8,6 +8,7 @@ from fungrad.api.gradient_plan import Gradient
 from fungrad.core.evaluation import evaluate, slots
 from fungrad.core.program import Literal
 from fungrad.core.program_table import recorded_places
+from fungrad.core.thread_state import examinations
 from fungrad.core.tracing import DEFERRED, Recording, Tracer, run, state
 from fungrad.core.tree import LEAF, flatten
 from fungrad.numpy.masked import MaskedRead, mask_error
@@ -91,7 +92,7 @@ def owned(values, inputs=()):
         return values
     result, taken = [], None
     for x in values:
-        if isinstance(x, np.ndarray):
+        if type(x) is not np.float64 and isinstance(x, np.ndarray):
             if not x.ndim:
                 x = x[()]
             else:
@@ -208,9 +209,10 @@ class Recorded:
         if plan is None:
             plan = Gradient(self.program, len(recording.input_types))
             self.program.derived[GRADIENT] = plan
-        if plan.pull is None or self.is_nested or not recording.is_evaluated or state.examine:
+        is_plain = recording.is_evaluated and not self.is_nested and not examinations
+        if plan.pull is None or not is_plain:
             return self._run_gradient(plan)
-        n = len(self.program.outputs)
+        n = plan.count
         results = plan.pull(recording.values)
         if not plan.is_complete:
             results[n:] = plan.complete(results[n:])

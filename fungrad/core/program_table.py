@@ -12,29 +12,27 @@ from fungrad.core.thread_state import state
 
 INPUT = "input"  # the entry of a captured value in a structural key
 
-_programs: OrderedDict = OrderedDict()
+programs: OrderedDict = OrderedDict()  # by structural key
 _MOST_PROGRAMS = 4096
 
 
-def recorded_program(types, entries, ids, name, firsts, sources, lines):
-    """The program with inputs of these types, these entries and the slots `ids` as outputs.
+def recorded_program(key, name, firsts, sources):
+    """The program with a structural key that is not in the table yet, which it enters.
 
-    `firsts` are the first output slots of the entries, `sources` the user's lines by first slot;
-    `lines`, where they are kept, tell apart programs that were written elsewhere.
+    The key is the types of the inputs, the entries, the slots of the outputs, and the user's lines,
+    where these are kept: they tell apart programs that were written elsewhere. `firsts` are the
+    first output slots of the entries, `sources` the user's lines by first slot.
     """
-    key = (types, tuple(entries), ids, lines)
-    program = _programs.get(key)
-    if program is None:
-        program = _build(types, entries, ids, name, firsts, sources)
-        _programs[key] = program
-        if len(_programs) > _MOST_PROGRAMS:
-            _programs.popitem(last=False)
+    types, entries, ids, _ = key
+    program = programs[key] = _build(types, entries, ids, name, firsts, sources)
+    if len(programs) > _MOST_PROGRAMS:
+        programs.popitem(last=False)
     return program
 
 
 def clear_programs():
     """Forget every recorded program and what was derived from it."""
-    _programs.clear()
+    programs.clear()
 
 
 def _build(types, entries, ids, name, firsts, sources):

@@ -16,8 +16,8 @@ from fungrad.core.errors import FungradError, LeakedTracerError
 from fungrad.core.evaluation import evaluate, evaluator, is_deferred, slot_types, slots
 from fungrad.core.origins import definition_line, describe_slot, user_line
 from fungrad.core.program import Literal, Program, infer_outputs
-from fungrad.core.program_table import INPUT, recorded_program
-from fungrad.core.thread_state import recordings, state
+from fungrad.core.program_table import INPUT, programs, recorded_program
+from fungrad.core.thread_state import examinations, recordings, state
 from fungrad.core.tracer import DEFERRED, UNKNOWN, Tracer
 from fungrad.core.types import type_of
 
@@ -95,9 +95,10 @@ class Recording:
     def add_operand(self, x, weak):
         """A tracer for a new input whose value is `x`, or that of a tracer of another recording."""
         if type(x) is not Tracer:
+            values = self.values
+            values.append(x)
             self.input_types.append(type_of(x))
-            self.values.append(x)
-            return Tracer(self, len(self.values) - 1, weak)
+            return Tracer(self, len(values) - 1, weak)
         value = x.recording.values[x.id]
         return self.add_input(x.type, x.value if value is DEFERRED else value, weak)
 
@@ -325,10 +326,13 @@ class Recording:
         Its inputs are the recording's inputs, then the captured values (`captures`).
         """
         ids = tuple(map(self.id_of, outputs))
-        types = tuple(self.input_types)
-        keeps_lines = self.hides_values or state.examine is not None
+        keeps_lines = self.hides_values or (examinations and state.examine is not None)
         lines = (name, *self.sources.values()) if keeps_lines else None
-        return recorded_program(types, self.entries, ids, name, self.firsts, self.sources, lines)
+        key = (tuple(self.input_types), tuple(self.entries), ids, lines)
+        program = programs.get(key)
+        return (
+            recorded_program(key, name, self.firsts, self.sources) if program is None else program
+        )
 
 
 def frozen(tracer):

@@ -184,7 +184,10 @@ def inner(a, b, /, *, precision=None, preferred_element_type=None):
 def outer(a, b, out=None):
     """`numpy.outer` of flattened operands."""
     refuse_out("outer", out)
-    a, b = ravel(operand(a)), ravel(operand(b))
+    a, b = factors(a, b)
+    a, b = (x if x.ndim == 1 else ravel(x) for x in (a, b))
+    if a.dtype.kind != "b":
+        return Contract((0,), (1,), (0, 1))(a, b)
     return ufuncs.multiply(Reshape((a.size, 1))(a), Reshape((1, b.size))(b))
 
 

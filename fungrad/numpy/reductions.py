@@ -121,6 +121,8 @@ def prod(a, axis=None, dtype=None, out=None, keepdims=KEEP, initial=KEEP, where=
 def _extremum(name, primitive, combine, outermost, a, axis, out, keepdims, initial, where):
     refuse_out(name, out)
     a = operand(a)
+    if where is KEEP and initial is KEEP and a.dtype.kind in "iuf" and 0 not in a.shape:
+        return reduced(primitive, a, axis, keepdims, KEEP, None)
     if is_set(where) and not is_set(initial) and where is not True:
         raise ValueError(
             f"reduction operation '{name}' does not have an identity, so to use a where mask one "

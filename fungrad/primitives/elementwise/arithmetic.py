@@ -68,9 +68,11 @@ def _quiet_quotient(x, y):
 
 def _without_nan(z, is_zero):
     """z, but 0 where it is nan although a factor is 0, which `is_zero()` says."""
-    is_nan = np.isnan(z)
-    if not np.count_nonzero(is_nan):
+    line = z.reshape(-1)
+    total = line.dot(line)  # of squares: nan where an element is, and no warnings
+    if total == total:
         return z
+    is_nan = np.isnan(z)
     return np.where(is_nan & is_zero(), z.dtype.type(0), z)
 
 

@@ -35,7 +35,6 @@ population_count = unary(
 )
 
 
-
 def _select(c, x, y):
     if type(c) is np.bool_ and isinstance(x, np.generic) and isinstance(y, np.generic):
         return x if c else y
