@@ -117,3 +117,20 @@ def test_loops_over_pieces_of_the_results(pieces, name):
         return y, getattr(fnp, name)(y, 0)
 
     check(f, x, 1e-13)
+
+
+def test_running_sums_of_several_lines_are_those_of_each():
+    x = np.random.default_rng(1).standard_normal((403, 300))
+    f = fungrad.jit(lambda x: (x.cumsum(1), fungrad.lax.cummax(x, 1, reverse=True)))
+    sums, largest = f(x)
+    np.testing.assert_array_equal(sums, x.cumsum(1))
+    np.testing.assert_array_equal(largest, np.maximum.accumulate(x[:, ::-1], 1)[:, ::-1])
+
+
+def test_a_middle_axis_is_combined_in_independent_turns():
+    x = np.random.default_rng(2).standard_normal((40, 50, 300))
+    for n in (1, 2):
+        with fungrad.threads(n):
+            sums, largest = fungrad.jit(lambda x: (x.sum(1), x.max(1)))(x)
+            np.testing.assert_allclose(sums, x.sum(1), rtol=1e-12, atol=1e-12)
+            np.testing.assert_array_equal(largest, x.max(1))

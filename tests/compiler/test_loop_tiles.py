@@ -61,7 +61,8 @@ def test_many_short_lines_advance_next_to_each_other(dtype, is_reverse):
     f = lambda x: fungrad.lax.cumlogsumexp(x, 1, reverse=is_reverse)
     assert f"transpose_{x.dtype.name}" in source_of(f, x)
     turned = x[:, ::-1] if is_reverse else x
-    wanted = np.logaddexp.accumulate(turned.astype(np.float64), 1)
+    with np.errstate(invalid="ignore"):
+        wanted = np.logaddexp.accumulate(turned.astype(np.float64), 1)
     wanted = wanted[:, ::-1] if is_reverse else wanted
     tolerance = 100 * np.finfo(dtype).eps
     np.testing.assert_allclose(fungrad.jit(f)(x), wanted, rtol=tolerance, atol=tolerance)

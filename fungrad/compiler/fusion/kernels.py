@@ -183,9 +183,17 @@ class _NestWriter:
             self.places[n] = partial.place(self.nest)
 
     def _write(self):
-        for number, root in enumerate(self.roots):
-            if self._suffix(root) is not None and self._outer_reduced(root):
-                self._write_identity(number, root)
+        self.accumulating = [
+            (number, root)
+            for number, root in enumerate(self.roots)
+            if self._suffix(root) is not None and self._outer_reduced(root)
+        ]
+        is_split = self.cut is not None or self.border or len(self.axes) < 2
+        self.begins_inside = not is_split and not any(
+            self._reduced(root)[0] for _, root in self.accumulating
+        )
+        if not self.begins_inside:
+            self._write_identities(0)
         if self.nest.checks:
             self.failed = self.writer.variable(constant(0, INDEX), "failed")
         self._rows(0)
@@ -221,6 +229,8 @@ class _NestWriter:
         if depth > self.border:
             self._name(self.orders[phase], depth)
             self._check(phase, depth)
+        if depth == 1 and self.begins_inside:
+            self._write_identities(1)
         if depth == len(self.axes):
             self._innermost(phase)
             return
@@ -353,11 +363,18 @@ class _NestWriter:
         remark = self.nest.lowering.remark(self.roots[n].equation.outputs[0])
         self.writer.write(Store(self.pointers[n], self.places[n], value, remark))
 
-    def _write_identity(self, n, root):
-        """Fill what a reduction accumulates into, before the loops."""
+    def _write_identities(self, depth):
+        """Fill what reductions accumulate into, before the loops from a depth on.
+
+        Inside of the outermost loop, if that is not combined: then its turns are independent.
+        """
+        for number, root in self.accumulating:
+            self._write_identity(number, root, self.axes[depth:])
+
+    def _write_identity(self, n, root, axes):
         identity = constant(root.reduction.identity(root.value.dtype), root.value.dtype)
         statement = Store(self.pointers[n], self.places[n], identity)
-        for axis in reversed(self.axes):
+        for axis in reversed(axes):
             if not root.reduces(axis.members[0]):
                 loop = self._loop(axis)
                 loop.body.append(statement)

@@ -11,6 +11,8 @@ _build = Builder()
 #: Words that take so long that lines are worth being laid next to each other for vectors of them.
 _LONG = ("logaddexp",)
 _LINES = 32  # next to each other: several vectors
+_ABREAST = 4  # lines in one loop, where each step waits for the one before it
+_LARGE = 100_000  # elements, from which on that is worth its code
 _MOST = 2**20  # bytes of these, which stay in the second cache
 
 
@@ -70,6 +72,9 @@ class _Running:
         writer = self.writer
         before, n, after = map(writer.integer, (self.before, self.n, self.after))
         last = n - constant(1, INDEX)
+        if self.after == 1 and self.before >= _ABREAST and self.before * self.n >= _LARGE:
+            self._several_lines(before, last)
+            return
         with writer.loop(before) as i:
             if self.after == 1:
                 self._line(i, last)
@@ -113,6 +118,21 @@ class _Running:
         place = array.position(index)
         self.writer.write(Point(name, f"offset({array.pointer}, {{}})", (place,)))
         return name
+
+    def _several_lines(self, before, last):
+        """A few lines in one loop, so that one step need not wait; the last few overlap others."""
+        writer, count = self.writer, constant(_ABREAST, INDEX)
+        with writer.loop(writer.parameter(-(-self.before // _ABREAST))) as block:
+            begin = _build.call("minimum", INDEX, block * count, before - count)
+            begin = writer.let(begin, "line")
+            lines = [begin + constant(k, INDEX) for k in range(_ABREAST)]
+            zero = constant(0, INDEX)
+            states = [writer.variable(self._first(i, zero, last), "state") for i in lines]
+            with writer.loop(last) as j:
+                here, _ = self._places(j, last)
+                for i, state in zip(lines, states, strict=True):
+                    state.set(self._next(state.symbol, i, here, zero))
+                    self.output.store((i, here, zero), state.symbol)
 
     def _line(self, i, last):
         """One line: what was written last stays in a local variable."""

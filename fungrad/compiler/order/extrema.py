@@ -1,6 +1,6 @@
 """The place of the first largest or smallest element along an axis, in one pass.
 
-Lines of neighbouring elements have their extrema in registers, one line after another; lines that
+Lines of neighbouring elements have the extrema of blocks in registers, one after another; lines that
 lie next to each other advance together, so that memory is read in its order. Few long lines are
 searched in parts that threads share, and a second kernel takes the first best part.
 """
@@ -11,6 +11,7 @@ from fungrad.compiler.order.cumulative import as_lines
 
 _build = Builder()
 _ZERO, _ONE = constant(0, INDEX), constant(1, INDEX)
+_BLOCK = 256  # elements, whose extremum vectors find sooner than a search among them
 
 
 def arg_extremum(build, primitive, inputs, outputs):
@@ -97,13 +98,23 @@ class _Search:
             self._abreast(i, first, length, at)
 
     def _neighbours(self, i, first, length, at):
-        """The extremum in a loop that vectorises, then its place."""
+        """The extremum of each block, in a loop that vectorises, then its place in the best one."""
         writer, x = self.writer, self.x
+        word, size = "maximum" if self.largest else "minimum", constant(_BLOCK, INDEX)
         best = writer.variable(x.load(i, first, _ZERO), "best")
-        word = "maximum" if self.largest else "minimum"
-        with writer.loop(length) as j:
-            best.set(_combined(word, best.symbol, x.load(i, first + j, _ZERO)))
-        place = writer.variable(first, "place")
+        begin = writer.variable(first, "begin")
+        blocks = _build.call("index_divide", INDEX, length + constant(_BLOCK - 1, INDEX), size)
+        with writer.loop(writer.let(blocks, "blocks"), "block") as block:
+            start = writer.let(first + block * size, "start")
+            left = _build.call("minimum", INDEX, first + length - start, size)
+            own = writer.variable(x.load(i, start, _ZERO), "own")
+            with writer.loop(writer.let(left, "left")) as j:
+                own.set(_combined(word, own.symbol, x.load(i, start + j, _ZERO)))
+            value = own.value
+            is_better = writer.let(_is_better(self.largest, value, best.value), "better")
+            begin.set(_build.select(is_better, start, begin.symbol))
+            best.set(_build.select(is_better, value, best.symbol))
+        place = writer.variable(begin.value, "place")
         with writer.repeat():
             writer.leave(_is_extremal(x.load(i, place.value, _ZERO), best.symbol))
             place.set(place.symbol + _ONE)
