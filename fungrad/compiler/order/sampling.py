@@ -1,14 +1,16 @@
-"""Draws by trial, in loops without branches where that pays.
+"""Draws by trial, in loops without branches.
 
 Of a method most of whose first trials are accepted, all elements make the first trial in one loop;
-then, block by block, those that are left make one trial after another together. So each loop is
-vectorised, and no branch depends on what is drawn. Else an element makes its trials alone.
+then, block by block, those that are left make one trial after another together. Of another one all
+elements of a block make their trials in step, until each has had one that ends it. So each loop is
+vectorised, and no branch depends on what is drawn.
 """
 
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
 
+from fungrad.compiler.language import parts
 from fungrad.compiler.language.scalar import INDEX, Builder, constant
 from fungrad.compiler.language.views import View
 from fungrad.core.program import Literal
@@ -18,6 +20,8 @@ _build = Builder()
 
 #: Elements of which those that are left are tried together.
 _BLOCK = 512
+#: What the trials of an element are worth, in operations.
+_WORK = 40
 
 
 def sample(build, primitive, inputs, outputs):
@@ -75,13 +79,9 @@ class _Draws:
                 self._first_trial(usual, is_first, operands, i, drawn)
             self._further_trials(usual, is_first)
         if is_first is None and first is not second:
-            with self._kernel() as (writer, operands, i, drawn):
-                usable = self.primitive.usable(_build, *_at(operands, i)[1:])
-                with writer.branch(self.primitive.is_first(_build, *usable)):
-                    self._alone(writer, first, is_first, operands, i, drawn)
+            self._in_step(first, is_first)
         elif not usual.is_direct:
-            with self._kernel() as (writer, operands, i, drawn):
-                self._alone(writer, usual, is_first, operands, i, drawn)
+            self._in_step(usual, is_first)
 
     def write_closed(self):
         """Write the kernel of draws that need no trials."""
@@ -181,14 +181,71 @@ class _Draws:
         value = self._finished(value, key, parameters, is_first)
         return found, value, following
 
-    def _alone(self, writer, method, is_first, operands, i, drawn):
-        """Trials of an element, until one is accepted."""
-        key, *parameters = _at(operands, i)
-        usable = self.primitive.usable(_build, *parameters)
-        value = writer.variable(constant(0.0, drawn.dtype), "drawn")
-        _try(writer, method, key, usable, value)
-        value = self._finished(value.value, key, parameters, is_first)
-        drawn.store((i,), value)
+    def _in_step(self, method, is_first):
+        """Trials of all elements of a block at once, each time; a result counts when it is found.
+
+        An element for which a trial was found keeps finding one, as in a search.
+        """
+        build, n, primitive = self.build, self.target.shape[0], self.primitive
+        blocks, operations = -(-n // _BLOCK), n * _WORK
+        count_of_parts = parts.PARTS if operations > parts.WORTH_WAKING else 1
+        writer = build.kernel(f"{primitive.name}_search_kernel")
+        writer.in_parts = True
+        writer.integers.append((parts.WORK, operations))
+        operands = [_operand(writer, x) for x in self.operands]
+        drawn = writer.array(self.target, is_written=True)
+        size, share = writer.integer(n), writer.integer(-(-blocks // count_of_parts))
+        memory = []
+
+        def begun(i):
+            key, *parameters = _at(operands, i)
+            usable = primitive.usable(_build, *parameters)
+            constants = method.prepare(_build, *usable)
+            is_own = None if is_first is not None else primitive.is_first(_build, *usable)
+            return key, parameters, constants, is_own
+
+        with writer.loop(writer.parameter(count_of_parts), "part") as part:
+            own = writer.let(part * _BLOCK)
+            left = _build("minimum", share, writer.integer(blocks) - part * share)
+            with writer.loop(writer.let(left)) as number:
+                start = writer.let((part * share + number) * _BLOCK)
+                extent = writer.let(_build("minimum", size - start, constant(_BLOCK, INDEX)))
+                with writer.loop(extent) as j:
+                    i = writer.let(start + j)
+                    key, _, constants, is_own = begun(i)
+                    states = method.start(_build, key, constants)
+                    if not memory:
+                        memory += [self._scratch(writer, x, count_of_parts) for x in states]
+                    for place, x in zip(memory, states, strict=True):
+                        place.store((own + j,), x)
+                    if is_own is None:
+                        drawn.store((i,), constant(np.nan, drawn.dtype))
+                    else:
+                        drawn.store((i,), _build.select(is_own, np.nan, drawn.load(i)))
+                with writer.repeat():
+                    open_ones = writer.variable(constant(0, INDEX), "open")
+                    with writer.loop(extent) as j:
+                        i = writer.let(start + j)
+                        key, parameters, constants, is_own = begun(i)
+                        states = [place.load(own + j) for place in memory]
+                        (found,), value, following = method.step(_build, key, constants, states)
+                        value = self._finished(value, key, parameters, is_first)
+                        before = drawn.load(i)
+                        is_new = _build("isnan", before) & found
+                        drawn.store((i,), _build.select(is_new, value, before))
+                        for place, x in zip(memory, following, strict=True):
+                            place.store((own + j,), x)
+                        is_open = _build("logical_not", found)
+                        if is_own is not None:
+                            is_open = is_open & is_own
+                        open_ones.set(open_ones.symbol + _build.cast(is_open, INDEX))
+                    writer.leave(_build.equal(open_ones.value, constant(0, INDEX)))
+        build.call(writer)
+
+    def _scratch(self, writer, state, count_of_parts):
+        """Memory for a state of the elements of a block, for each part."""
+        view = self.build.temporary(state.dtype, (count_of_parts * _BLOCK,))
+        return writer.array(view, is_written=True)
 
 
 def _keep(count, left, start, i, is_left):
@@ -218,22 +275,3 @@ def _line(view):
     for n in view.shape:
         size *= n
     return type(view)(view.buffer, view.offset, (size,), (1,))
-
-
-def _try(writer, method, key, parameters, value):
-    """Write trials until one is accepted, whose value is then that of a variable."""
-    constants = [_named(writer, x) for x in method.prepare(_build, *parameters)]
-    initial = method.start(_build, key, constants)
-    states = [writer.variable(x, "state") for x in initial]
-    with writer.repeat():
-        now = [s.value for s in states]
-        accepted, found, following = method.step(_build, key, constants, now)
-        value.set(found)
-        for condition in accepted:
-            writer.leave(condition)
-        for state, x in zip(states, following, strict=True):
-            state.set(x)
-
-
-def _named(writer, x):
-    return x if x.is_constant else writer.let(x)
