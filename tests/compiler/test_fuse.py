@@ -201,6 +201,21 @@ def test_neighbouring_axes_without_gaps_are_one_loop():
     )
 
 
+def test_a_position_that_is_a_value_is_the_index_of_one_loop():
+    def count(shape):
+        size = int(np.prod(shape))
+        return m.Reshape(shape)(m.Iota((size,), np.dtype(np.float64), 0)())
+
+    (text,) = kernels(lambda x: x * count((2000, 10)), f64(2000, 10))
+    assert "for i0 in range(n0):" in text and "for i1" not in text
+    x = np.random.default_rng(0).normal(size=(300, 7, 5))
+    for axes in ((0, 1, 2), (1, 0, 2), (2, 1, 0)):
+        turned = tuple([x.shape[a] for a in axes])
+        f = jit(lambda x, axes=axes, turned=turned: m.Transpose(axes)(x) * count(turned) + 1.0)
+        expected = x.transpose(axes) * np.arange(x.size).reshape(turned) + 1.0
+        np.testing.assert_allclose(f(x), expected, rtol=1e-15)
+
+
 def test_what_is_constant_in_the_inner_loop_stands_outside():
     (text,) = kernels(lambda x, y: rows(e.exp(x), (20, 30)) * y, f64(20), f64(20, 30))
     assert text == (

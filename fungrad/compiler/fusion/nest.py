@@ -7,7 +7,7 @@ equal text, and equal text is compiled once.
 
 from fungrad.compiler.language.index import LITERAL, Affine, IndexBuilder
 from fungrad.compiler.language.kernel_writer import KernelWriter
-from fungrad.compiler.language.scalar import INDEX, Scalar, call, constant, topological_order
+from fungrad.compiler.language.scalar import INDEX, Scalar, call, constant
 from fungrad.compiler.language.statements import load
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Literal
@@ -199,7 +199,8 @@ class LoopNest:
         """Choose the loops: axes of extent 1 vanish, gapless neighbours become one."""
         forms = [form for _, form, _ in self.sources.values()]
         forms += [r.form for r in self.roots if r.form is not None]
-        pinned = self._pinned()
+        pinned, self.linear = self._indices_in_values()
+        forms += self.linear.values()
         axes = []
         for a, n in enumerate(self.shape):
             if n == 1:
@@ -218,11 +219,31 @@ class LoopNest:
                 self.final[self.symbols[axis.members[0]]] = axis.symbol
         self.strides = self._domain_strides()
 
-    def _pinned(self):
-        """Loop indices that stand in values or in places that are not linear."""
-        atoms = [a for _, f, _ in self.sources.values() for a, _ in f.terms if a.operands]
-        atoms += [r.value for r in self.roots] + list(self.build.checks)
-        return {x for x in topological_order(atoms) if x in self.build.extents}
+    def _indices_in_values(self):
+        """Loop indices that stand alone in values or in places that are not linear; and what there
+        is linear in several of them, as a position in all elements: such terms, with their forms.
+        """
+        pinned, linear, seen = set(), {}, set()
+        left = [a for _, f, _ in self.sources.values() for a, _ in f.terms if a.operands]
+        left += [r.value for r in self.roots] + list(self.build.checks)
+        while left:
+            node = left.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            if node in self.build.extents:
+                pinned.add(node)
+            elif self._is_linear(node):
+                linear[node] = self.build.affine(node)
+            else:
+                left.extend(node.operands)
+        return pinned, linear
+
+    def _is_linear(self, node):
+        if node.dtype != INDEX or node.op not in ("add", "subtract", "multiply"):
+            return False
+        terms = self.build.affine(node).terms
+        return len(terms) > 1 and not any(self._is_atom(a) for a, _ in terms)
 
     def _joins(self, axis, a, n, forms, pinned):
         last, here = self.symbols[axis.members[-1]], self.symbols[a]
@@ -265,6 +286,8 @@ class LoopNest:
         return self.final[root]
 
     def _operands(self, node):
+        if node in self.linear:
+            return ()
         if node in self.sources:
             return [a for a, _ in self.sources[node][1].terms if self._is_atom(a)]
         return node.operands
@@ -273,6 +296,9 @@ class LoopNest:
         return a not in self.build.extents
 
     def _finished(self, node):
+        if node in self.linear:
+            form = self.linear[node]
+            return self.place(form) + self.writer.integer(form.offset)
         if node in self.sources:
             buffer, form, dtype = self.sources[node]
             pointer = self.writer.pointer(buffer, form.offset)
