@@ -1,10 +1,14 @@
 """Draws with parameters that are functions of uniform, normal or exponential ones."""
 
+import math
+
 import numpy as np
 
+from fungrad.api.custom_jvp import custom_jvp
 from fungrad.numpy.promotion import broadcast_to
 from fungrad.numpy.reductions import sum as sum_of
 from fungrad.primitives import elementwise as e
+from fungrad.primitives.special import erfcx
 from fungrad.random.arguments import (
     drawn_shape,
     float_dtype,
@@ -144,7 +148,8 @@ def _triangular(key, left, mode, right, *, shape, dtype):
 def wald(key, mean, shape=None, dtype=None):
     """Reals of the Wald (inverse Gaussian) distribution of scale 1.
 
-    Arguments and errors are those of `rayleigh`, with the mean as parameter. Source: J. R. Michael,
+    Arguments and errors are those of `rayleigh`, with the mean as parameter. The derivative in it is
+    that of the quantile function (the choice of a root has none). Source: J. R. Michael,
     W. R. Schucany, R. W. Haas, "Generating random variates using transformations with multiple
     roots", The American Statistician 30 (1976).
 
@@ -168,7 +173,23 @@ def _wald(key, mean, *, shape, dtype):
     root = e.sqrt(dtype.type(4) * mean * y + square * (y * y))
     half = dtype.type(0.5)
     x = mean + half * square * y - half * mean * root
-    return e.select(e.less_equal(z, mean / (mean + x)), x, square / x)
+    x = e.select(e.less_equal(z, mean / (mean + x)), x, square / x)
+    return _wald_quantile(e.stop_gradient(x), mean)
+
+
+@custom_jvp
+def _wald_quantile(x, mean):
+    """A Wald draw as the quantile of a mean at a fixed probability."""
+    return x
+
+
+@_wald_quantile.defjvp
+def _wald_tangent(inputs, tangents):
+    """-dF/dmean / p = 2 x**1.5 / mean**2 Phi(b) / phi(b), at b = -(x / mean + 1) / sqrt(x)."""
+    x, mean = _wald_quantile(*inputs), inputs[1]
+    b = (x / mean + x.dtype.type(1)) / e.sqrt(x)
+    ratio = x.dtype.type(math.sqrt(math.pi / 2)) * erfcx(b * x.dtype.type(math.sqrt(0.5)))
+    return x, x.dtype.type(2) * x * e.sqrt(x) / (mean * mean) * ratio * tangents[1]
 
 
 def weibull_min(key, scale, concentration, shape=(), dtype=None):

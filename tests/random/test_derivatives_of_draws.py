@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from fungrad import random
+from fungrad import grad, jit, jvp, random
 from fungrad.testing import check_grads
 
 KEY = random.key(3)
@@ -25,3 +26,27 @@ BY_FORMULA = {
 @pytest.mark.parametrize("draw", BY_FORMULA.values(), ids=list(BY_FORMULA))
 def test_derivatives_of_draws_by_formula(draw):
     check_grads(draw, (1.3,), order=2)
+
+
+def test_wald_against_differences_of_quantiles():
+    """Not of the draw: where the choice between its two roots changes, that jumps."""
+    mean, h = np.array([0.3, 1.0, 4.0]), 1e-4
+
+    def draw(mean):
+        return random.wald(KEY, mean, (50, 3))
+
+    def forward(mean):
+        return jvp(draw, (mean,), (np.ones(3),))[1]
+
+    x = draw(mean)
+    left, right = stats.invgauss(mean).cdf(x), stats.invgauss(mean).sf(x)
+
+    def quantile(mean):
+        of = stats.invgauss(mean)
+        return np.where(left < 0.5, of.ppf(left), of.isf(right))
+
+    expected = (quantile(mean + h) - quantile(mean - h)) / (2 * h)
+    for derivative in (forward, jit(forward)):
+        np.testing.assert_allclose(derivative(mean), expected, rtol=1e-5)
+    backward = grad(lambda mean: draw(mean).sum())(mean)
+    np.testing.assert_allclose(backward, expected.sum(0), rtol=1e-5)
