@@ -158,3 +158,21 @@ def test_how_often_a_loop_looks():
     assert first == second
     assert re.search(r"for i0 in turns\(9, .*\):", first)
     assert "while goes_on(" in compile_program(jit(counted).trace(3, 0.5).program).source
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n", [3, 4, 8])
+def test_what_a_loop_has_in_vectors_survives_its_pauses(n, dtype):
+    """All values of a carry do the same, so they are vectors, which stay in registers."""
+
+    def turn(_, carry):
+        return tuple([x * dtype(1 - 1e-6) + dtype(1e-9) * x * x for x in carry])
+
+    def turns(count):
+        return jit(lambda *carry: lax.fori_loop(0, count, turn, carry))
+
+    carry = tuple([dtype(k + 1) for k in range(n)])
+    whole, few = turns(200_000)(*carry), turns(1000)
+    for _ in range(200):
+        carry = few(*carry)
+    assert whole == carry

@@ -5,7 +5,10 @@ from llvmlite import ir
 from fungrad.compiler.execution.interrupts import PAUSE, QUANTUM
 
 _I64 = ir.IntType(64)
-_KEEPING, _CONVENTION = "pause_keeping_registers", "preserve_allcc"
+_KEEPING = "pause_keeping_registers"
+#: Not `preserve_allcc`, under which vectors are to be kept too: LLVM clears the upper halves of
+#: vector registers before such a call (vzeroupper), although values are in them.
+_CONVENTION = "preserve_mostcc"
 
 
 class Fuel:
@@ -41,7 +44,7 @@ class Fuel:
 
 
 def _keeping(module):
-    """A function that pauses and keeps all registers, so that loops need not leave theirs."""
+    """A function that pauses and keeps registers of integers, so that loops need not leave theirs."""
     pause = ir.Function(module, ir.FunctionType(_I64, [_I64] * 3), PAUSE)
     function = ir.Function(module, ir.FunctionType(_I64, [_I64] * 2), _KEEPING)
     function.calling_convention = _CONVENTION
