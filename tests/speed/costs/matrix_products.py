@@ -4,6 +4,8 @@ BLAS is NumPy's, with as many threads as it likes; it computes the products one 
 the same sizes and layouts, and nothing else. A step is bound by them if they take half of its time.
 """
 
+from functools import partial
+
 import fungrad
 from tests.speed import kernels, libraries, workload
 from tests.speed.measure import medians
@@ -16,13 +18,18 @@ NAMES = "lstm_step mlp training_lstm training_mlp training_transformer transform
 SECONDS = 0.5  # per step
 
 
+def cases():
+    """One case for each size of the workloads that are made of products: its title and its row."""
+    chosen = [(each, size) for each in map(workload.load, NAMES) for size in each.sizes]
+    return {each.title(size): partial(_rows, each, size) for each, size in chosen}
+
+
 def rows():
-    """One row for each size of the workloads that are made of products."""
-    return [_row(workload.load(name), i) for name in NAMES for i in range(3)]
+    """The rows of all cases."""
+    return [row for found in cases().values() for row in found()]
 
 
-def _row(chosen, number):
-    size = chosen.sizes[number]
+def _rows(chosen, size):
     step, arguments = libraries.load("fungrad").functions(chosen, size)[1], chosen.inputs(size)
     _, assembly, calls, _ = kernels.examined(step, arguments, seconds=0.0)
     step = fungrad.jit(step)
@@ -30,6 +37,5 @@ def _row(chosen, number):
     found = medians({"fungrad": lambda: step(*arguments), "BLAS alone": alone}, SECONDS)
     took = found.pop("fungrad")
     is_bound = found["BLAS alone"] >= BOUND * took
-    return Row(
-        chosen.title(size), took, found, rival="BLAS alone", at_most=GOAL if is_bound else None
-    )
+    goal = GOAL if is_bound else None
+    return [Row(chosen.title(size), took, found, rival="BLAS alone", at_most=goal)]
