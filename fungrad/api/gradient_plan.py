@@ -12,7 +12,7 @@ class Gradient:
     """The derivative of a program's first output in its first inputs, two ways.
 
     `halves` are programs to record in an enclosing trace, where they are differentiated again.
-    Where all values are known, `pull(values)` takes the slots of the recording: the outputs, then
+    With `is_direct`, where all values are known, `pull(values)` takes the slots of the recording: the outputs, then
     the cotangents that are not zero. It runs the backward half with the cotangent 1 put in, and
     optimised: nobody looks at it but NumPy.
     """
@@ -27,11 +27,17 @@ class Gradient:
         self.is_complete = all(self.halves.has_cotangent[:count])
         self.pull, self.count = None, len(program.outputs)
         outputs = [slots(program).get(v) for v in program.outputs]
-        if self.halves.slots is not None and None not in outputs and any(self.halves.given):
+        known = self.halves.slots is not None and None not in outputs
+        self.is_direct = known and any(self.halves.given)
+        if self.is_direct:
             places = recorded_places(program) or range(len(slots(program)))
-            residuals = [places[s] for s in self.halves.slots]
-            backward = with_literals(self.halves.backward, {len(residuals): self.seed})
-            self.pull = reader(tidied(backward), residuals, [places[s] for s in outputs])
+            self._residuals = [places[s] for s in self.halves.slots]
+            self._outputs = [places[s] for s in outputs]
+
+    def prepare(self):
+        """Make `pull`, which gradients that are recorded in an enclosing trace have no need of."""
+        backward = with_literals(self.halves.backward, {len(self._residuals): self.seed})
+        self.pull = reader(tidied(backward), self._residuals, self._outputs)
 
     def complete(self, pulled):
         """The cotangents of all traced leaves, zeros among them."""

@@ -210,8 +210,10 @@ class Recorded:
             plan = Gradient(self.program, len(recording.input_types))
             self.program.derived[GRADIENT] = plan
         is_plain = recording.is_evaluated and not self.is_nested and not examinations
-        if plan.pull is None or not is_plain:
+        if not is_plain or not plan.is_direct:
             return self._run_gradient(plan)
+        if plan.pull is None:
+            plan.prepare()
         n = plan.count
         results = plan.pull(recording.values)
         if not plan.is_complete:

@@ -319,8 +319,9 @@ def power(x, y):
             if y < 0 and _holds(x.dtype, y):
                 raise ValueError(_NEGATIVE_POWER)
             return IntegerPower(y)(x) if 0 <= y <= _MOST_MULTIPLIED else _power(x, y)
-    if type(y) is Tracer and y.dtype.kind == "i" and result_dtype(x, y).kind == "i":
-        y = Demand("ValueError", _NEGATIVE_POWER)(y, greater_equal(y, y.dtype.type(0)))
+    if type(y) is Tracer:
+        if y.dtype.kind == "i" and result_dtype(x, y).kind == "i":
+            y = Demand("ValueError", _NEGATIVE_POWER)(y, greater_equal(y, y.dtype.type(0)))
     elif type(x) is Tracer and _is_negative_whole(y) and result_dtype(x, y).kind == "i":
         raise ValueError(_NEGATIVE_POWER)
     return _power(x, y)
