@@ -351,7 +351,12 @@ def root(x):
     """The square root of sums of squares: the derivative at 0 is 0, a subgradient."""
     if type(x) is not Tracer:
         return np.sqrt(x)
-    if x.is_known and np.count_nonzero(x.value) == x.size:  # the recording holds for this branch
+    value = x.value if x.is_known else None
+    if isinstance(value, np.generic):
+        has_zeros = value == 0
+    else:
+        has_zeros = value is None or np.count_nonzero(value) < value.size
+    if not has_zeros:  # the recording of an eager call holds for this branch
         return ufuncs.sqrt(x)
     zero, one = x.dtype.type(0), x.dtype.type(1)
     is_zero = e.equal(x, zero)
