@@ -24,6 +24,32 @@ _INSTEAD = {
     **dict.fromkeys("Ref new_ref empty_ref free_ref freeze ref".split(), _MUTABLE),
     **dict.fromkeys("jet experimental".split(), "nest jvp or grad for derivatives of any order"),
     **dict.fromkeys("export extend ffi".split(), "use make_program, Primitive and pure_callback"),
+    **dict.fromkeys(
+        "ensure_compile_time_eval no_tracing no_execution".split(),
+        "what does not depend on traced values is computed while tracing, by plain NumPy",
+    ),
+    **dict.fromkeys(
+        "checking_leaks check_tracer_leaks".split(),
+        "a traced value that is used after its trace raises LeakedTracerError, always",
+    ),
+    **dict.fromkeys(
+        "numpy_rank_promotion numpy_dtype_promotion".split(), "promotion is NumPy's, always"
+    ),
+    "enable_checks": "fungrad.testing.check_primitive checks rules of your own",
+    "default_prng_impl": "keys are threefry2x32",
+    "debug_key_reuse": "split a key for each draw",
+    "key_dtype": "keys are uint32 arrays",
+    "ds": "use lax.dynamic_slice_in_dim, or x[start : start + size] with known numbers",
+    "ad": "use jvp, vjp, linearize and linear_transpose",
+    "softmax_custom_jvp": "nn.softmax has its rule",
+    "breakpoint": "Python's breakpoint() stops in eager code; run compiled code so in disable_jit()",
+    "log": "use debug.callback with a function that logs",
+    **dict.fromkeys(
+        "SymbolicZero zero_from_primal CustomVJPPrimal custom_vjp_primal_tree_values".split(),
+        "rules get arrays of zeros where nothing is differentiated",
+    ),
+    "linear_call": "use custom_vjp: its rule is transposed in forward mode",
+    "sph_harm_y": "write the recurrence of Legendre functions with lax.fori_loop",
     "profiler": "use fungrad.cost and fungrad.compare_modes",
     "scaled_matmul": "use lax.dot_general",
     "scaled_dot_general": "use lax.dot_general",

@@ -9,6 +9,7 @@ from fungrad.numpy.arrays import operand
 from fungrad.numpy.promotion import as_float, convert
 from fungrad.numpy.special_operands import apply, special_operands, where
 from fungrad.primitives import elementwise as e
+from fungrad.primitives import sine_integrals as oscillating
 from fungrad.primitives import special as s
 
 _NEAR = 0.5  # up to here the series of `exprel` and `_log1p_ratio` are used
@@ -60,6 +61,24 @@ def dawsn(x):
 def owens_t(h, a):
     """Owen's T function."""
     return apply(s.owens_t, h, a)
+
+
+def sici(x):
+    """(Si(x), Ci(x)), the sine and the cosine integral; the latter is that of |x|.
+
+    >>> np.round(sici(1.0), 8)
+    array([0.94608307, 0.33740392])
+    """
+    return apply(oscillating.sine_integral, x), apply(oscillating.cosine_integral, x)
+
+
+def fresnel(x):
+    """(S(x), C(x)), the integrals of the sine and the cosine of pi t**2 / 2 from 0 to x.
+
+    >>> np.round(fresnel(1.0), 8)
+    array([0.43825915, 0.7798934 ])
+    """
+    return apply(oscillating.fresnel_sine, x), apply(oscillating.fresnel_cosine, x)
 
 
 def logit(x):

@@ -14,6 +14,7 @@ from fungrad.primitives import (
     hurwitz_zeta,
     incomplete_beta,
     incomplete_gamma,
+    oscillating_integrals,
     parameter_derivatives,
     tail_integrals,
 )
@@ -60,6 +61,7 @@ FORMULAS = {
     **incomplete_gamma.FORMULAS,
     **incomplete_beta.FORMULAS,
     **parameter_derivatives.FORMULAS,
+    **oscillating_integrals.FORMULAS,
 }
 
 

@@ -3,7 +3,14 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
-from fungrad.primitives import bessel, elementwise, hypergeometric, special, student_t
+from fungrad.primitives import (
+    bessel,
+    elementwise,
+    hypergeometric,
+    sine_integrals,
+    special,
+    student_t,
+)
 from fungrad.primitives.elementwise import Elementwise
 from samples.table import F32, I64, bad, sample
 
@@ -25,6 +32,7 @@ POINTS = {
         (SHAPES, OTHERS, UNIT),
     ),
     **dict.fromkeys("erfcx log_ndtr dawsn".split(), (REAL,)),
+    **dict.fromkeys("sine_integral cosine_integral fresnel_sine fresnel_cosine".split(), (REAL,)),
     **dict.fromkeys("erfcinv ndtri".split(), (UNIT,)),
     "owens_t": (REAL, OTHERS),
     **dict.fromkeys("expi exp1 spence".split(), (POSITIVE,)),
@@ -60,7 +68,7 @@ ONCE = """zeta_s betainc stdtr gammainc_a betainc_a betainc_b stdtr_df gammaincc
 
 def rows():
     """The rows of special functions."""
-    modules = special, bessel, student_t, hypergeometric
+    modules = special, bessel, student_t, hypergeometric, sine_integrals
     found = [x for module in modules for x in vars(module).values()]
     rows = {v.word: v for v in found if isinstance(v, Elementwise)}
     return [v for v in rows.values() if v not in vars(elementwise).values()]

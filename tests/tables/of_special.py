@@ -38,4 +38,5 @@ TABLE.row("bessel_jn", REAL, v=3, to=lambda x, v: peer.jv(np.arange(4).reshape(4
 TABLE.row("hyp1f1", SHAPES, OTHERS, REAL, to=peer.hyp1f1)
 TABLE.row("hyp2f1", SHAPES, OTHERS, POSITIVE + 1, UNIT, to=peer.hyp2f1)
 TABLE.row("owens_t", REAL, OTHERS, to=peer.owens_t)
+TABLE.each("sici fresnel", REAL, to=peer)
 TABLE.row("bernoulli", 4, to=peer.bernoulli)

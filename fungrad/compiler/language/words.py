@@ -60,6 +60,7 @@ VOCABULARY = {
         bessel_yv_vv bessel_iv_vv bessel_kv_vv bessel_ive_vv bessel_kve_vv""".split(),
         2,
     ),
+    **dict.fromkeys("sine_integral cosine_integral fresnel_sine fresnel_cosine".split(), 1),
     **dict.fromkeys("hyp1f1_a hyp1f1_b hyp1f1_aa hyp1f1_ab hyp1f1_bb".split(), 3),
     **dict.fromkeys(
         """hyp2f1_a hyp2f1_b hyp2f1_c hyp2f1_aa hyp2f1_ab hyp2f1_ac hyp2f1_bb hyp2f1_bc

@@ -4,7 +4,7 @@ from math import isqrt
 
 import numpy as np
 
-from fungrad.primitives import parameter_derivatives, tail_integrals
+from fungrad.primitives import oscillating_integrals, parameter_derivatives, tail_integrals
 
 #: Rows of the table are numbered from that of the exponents 1032 to 1039 (2**9 to 2**16).
 FIRST_ROW = 1032 // 8
@@ -51,4 +51,5 @@ TABLES = {
     "two_over_pi": _two_over_pi(),
     **tail_integrals.TABLES,
     **parameter_derivatives.TABLES,
+    **oscillating_integrals.TABLES,
 }

@@ -73,6 +73,7 @@ from fungrad.numpy.special import (
     exp10,
     expit,
     exprel,
+    fresnel,
     inv_boxcox,
     inv_boxcox1p,
     kl_div,
@@ -83,6 +84,7 @@ from fungrad.numpy.special import (
     ndtri,
     owens_t,
     rel_entr,
+    sici,
     xlog1py,
     xlogy,
 )
