@@ -13,6 +13,7 @@ from fungrad.optimize.inline import inline_calls
 from fungrad.optimize.layout import move_transpositions
 from fungrad.optimize.lift_from_loops import lift_from_loops
 from fungrad.optimize.rewrite import with_subprograms
+from fungrad.optimize.scattered import sum_scattered_rows
 from fungrad.optimize.selections import select_early
 from fungrad.optimize.share_loops import share_loops
 
@@ -24,6 +25,7 @@ PASSES = (
     share_common_subexpressions,  # rules that look at the maker of an operand see one maker
     fold_constants,  # makes the literals that the algebra looks for
     simplify,  # may leave equal equations behind
+    sum_scattered_rows,  # asks for rows of the other operands, which the next pass takes to inputs
     select_early,  # sees selections of selections as one
     move_transpositions,  # movements of movements are one now, so each is seen
     simplify_contractions,  # takes in the transpositions that have arrived there
@@ -34,7 +36,8 @@ PASSES = (
 
 #: Those for programs inside of programs. Of what a loop does not change, all rows before the loop
 #: cost less than one row in each step.
-_PASSES_WITHIN = tuple([change for change in PASSES if change is not select_early])
+_OF_ROWS = (sum_scattered_rows, select_early)
+_PASSES_WITHIN = tuple([change for change in PASSES if change not in _OF_ROWS])
 
 _MOST_ROUNDS = 4
 

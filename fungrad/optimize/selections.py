@@ -14,7 +14,7 @@ from fungrad.primitives.indexing import Gather
 from fungrad.primitives.movement import Reshape, Slice, Transpose
 
 #: What one more equation must save, in arithmetic operations: a microsecond of one core.
-_COST = 4096
+COST = 4096
 #: The most equations in a row through which a selection moves; it is a recursion.
 _DEEPEST = 100
 _WHOLE = None  # the demand of a reader that needs all of an array
@@ -66,7 +66,7 @@ class Index:
         if index.type.ndim != 1:
             index = result.add(Reshape((self.size,)), [index], source)
         rows = result.add(Gather((axis,), self.mode, self.shown), [x, index], source)
-        return _moved(rows, 0, axis, result)
+        return with_axis_at(rows, 0, axis, result)
 
 
 def select_early(program):
@@ -177,7 +177,7 @@ def _wasteful(program, moved):
 def _saving(equation, axis, selections):
     inputs, outputs = [[v.type for v in vs] for vs in (equation.inputs, equation.outputs)]
     part = sum(s.size for s in selections) / outputs[0].shape[axis]
-    return (1 - part) * equation.primitive.flops(inputs, outputs) - _COST * len(selections)
+    return (1 - part) * equation.primitive.flops(inputs, outputs) - COST * len(selections)
 
 
 # ---- the new program
@@ -208,7 +208,7 @@ class _Selecting(Rebuilding):
         rows = self._rows(equation.inputs[0], axis, selection, equation.source)
         p, shape = equation.primitive, equation.outputs[0].type.shape
         if isinstance(p, Gather):
-            rows = _moved(rows, axis, 0, self)
+            rows = with_axis_at(rows, axis, 0, self)
             return rows if rows.type.shape == shape else self.add(Reshape(shape), [rows])
         rest = [list(n) for n in (p.starts, p.stops, p.steps)]
         for n, whole in zip(rest, (0, selection.size, 1), strict=True):
@@ -232,7 +232,7 @@ class _Selecting(Rebuilding):
         return rows
 
 
-def _moved(x, axis, to, result):
+def with_axis_at(x, axis, to, result):
     """The array with an axis moved to another place."""
     order = [a for a in range(x.type.ndim) if a != axis]
     order.insert(to, axis)
