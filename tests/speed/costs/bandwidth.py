@@ -6,6 +6,7 @@ once; so a row that is bound by memory cannot do better than a copy by much.
 """
 
 import threading
+from functools import partial
 
 import numpy as np
 
@@ -82,9 +83,9 @@ KERNELS = {
 SQUARE = ("transposed copy", "x + x.T")
 
 
-def rows():
-    """A row per kernel and dtype: the time as a multiple of the copy's for the same bytes."""
-    return [row for dtype in (np.float64, np.float32) for row in rows_of(dtype)]
+def cases():
+    """The rows by dtype: the time of each kernel as a multiple of the copy's for the same bytes."""
+    return {np.dtype(t).name: partial(rows_of, t) for t in (np.float64, np.float32)}
 
 
 def rows_of(dtype):

@@ -5,6 +5,7 @@ counter. The goal is the bandwidth of a copy where that is reached; where a func
 than its bytes, it is to take no longer than the faster one of the others.
 """
 
+from functools import partial
 from importlib import import_module
 
 import numpy as np
@@ -112,17 +113,17 @@ def prepared(library, module, f, x):
     return lambda: f(x)
 
 
-def rows():
-    """A row per function and dtype: seconds, those of others, and cycles per element and core."""
+def cases():
+    """The rows by dtype: seconds, those of others, and cycles per element and core."""
+    return {np.dtype(t).name: partial(rows_of, t) for t in (np.float64, np.float32)}
+
+
+def rows_of(dtype):
+    """The rows of a dtype."""
     others = installed("jax", "torch")
     if "jax" in others:
         others["jax"].config.update("jax_enable_x64", True)
         import_module("jax.scipy.special")
-    return [row for dtype in (np.float64, np.float32) for row in rows_of(dtype, others)]
-
-
-def rows_of(dtype, others):
-    """The rows of a dtype."""
     x = np.abs(matrix(dtype)[: 2**23 // COLUMNS]) + dtype(0.01)
     functions = {name: calls_of(name, x, others) for name in FUNCTIONS} | composed(others)
     calls = {("copy", "copy"): copying(x)}
