@@ -20,6 +20,7 @@ from fungrad.compiler.memory import place_buffers
 from fungrad.core.program import Literal, variable_names
 from fungrad.core.record import record
 from fungrad.optimize.accumulate import accumulate_products
+from fungrad.optimize.products_by_vectors import sum_products_by_vectors
 
 _build = Builder()
 
@@ -73,7 +74,7 @@ class Assembly:
 
 def assemble(program, donated=()):
     """The assembly of an optimised program; it may overwrite the `donated` inputs, by number."""
-    program = accumulate_products(program)
+    program = accumulate_products(sum_products_by_vectors(program))
     is_tiny = has_only_small_values(program)
     entry = Entry()
     names = variable_names(program)

@@ -31,13 +31,17 @@ def axis_to_cut(nest, order):
     `order` are the expressions of the kernel.
     """
     roots, axes = nest.roots, nest.axes
-    if nest.checks or nest.group.last_phase or not axes or not is_worth_sharing(axes, order):
+    if nest.checks or not axes or not is_worth_sharing(axes, order):
         return None
     reductions = [r for r in roots if r.reduction is not None]
     if not any(r.reduces(axes[0].members[0]) for r in reductions):
         return None
-    if all(r.reduces(axes[0].members[0]) for r in reductions) and axes[0].value >= _ROWS:
+    is_over_rows = nest.group.last_phase > 0  # all phases are in one loop over the rows
+    is_combined = all(r.reduces(axes[0].members[0]) for r in reductions)
+    if (is_combined or is_over_rows) and axes[0].value >= _ROWS:
         return 0
+    if is_over_rows:
+        return None
     staying = [
         (axis.value, number)
         for number, axis in enumerate(axes)

@@ -160,19 +160,14 @@ class _NestWriter:
             self.writer.in_parts = self._turns_are_independent()
             return
         self.cut = Cut(self.writer, self.axes[number])
-        if self.roots_combine(number):
-            self._make_partials()
+        self._make_partials(self.axes[number].members[0])
         with self.writer.block(self.cut.loop_over_parts()):
             self._write()
         self.writer.in_parts = True
 
-    def roots_combine(self, number):
-        """Whether an axis is combined by the reductions."""
-        return any(r.reduces(self.axes[number].members[0]) for r in self.roots)
-
-    def _make_partials(self):
-        """Let each part of the loops write results of its own."""
-        for n in [n for n, r in enumerate(self.roots) if r.reduction is not None]:
+    def _make_partials(self, axis):
+        """Let each part of the loops write results of its own of what is combined along an axis."""
+        for n in [n for n, r in enumerate(self.roots) if r.reduction and r.reduces(axis)]:
             root = self.roots[n]
             is_local = not self._outer_reduced(root)
             dtype = root.value.dtype
