@@ -1,10 +1,12 @@
 """The text of a program's entry and kernels, and the interface that a call has to serve."""
 
+from functools import cached_property
+
 import numpy as np
 
 from fungrad.compiler.entry import Entry, parameter_dtypes
-from fungrad.compiler.execution.interface import Interface
-from fungrad.compiler.execution.plan import Given, Kept, Made, Workspace
+from fungrad.compiler.execution.interface import Interface, argument_from_data, form_of
+from fungrad.compiler.execution.plan import Given, Made
 from fungrad.compiler.fusion.fuse import MOST_LOCALS, fitting_locals
 from fungrad.compiler.language.arguments import Array, Pointer, Result, Scalar
 from fungrad.compiler.language.scalar import INDEX, Builder, constant
@@ -16,7 +18,6 @@ from fungrad.compiler.loops.callbacks import address
 from fungrad.compiler.loops.stacks import StackValue
 from fungrad.compiler.loops.strong_products import check_at_once
 from fungrad.compiler.lower import Lowering
-from fungrad.compiler.memory import place_buffers
 from fungrad.core.program import Literal, variable_names
 from fungrad.core.record import record
 from fungrad.optimize.accumulate import accumulate_products
@@ -46,7 +47,8 @@ class Assembly:
     """Everything that is known of a compiled program before machine code exists.
 
     `errors` are pairs (primitive, line of the user's code or None), in the order of the status
-    codes 1, 2, ...; `callbacks` the C functions that call Python.
+    codes 1, 2, ...; `callbacks` the C functions that call Python. `form` is that of the interface,
+    in which numbers may be open.
     """
 
     program: object
@@ -54,7 +56,19 @@ class Assembly:
     kernels: tuple
     errors: tuple
     callbacks: tuple
-    interface: Interface
+    form: tuple
+    meters: tuple
+
+    @cached_property
+    def interface(self):
+        """What a call has to serve."""
+        addresses = [address(f) for f in self.callbacks]
+        return Interface.from_form(self.form, self.meters, addresses)
+
+    @property
+    def arguments(self):
+        """The arguments of the entry."""
+        return tuple(map(argument_from_data, self.form[0]))
 
     @property
     def source(self):
@@ -72,11 +86,11 @@ class Assembly:
         return "\n\n".join([*(k.text.shown for k in self.kernels), self.entry.shown])
 
 
-def assemble(program, donated=()):
+def assemble(program, donated=(), has_remarks=True):
     """The assembly of an optimised program; it may overwrite the `donated` inputs, by number."""
     program = accumulate_products(sum_products_by_vectors(program))
     is_tiny = has_only_small_values(program)
-    entry = Entry()
+    entry = Entry(has_remarks)
     names = variable_names(program)
     parameters = _Parameters(entry)
     inputs = [parameters.input(i, v.type, names[v]) for i, v in enumerate(program.inputs)]
@@ -101,16 +115,15 @@ def assemble(program, donated=()):
             parameters.result(given[0], number)
         else:
             lowering.put(given, v.type, destinations[v])
-    workspace = place_buffers(entry)
-    sizes = np.array(entry.sizes, np.int64)
-    parameters.add("sizes", Array(np.int64), Kept(sizes))
-    parameters.add("workspace", Array(np.uint8), Workspace(workspace))
-    counters = np.zeros(len(entry.meters), np.int64)
-    if entry.meters:
-        parameters.add("counters", Array(np.int64), Kept(counters))
-    addresses = np.array([address(f) for f in entry.callbacks], np.int64)
-    if entry.callbacks:
-        parameters.add("callbacks", Array(np.int64), Kept(addresses))
+    entry.close_lifetimes()
+    for name, dtype, is_there in (
+        ("sizes", np.int64, True),
+        ("workspace", np.uint8, True),
+        ("counters", np.int64, entry.meters),
+        ("callbacks", np.int64, entry.callbacks),
+    ):
+        if is_there:
+            parameters.add(name, Array(dtype), name)
     if entry.stack_count:
         parameters.add("stacks", Array(np.int64), None)
     for kind, what in outputs:
@@ -118,23 +131,20 @@ def assemble(program, donated=()):
             parameters.origins[what] = Given(program.inputs[what].type.shape, is_written=True)
     body = [*entry.preamble, *_workspace_pointers(entry), *entry.body]
     text = Text("entry", parameters.names, check_at_once(body, entry.unique))
-    interface = Interface(
-        tuple(parameters.arguments),
-        tuple(parameters.origins),
-        tuple(outputs),
-        sizes,
-        workspace,
+    form = form_of(
+        parameters.arguments,
+        parameters.origins,
+        outputs,
+        entry.sizes,
+        [(b.slot, b.nbytes, b.first, b.last) for b in entry.buffers if b.first is not None],
         entry.stack_count * STACK_WORDS,
         is_tiny and not entry.has_long_loops,
         parameters.stack_inputs,
         entry.note_slot,
-        tuple(entry.meters),
-        counters,
-        addresses if entry.callbacks else None,
     )
-    errors, callbacks = tuple(entry.errors), tuple(entry.callbacks)
+    errors, callbacks, meters = map(tuple, (entry.errors, entry.callbacks, entry.meters))
     kernels = tuple(_kernel_texts(entry))
-    return Assembly(program, text, kernels, errors, callbacks, interface)
+    return Assembly(program, text, kernels, errors, callbacks, form, meters)
 
 
 class _Parameters:

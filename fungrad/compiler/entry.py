@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from fungrad.compiler.execution.interrupts import turns_between_looks
-from fungrad.compiler.language.index import LITERAL
+from fungrad.compiler.language.literals import LITERAL, bits_of, is_simple
 from fungrad.compiler.language.scalar import INDEX, Builder, constant
 from fungrad.compiler.language.source import Text
 from fungrad.compiler.language.stack_layout import STACK_TOP, STACK_WORDS
@@ -30,8 +30,9 @@ _RESERVED = set(
 class Entry(Writer):
     """Collects the statements of an entry, its kernels, buffers, sizes and error sites."""
 
-    def __init__(self):
+    def __init__(self, has_remarks=True):
         super().__init__()
+        self.has_remarks = has_remarks
         self.preamble = []
         self.sizes = []
         self.buffers = []
@@ -121,7 +122,7 @@ class Entry(Writer):
         if is_simple(value):
             return constant(value, dtype)
         parts = (value.real, value.imag) if dtype.kind == "c" else (value,)
-        symbols = [_build.symbol(self.slot(_bits(p)), INDEX) for p in parts]
+        symbols = [_build.symbol(self.slot(bits_of(p)), INDEX) for p in parts]
         if dtype.kind in "fc":
             symbols = [_build.bitcast(s, _FLOAT64) for s in symbols]
         part = np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
@@ -286,29 +287,3 @@ def _kind(buffer, writer):
     """ "aliased" for a pointer to a buffer that is written and has other pointers to it."""
     count = sum(other is buffer for other, _ in writer.pointers)
     return "aliased" if count > 1 and buffer in writer.written else "pointer"
-
-
-#: The bits of the widest integer.
-WORD_BITS = 64
-
-
-def is_simple(value):
-    """Whether a scalar may stand in generated text: truth values, small halves, inf and nan.
-
-    Of unsigned integers also the numbers of bits: a shift by a count that is not known costs more.
-    """
-    if value.dtype.kind == "c":
-        return is_simple(value.real) and is_simple(value.imag)
-    if value.dtype.kind == "b" or not np.isfinite(value):
-        return True
-    if value.dtype.kind == "u":
-        return value <= WORD_BITS
-    number = value.item()  # whose sums and products do not overflow
-    return abs(number) <= LITERAL and number * 2 == round(number * 2)
-
-
-def _bits(value):
-    """A scalar as an int64: an integer itself, a float by the bits of its float64."""
-    if value.dtype.kind == "f":
-        return int(np.float64(value).view(np.int64))
-    return int(np.int64(value)) if value.dtype != np.uint64 else int(value.view(np.int64))

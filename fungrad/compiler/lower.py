@@ -110,8 +110,7 @@ class Lowering:
 
     def elements(self, view, shape):
         """The elements of a view as scalars, loaded now."""
-        strides = np.array(view.strides, dtype=int)
-        positions = [view.offset + int(np.dot(i, strides)) for i in np.ndindex(*shape)]
+        positions = [_position(view, i) for i in np.ndindex(*shape)]
         return [self.entry.load_element(view, self.entry.integer(p)) for p in positions]
 
     # ---- what kernels ask for
@@ -125,7 +124,9 @@ class Lowering:
         return self.homes.last_use.get(v, -1) > self.homes.made_in[v]
 
     def remark(self, v):
-        """The equation that makes a variable, as the program prints it."""
+        """The equation that makes a variable, as the program prints it, for who reads the source."""
+        if not self.entry.has_remarks:
+            return ""
         equation = self.schedule.maker[v]
         operands = " ".join([self.names.get(u) or repr(u) for u in equation.inputs])
         return f"{self.names[v]}: {v.type} = {equation.primitive} {operands}"
@@ -147,10 +148,9 @@ class Lowering:
         """The view of a small array whose elements are scalars."""
         if view is None:
             view = whole(self.entry.workspace(type.dtype, type.size), type.shape)
-        strides = np.array(view.strides, dtype=int)
         for number, index in enumerate(np.ndindex(*type.shape)):
-            position = view.offset + int(np.dot(index, strides))
-            self.entry.store_element(view, self.entry.integer(position), scalars[number])
+            position = self.entry.integer(_position(view, index))
+            self.entry.store_element(view, position, scalars[number])
         return view
 
     def put(self, given, type, view):
@@ -307,6 +307,11 @@ class _Elements:
         for fault, culprit in self.build.checks.items():
             code = self.entry.error_sites([(culprit, self.equation.source)])
             self.entry.fail_with(self.entry.resolved(fault, self.build), code)
+
+
+def _position(view, index):
+    """The place of an element in the buffer of a view."""
+    return sum([i * s for i, s in zip(index, view.strides, strict=True)], view.offset)
 
 
 def _indices(shape):

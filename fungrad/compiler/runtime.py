@@ -5,10 +5,11 @@ from functools import cached_property
 import numpy as np
 
 from fungrad.compiler.execution import cache as disk
+from fungrad.compiler.execution import templates
 from fungrad.compiler.execution.calling import caller, plain
 from fungrad.compiler.execution.interface import Interface
 from fungrad.compiler.execution.plan import OUT_OF_MEMORY, Plan, plain_plan
-from fungrad.compiler.execution.program_key import program_key
+from fungrad.compiler.execution.program_key import outline
 from fungrad.compiler.language.arguments import LLVM_TYPES
 from fungrad.compiler.language.stack_layout import Growth, is_stack
 from fungrad.compiler.llvm import build
@@ -27,53 +28,92 @@ def compile_program(program, donated=()):
     What a process before this one has made of an equal program is taken from disk.
     """
     require_known_dtypes(program)
-    key = program_key(program, donated)
-    found = None if key is None else stored(key)
+    shape = outline(program, donated)
+    found = None if shape is None else stored(shape)
     if found is not None:
         return Executable(program, donated, *found)
-    return compiled(program, donated, key)
+    return compiled(program, donated, shape)
 
 
-def compiled(program, donated, key):
-    """The executable of a program, kept on disk under its key, if it has one."""
+def compiled(program, donated, shape):
+    """The executable of a program; where it has an outline, it is kept for others of the same."""
     from fungrad.compiler.llvm.compilation import Compilation
 
     with Compilation() as compilation:  # around the passes: LLVM is imported meanwhile
         from fungrad.optimize import optimize
         from fungrad.optimize.half_precision import uses_half, without_half
 
-        better = optimize(program)
-        if uses_half(better):
-            return OnBits(program, compiled(without_half(better), donated, None))
-        assembly = assembled(program, donated)
-        interface, kernels = assembly.interface, {}
+        assembly, recipe = None, None
+        if shape is not None and not uses_half(program):
+            assembly, recipe = with_open_sizes(program, donated, shape)
+        if assembly is None:
+            better = optimize(program)
+            if uses_half(better):
+                return OnBits(program, compiled(without_half(better), donated, None))
+            assembly = assembled(program, donated, False)
+        kernels = {}
         for k in assembly.kernels:
             what = "kernel", k.source, k.function, k.arguments, None
             kernels[k.name] = build.Request(*what, in_parts=k.in_parts)
             compilation.add(kernels[k.name])
-        what = assembly.source, "entry", interface.arguments, kernels
+        what = assembly.source, "entry", assembly.arguments, kernels
         compilation.add(build.entry_request(*what))
         code = compilation.finish()[-1]
-    if key is not None and interface.is_plain:
-        disk.save(key, b"", {"interface": interface.as_data(), "entry": code.key})
+    if recipe is not None:
+        template = templates.Template(recipe, code.key)
+        templates.add(shape, template)
+        return Executable(program, donated, template.interface(shape), code)
+    interface = assembly.interface
+    if shape is not None and interface.is_plain:
+        disk.save(shape.exact, b"", {"form": assembly.form, "entry": code.key})
     return Executable(program, donated, interface, code, assembly.callbacks)
 
 
-def assembled(program, donated):
+def assembled(program, donated, has_remarks=True):
     """The assembly of a program."""
     from fungrad.compiler.assemble import assemble  # imports all of code generation: 20 ms
     from fungrad.optimize import optimize
 
-    return assemble(optimize(program), donated)
+    return assemble(optimize(program), donated, has_remarks)
 
 
-def stored(key):
-    """The interface and the machine code of a program that are on disk under its key, or None."""
-    found = disk.load(key)
+def with_open_sizes(program, donated, shape):
+    """The assembly of a program of an outline whose sizes are left open, and the recipe of its form.
+
+    Twice None where something takes no open numbers: then each size is compiled for itself.
+    """
+    from fungrad.compiler.execution.opening import opened
+    from fungrad.compiler.execution.recipe import Recipe
+
+    if shape.key in _closed:
+        return None, None
+    numbers, program = opened(program, shape)
+    try:
+        assembly = assembled(program, donated, False)
+        count = len(shape.integers) + len(shape.scalars)
+        recipe = Recipe.of(numbers, count, assembly.form)
+    except Exception:  # whatever is wrong with the program itself is said when it is compiled anew
+        _closed.add(shape.key)
+        return None, None
+    finally:
+        numbers.is_closed = True
+    return (None, None) if assembly.meters or assembly.callbacks else (assembly, recipe)
+
+
+#: The keys of outlines whose programs are compiled one by one.
+_closed = set()
+
+
+def stored(shape):
+    """The interface and the machine code of a program that were kept for its outline, or None."""
+    found = templates.find(shape)
     if found is None:
-        return None
-    code = build.stored(found[1]["entry"])
-    return None if code is None else (Interface.from_data(found[1]["interface"]), code)
+        entry = disk.load(shape.exact)
+        if entry is None:
+            return None
+        found = Interface.from_form(entry[1]["form"]), entry[1]["entry"]
+    code = build.stored(found[1])
+    return None if code is None else (found[0], code)
 
 
 def require_known_dtypes(program):
@@ -96,6 +136,8 @@ def clear():
     from fungrad.compiler.execution import heap
 
     build.clear()
+    templates.clear()
+    _closed.clear()
     heap.release()
 
 

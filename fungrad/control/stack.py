@@ -6,6 +6,8 @@ a `while` loop inside another loop. A stack without elements also stands for one
 """
 
 import operator
+from typing import ClassVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -25,15 +27,16 @@ class StackType:
     Interned like array types.
     """
 
-    __slots__ = ("element",)
-    _interned: dict = {}
+    __slots__ = ("__weakref__", "element")
+    _interned: ClassVar = WeakValueDictionary()
 
     def __new__(cls, element):
-        if element not in cls._interned:
+        self = cls._interned.get(element)
+        if self is None:
             self = object.__new__(cls)
             self.element = element
-            cls._interned[element] = self
-        return cls._interned[element]
+            self = cls._interned.setdefault(element, self)
+        return self
 
     @property
     def shape(self):

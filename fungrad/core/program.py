@@ -35,6 +35,8 @@ class Literal:
             if self is None:
                 self = cls._interned[short] = cls._intern(value)
             return self
+        if hasattr(value, "of"):  # an open number
+            return value.of.literal(value, dtype)
         return cls._intern(np.asarray(value, dtype)[()])
 
     @classmethod
@@ -42,12 +44,18 @@ class Literal:
         key = (value.dtype, value.tobytes())
         self = cls._interned.get(key)
         if self is None:
-            self = object.__new__(cls)
-            self.value = value
-            self.type = ArrayType((), value.dtype)
+            self = cls.of(value)
             if len(cls._interned) >= cls._most:
                 cls._interned.clear()
             cls._interned[key] = self
+        return self
+
+    @classmethod
+    def of(cls, value):
+        """A literal that is not interned: for who has a table of their own."""
+        self = object.__new__(cls)
+        self.value = value
+        self.type = ArrayType((), value.dtype)
         return self
 
     def __reduce__(self):

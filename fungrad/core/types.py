@@ -27,21 +27,29 @@ class ArrayType:
 
     @classmethod
     def _intern(cls, shape, dtype):
-        shape = tuple(int(n) for n in shape)
+        opened = next((n for n in shape if hasattr(n, "of")), None)
+        shape = tuple([n if hasattr(n, "of") else int(n) for n in shape])
         canonical = np.dtype(np.dtype(dtype).type)  # NumPy's own object, in native byte order
         if canonical.kind in "iu":  # one object for long and long long
             canonical = np.dtype(f"{canonical.kind}{canonical.itemsize}")
+        if opened is not None:
+            return opened.of.type(shape, canonical)
         if (shape, canonical) not in cls._interned:
-            self = object.__new__(cls)
-            self.shape = shape
-            self.dtype = canonical
-            self.ndim = len(shape)
-            self.size = 1
-            for n in shape:
-                self.size *= n
-            self.is_differentiable = canonical.kind in "fc"
-            cls._interned[shape, canonical] = self
+            cls._interned[shape, canonical] = cls.of(shape, canonical)
         return cls._interned.setdefault((shape, dtype), cls._interned[shape, canonical])
+
+    @classmethod
+    def of(cls, shape, dtype):
+        """A type that is not interned: for who has a table of their own (see `open_numbers`)."""
+        self = object.__new__(cls)
+        self.shape = shape
+        self.dtype = dtype
+        self.ndim = len(shape)
+        self.size = 1
+        for n in shape:
+            self.size *= n
+        self.is_differentiable = dtype.kind in "fc"
+        return self
 
     def with_shape(self, shape):
         """The type of the same dtype and another shape."""

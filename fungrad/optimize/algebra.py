@@ -5,6 +5,8 @@ new program, `result` the program in the making (`result.made_by` finds the make
 `result.add` appends equations), and the value is a variable or literal that stands for the output.
 """
 
+from math import prod
+
 import numpy as np
 
 from fungrad.core.program import Literal
@@ -357,7 +359,7 @@ def _reduction(equation, inputs, result):
     made = maker(x, result, m.Fill)
     if made is None or 0 in x.type.shape:
         return None
-    count = Literal(int(np.prod(sizes)), x.type.dtype)
+    count = Literal(prod(sizes), x.type.dtype)
     total = result.add(e.multiply, [made.inputs[0], count], equation.source)
     return _filled(total, equation, result)
 

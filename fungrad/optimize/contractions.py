@@ -1,6 +1,6 @@
 """Movements around contractions become labels: transposes cost nothing, broadcasts are undone."""
 
-import numpy as np
+from math import prod
 
 from fungrad.optimize.algebra import maker
 from fungrad.optimize.basis_products import product_with_basis
@@ -138,8 +138,8 @@ def _is_better_fused(primitive, inputs):
     dtype = inputs[0].type.dtype
     if dtype.kind not in "fc":
         return True
-    extents = [np.prod([sizes[i] for i in part], dtype=int) for part in parts]
-    return max(extents) <= _SMALL and np.prod(extents) <= _FEW.get(dtype.name, _SMALL**3)
+    extents = [prod([sizes[i] for i in part]) for part in parts]
+    return max(extents) <= _SMALL and prod(extents) <= _FEW.get(dtype.name, _SMALL**3)
 
 
 def _loops_of(primitive):

@@ -318,7 +318,7 @@ def everything_in_parts():
             (loop_tiles, "_LEAST", 4),
             (loop_tiles, "_FAR", 8),
             (parts, "WORTH_WAKING", 1),
-            (runtime, "program_key", lambda *_: None),
+            (runtime, "outline", lambda *_: None),
         ):
             patched.setattr(module, name, value)
         clear_programs()

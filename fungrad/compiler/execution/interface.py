@@ -1,10 +1,14 @@
 """What a call of a compiled program has to serve, as plain data where that is possible."""
 
+from functools import lru_cache
+
 import numpy as np
 
+from fungrad.compiler.execution.memory import placed
 from fungrad.compiler.execution.plan import Given, Kept, Made, Workspace
 from fungrad.compiler.language import arguments as kinds
 from fungrad.compiler.language.arguments import Result
+from fungrad.core.open_numbers import OpenNumber
 from fungrad.core.types import ArrayType
 
 
@@ -84,34 +88,62 @@ class Interface:
         """Whether other processes can use it: nothing of it is an object of this one."""
         return not self.meters and self.addresses is None
 
-    def as_data(self):
-        """Tuples of plain data from which `from_data` makes the same interface."""
-        origins = [_origin_as_data(origin) for origin in self.origins]
-        outputs = [(kind, _OUTPUTS.get(kind, (int,))[0](what)) for kind, what in self.outputs]
-        return (
-            tuple(map(argument_as_data, self.arguments)),
-            tuple(origins),
-            tuple(outputs),
-            self.sizes.tobytes(),
-            int(self.workspace),
-            int(self.stacks),
-            self.is_short,
-            self.stack_inputs,
-            self.note_slot,
-        )
-
     @staticmethod
-    def from_data(data):
-        """The interface that `as_data` has described."""
-        arguments, origins, outputs, sizes, *rest = data
-        sizes = np.frombuffer(sizes, np.int64).copy()
+    def from_form(form, meters=(), addresses=()):
+        """The interface of a form whose numbers are all known."""
+        arguments, origins, outputs, sizes, buffers, stacks, *rest = form
+        is_short, stack_inputs, note_slot = rest
+        places, workspace = placed([buffer[1:] for buffer in buffers])
+        sizes = np.array(sizes, np.int64)
+        if buffers:
+            sizes[[slot for slot, *_ in buffers]] = places
+        counters = np.zeros(len(meters), np.int64)
+        addresses = np.array(addresses, np.int64) if addresses else None
+        own = {
+            "sizes": Kept(sizes),
+            "workspace": Workspace(workspace),
+            "counters": Kept(counters),
+            "callbacks": Kept(addresses),
+        }
         return Interface(
             tuple(map(argument_from_data, arguments)),
-            tuple([_origin_from_data(origin, sizes) for origin in origins]),
+            tuple([_origin_from_data(origin, own) for origin in origins]),
             tuple([(kind, _OUTPUTS.get(kind, (int, int))[1](what)) for kind, what in outputs]),
             sizes,
-            *rest,
+            workspace,
+            stacks,
+            is_short,
+            dict(stack_inputs),
+            note_slot,
+            meters,
+            counters,
+            addresses,
         )
+
+
+def form_of(
+    arguments, origins, outputs, sizes, buffers, stacks, is_short, stack_inputs, note_slot=None
+):
+    """What an interface is made from: tuples of plain data, in which numbers may be open.
+
+    `origins` are those of `plan`, or "sizes", "workspace", "counters", "callbacks". `sizes` has a
+    slot per buffer, which `buffers` say as (slot, bytes, first use, last use).
+    """
+    return (
+        tuple(map(argument_as_data, arguments)),
+        tuple(map(_origin_as_data, origins)),
+        tuple([(kind, _OUTPUTS.get(kind, (int,))[0](what)) for kind, what in outputs]),
+        tuple([0 if n is None else _plain(n) for n in sizes]),
+        tuple([(slot, _plain(nbytes), first, last) for slot, nbytes, first, last in buffers]),
+        stacks,
+        bool(is_short),
+        tuple(stack_inputs.items()),
+        note_slot,
+    )
+
+
+def _plain(number):
+    return number if type(number) is OpenNumber else int(number)
 
 
 #: How what an output comes from is written as plain data, and read; numbers are as they are.
@@ -132,6 +164,7 @@ def argument_as_data(argument):
     return type(argument).__name__, argument.dtype.str, getattr(argument, "aliased", False)
 
 
+@lru_cache(maxsize=1000)
 def argument_from_data(data):
     """The argument that plain data describe."""
     kind, dtype, aliased = data
@@ -139,22 +172,13 @@ def argument_from_data(data):
 
 
 def _origin_as_data(origin):
-    """An origin; what is kept are the sizes, in an interface that is plain."""
     if isinstance(origin, Given):
         return "given", origin.shape, origin.is_written
-    if isinstance(origin, Made):
-        return "made", origin.shape
-    if isinstance(origin, Workspace):
-        return "workspace", int(origin.nbytes)
-    return None if origin is None else ("sizes",)
+    return ("made", origin.shape) if isinstance(origin, Made) else origin
 
 
-def _origin_from_data(data, sizes):
-    if data is None:
-        return None
-    kind, *rest = data
-    if kind == "given":
-        return Given(rest[0], None, rest[1])
-    if kind == "sizes":
-        return Kept(sizes)
-    return Made(*rest) if kind == "made" else Workspace(*rest)
+def _origin_from_data(data, own):
+    if data is None or isinstance(data, str):
+        return own.get(data)
+    kind, shape, *rest = data
+    return Made(shape) if kind == "made" else Given(shape, None, *rest)

@@ -1,9 +1,14 @@
-"""The key of a program: equal keys, in any process, mean equal compiled programs.
+"""The key of a program: what it is apart from its sizes, and these sizes.
 
-It says all that optimisation and code generation look at: the primitives with their parameters, the
-types, which values are the same variable, the literals by their bits. Lines of the user's code are
-not in it. A program has no key where it contains what only this process knows: a primitive or a
-function that somebody else defined.
+Programs of equal outlines differ in integers and scalars only. Such as are small or simple, which may
+decide what code looks like, stand in the outline itself; all others have numbers there, equal ones
+the same number, and stand in lists beside it. Equal outlines with equal lists, in any process, mean
+equal compiled programs.
+
+An outline says all that optimisation and code generation look at: the primitives with their
+parameters, the types, which values are the same variable, the literals by their bits. Lines of the
+user's code are not in it. A program has none where it contains what only this process knows: a
+primitive or a function that somebody else defined.
 """
 
 import sys
@@ -13,23 +18,50 @@ from hashlib import blake2b
 import numpy as np
 
 from fungrad.compiler.execution import environment
+from fungrad.compiler.language.literals import LITERAL, is_simple
 from fungrad.core.primitive import Primitive
 from fungrad.core.program import Literal, Program
 from fungrad.core.types import ArrayType
 
-_PLAIN = frozenset({int, bool, str, bytes, type(None), type(Ellipsis)})
+PLAIN = frozenset({float, complex, bool, str, bytes, type(None), type(Ellipsis)})
 
 
 class UnnamedError(Exception):
     """Something has no name that other processes know it by."""
 
 
-def program_key(program, *settings):
-    """The key of a program that is compiled with these settings (plain data), or None."""
+class Outline:
+    """A program apart from its sizes: `key`; and its `integers` and `scalars` that are not in it."""
+
+    __slots__ = ("integers", "key", "scalars")
+
+    def __init__(self, key, integers, scalars):
+        self.key, self.integers, self.scalars = key, integers, scalars
+
+    @property
+    def exact(self):
+        """The key of this one program."""
+        scalars = [(x.dtype.str, x.tobytes()) for x in self.scalars]
+        return _digest(repr((self.key, self.integers, scalars)))
+
+
+def outline(program, *settings):
+    """The outline of a program that is compiled with these settings (plain data), or None."""
+    names = _Names()
     try:
-        text = repr((environment.description(), settings, _Names().program(program)))
+        text = repr((environment.description(), settings, names.program(program)))
     except UnnamedError:
         return None
+    return Outline(_digest(text), list(names.integers), [v.value for v in names.scalars])
+
+
+def program_key(program, *settings):
+    """The key of a program that is compiled with these settings (plain data), or None."""
+    found = outline(program, *settings)
+    return None if found is None else found.exact
+
+
+def _digest(text):
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -37,7 +69,8 @@ class _Names:
     """Names of programs and of what is in them, as nested tuples of plain data."""
 
     def __init__(self):
-        self.primitives = {}  # one that occurs often is looked at once
+        self.primitives, self.types = {}, {}  # one that occurs often is looked at once
+        self.integers, self.scalars = {}, {}  # what is not in the outline: its number there
 
     def program(self, program):
         """The structure of a program: variables are numbered in the order of their appearance."""
@@ -49,16 +82,36 @@ class _Names:
         equations = []
         for equation in program.equations:
             inputs = tuple([operand(v) for v in equation.inputs])
-            types = tuple([_type(v.type) for v in equation.outputs])
+            types = tuple([self.type(v.type) for v in equation.outputs])
             for v in equation.outputs:
                 numbers[v] = len(numbers)
             equations.append((self.primitive(equation.primitive), inputs, types))
-        inputs = tuple([_type(v.type) for v in program.inputs])
+        inputs = tuple([self.type(v.type) for v in program.inputs])
         return inputs, tuple(equations), tuple([operand(v) for v in program.outputs])
 
     def literal(self, literal):
-        """A literal by its bits."""
-        return literal.type.dtype.str, literal.value.tobytes()
+        """A literal: by its bits, if it is simple, else by its dtype and number."""
+        value = literal.value
+        if is_simple(value):
+            return literal.type.dtype.str, value.tobytes()
+        return literal.type.dtype.str, self.scalars.setdefault(literal, len(self.scalars))
+
+    def integer(self, x):
+        """An integer: itself, if it is small, else its number."""
+        if -LITERAL <= x <= LITERAL:
+            return x
+        return "n", self.integers.setdefault(x, len(self.integers))
+
+    def type(self, type):
+        """A type of arrays or stacks."""
+        known = self.types.get(type)
+        if known is None:
+            if hasattr(type, "element"):
+                known = "stack", self.type(type.element)
+            else:
+                known = type.dtype.str, tuple([self.integer(n) for n in type.shape])
+            self.types[type] = known
+        return known
 
     def primitive(self, primitive):
         """A primitive: its class and its parameters, or its place in a table of the library."""
@@ -74,15 +127,17 @@ class _Names:
             fields = [self.value(getattr(primitive, name)) for name in primitive.fields]
         except UnnamedError:
             return "row", _row(primitive)
-        return _global_name(type(primitive)), tuple(fields)
+        return global_name(type(primitive)), tuple(fields)
 
     def value(self, x):
         """A parameter of a primitive."""
         kind = type(x)
-        if kind in _PLAIN:
-            return x
+        if kind is int:
+            return self.integer(x)
         if kind is float or kind is complex:
             return kind.__name__, np.asarray(x).tobytes()
+        if kind in PLAIN:
+            return x
         if kind is tuple or kind is list:
             return kind.__name__, *[self.value(each) for each in x]
         if isinstance(x, np.dtype):
@@ -94,23 +149,17 @@ class _Names:
         if isinstance(x, Primitive):
             return "primitive", self.primitive(x)
         if kind is ArrayType or hasattr(x, "element"):
-            return "type", _type(x)
+            return "type", self.type(x)
         if isinstance(x, type):
-            return "class", _global_name(x)
+            return "class", global_name(x)
         names = getattr(kind, "_fields", None) or getattr(kind, "__dataclass_fields__", None)
         if names:
             parts = tuple([self.value(getattr(x, name)) for name in names])
-            return "record", _global_name(kind), parts
+            return "record", global_name(kind), parts
         raise UnnamedError(x)
 
 
-def _type(type):
-    if hasattr(type, "element"):
-        return "stack", _type(type.element)
-    return type.dtype.str, type.shape
-
-
-def _global_name(x):
+def global_name(x):
     """The name of a class of this library, by which every process finds it."""
     module, name = x.__module__, x.__qualname__
     if not module.startswith("fungrad.") or getattr(sys.modules[module], name, None) is not x:

@@ -6,7 +6,7 @@ has nothing to do, and is left out (see `kernels_of`).
 """
 
 from fungrad.compiler.fusion.groups import Group
-from fungrad.compiler.language.index import LITERAL
+from fungrad.compiler.language.literals import LITERAL
 from fungrad.compiler.language.views import View, row_major, source_of
 
 

@@ -31,7 +31,7 @@ def tiles_of(nest, writer):
     axes = nest.axes[-2:]
     if nest.checks or nest.group.last_phase or any(r.reduction is not None for r in nest.roots):
         return None
-    if len(axes) < 2 or min(axis.value for axis in axes) < _LEAST:
+    if len(axes) < 2:
         return None
     along = [nest.symbols[axis.members[-1]] for axis in axes]
     crossed = []
@@ -39,7 +39,10 @@ def tiles_of(nest, writer):
         near, far = [form.coefficients.get(symbol, 0) for symbol in along]
         if abs(near) == 1 and abs(far) * np.dtype(dtype).itemsize >= _FAR:
             crossed.append(symbol)
-    return Tiles(nest, writer, along, crossed) if crossed else None
+    # The sizes of the axes come last: only where they matter, they decide about the code.
+    if not crossed or min(axis.value for axis in axes) < _LEAST:
+        return None
+    return Tiles(nest, writer, along, crossed)
 
 
 class Tiles:

@@ -5,8 +5,9 @@ adjacent axes that every access walks through without a gap are one loop. Equal 
 equal text, and equal text is compiled once.
 """
 
-from fungrad.compiler.language.index import LITERAL, Affine, IndexBuilder
+from fungrad.compiler.language.index import Affine, IndexBuilder
 from fungrad.compiler.language.kernel_writer import KernelWriter
+from fungrad.compiler.language.literals import LITERAL
 from fungrad.compiler.language.scalar import INDEX, Scalar, call, constant
 from fungrad.compiler.language.statements import load
 from fungrad.core.primitive import Reduction

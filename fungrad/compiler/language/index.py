@@ -10,11 +10,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from fungrad.compiler.language.literals import LITERAL
 from fungrad.compiler.language.scalar import INDEX, Builder, call, constant, topological_order
+from fungrad.core.open_numbers import OpenNumber
 from fungrad.core.record import record
-
-#: The largest size that is a literal in generated source.
-LITERAL = 16
 
 
 @record(frozen=True)
@@ -108,8 +107,10 @@ class IndexBuilder(Builder):
 
     def constant(self, value, dtype):
         """A constant; an int64 beyond `LITERAL` becomes a size symbol."""
-        if dtype == INDEX and abs(int(value)) > LITERAL:
-            return self.size(int(value))
+        if dtype == INDEX:
+            value = value if type(value) is OpenNumber else int(value)
+            if abs(value) > LITERAL:
+                return self.size(value)
         return super().constant(value, dtype)
 
     def size(self, value):
@@ -178,8 +179,8 @@ class IndexBuilder(Builder):
         if atom not in self.extents:
             return
         is_strict = (word in ("less_equal", "greater", "minimum")) == (factor > 0)
-        place = -difference.offset / factor
-        place = int(np.floor(place)) + 1 if is_strict else int(np.ceil(place))
+        offset = difference.offset
+        place = -offset // factor + 1 if is_strict else -(offset // factor)
         if 0 < place < self.extents[atom]:
             self.breaks.setdefault(atom, set()).add(place)
 

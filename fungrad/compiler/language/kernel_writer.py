@@ -1,6 +1,6 @@
 """Kernels in the making: their statements, their parameters, and what the entry passes for each."""
 
-from fungrad.compiler.language.index import LITERAL
+from fungrad.compiler.language.literals import LITERAL
 from fungrad.compiler.language.scalar import INDEX, Builder, constant
 from fungrad.compiler.language.statements import Writer
 
