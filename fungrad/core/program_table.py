@@ -16,15 +16,16 @@ programs: OrderedDict = OrderedDict()  # by structural key
 _MOST_PROGRAMS = 4096
 
 
-def recorded_program(key, name, firsts, sources):
+def recorded_program(key, name, firsts, sources, known):
     """The program with a structural key that is not in the table yet, which it enters.
 
     The key is the types of the inputs, the entries, the slots of the outputs, and the user's lines,
     where these are kept: they tell apart programs that were written elsewhere. `firsts` are the
-    first output slots of the entries, `sources` the user's lines by first slot.
+    first output slots of the entries, `sources` the user's lines by first slot, `known` types by
+    slot, which need not be inferred again.
     """
     types, entries, ids, _ = key
-    program = programs[key] = _build(types, entries, ids, name, firsts, sources)
+    program = programs[key] = _build(types, entries, ids, name, firsts, sources, known)
     if len(programs) > _MOST_PROGRAMS:
         programs.popitem(last=False)
     return program
@@ -35,7 +36,7 @@ def clear_programs():
     programs.clear()
 
 
-def _build(types, entries, ids, name, firsts, sources):
+def _build(types, entries, ids, name, firsts, sources, known):
     variables = [Variable(t) for t in types]
     inputs = list(variables)
     equations = []
@@ -49,7 +50,10 @@ def _build(types, entries, ids, name, firsts, sources):
         if isinstance(what, Program):
             block = _inlined(what, arguments, source)
         else:
-            outputs = infer_outputs(what, [v.type for v in arguments])
+            if first in known and not what.has_many_outputs:
+                outputs = (known[first],)
+            else:
+                outputs = infer_outputs(what, [v.type for v in arguments])
             block = [Equation(what, arguments, tuple([Variable(t) for t in outputs]), source)]
         equations += block
         for e in block:

@@ -330,9 +330,9 @@ class Recording:
         lines = (name, *self.sources.values()) if keeps_lines else None
         key = (tuple(self.input_types), tuple(self.entries), ids, lines)
         program = programs.get(key)
-        return (
-            recorded_program(key, name, self.firsts, self.sources) if program is None else program
-        )
+        if program is None:
+            program = recorded_program(key, name, self.firsts, self.sources, self.types)
+        return program
 
 
 def frozen(tracer):
