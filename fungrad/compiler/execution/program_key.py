@@ -26,6 +26,10 @@ from fungrad.core.types import ArrayType
 PLAIN = frozenset({float, complex, bool, str, bytes, type(None), type(Ellipsis)})
 
 
+_NAME = "name in outlines"  # of a primitive without open numbers: found once
+_LONG = 200  # of a name, which is that of a program inside: its digest does
+
+
 class UnnamedError(Exception):
     """Something has no name that other processes know it by."""
 
@@ -71,6 +75,7 @@ class _Names:
     def __init__(self):
         self.primitives, self.types = {}, {}  # one that occurs often is looked at once
         self.integers, self.scalars = {}, {}  # what is not in the outline: its number there
+        self.count = 0  # of places in the outline where such a number stands
 
     def program(self, program):
         """The structure of a program: variables are numbered in the order of their appearance."""
@@ -94,30 +99,44 @@ class _Names:
         value = literal.value
         if is_simple(value):
             return literal.type.dtype.str, value.tobytes()
+        self.count += 1
         return literal.type.dtype.str, self.scalars.setdefault(literal, len(self.scalars))
 
     def integer(self, x):
         """An integer: itself, if it is small, else its number."""
         if -LITERAL <= x <= LITERAL:
             return x
+        self.count += 1
         return "n", self.integers.setdefault(x, len(self.integers))
 
     def type(self, type):
         """A type of arrays or stacks."""
         known = self.types.get(type)
         if known is None:
+            before = self.count
             if hasattr(type, "element"):
-                known = "stack", self.type(type.element)
+                known = repr(("stack", self.type(type.element)))
             else:
-                known = type.dtype.str, tuple([self.integer(n) for n in type.shape])
-            self.types[type] = known
+                known = repr((type.dtype.str, tuple([self.integer(n) for n in type.shape])))
+            self.types[type] = known, self.count > before
+            return known
+        known, is_open = known
+        self.count += is_open
         return known
 
     def primitive(self, primitive):
         """A primitive: its class and its parameters, or its place in a table of the library."""
         known = self.primitives.get(primitive)
         if known is None:
-            known = self.primitives[primitive] = self._primitive(primitive)
+            known = primitive.__dict__.get(_NAME)
+            if known is None:
+                before = self.count
+                known = self._primitive(primitive)
+                if self.count == before:
+                    text = repr(known)
+                    known = text if len(text) < _LONG else _digest(text)
+                    primitive.__dict__[_NAME] = known
+            self.primitives[primitive] = known
         return known
 
     def _primitive(self, primitive):
