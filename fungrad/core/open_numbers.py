@@ -253,7 +253,12 @@ class OpenNumber:
         return self.of.decide(operator.ne, self, 0)
 
     def __hash__(self):
-        return self.of.hash  # the same for all: who finds one in a table has compared it
+        """The same for all, so that who finds one in a table, or does not, has compared it.
+
+        Small ones, which may be looked for among plain integers, are known where they are hashed.
+        """
+        is_large = self.is_given or self.of.decide(exceeds, self, self.of.small)
+        return self.of.hash if is_large else hash(self.known())
 
     def bit_length(self):
         """The number of bits, as of an int."""
@@ -363,6 +368,11 @@ for _name in "less less_equal greater greater_equal".split():
 
 _OPEN = frozenset({OpenNumber, OpenScalar})
 _NUMBERS = frozenset({OpenNumber, int, float, bool})
+
+
+def exceeds(x, bound):
+    """Whether a number is further from 0 than a bound."""
+    return abs(x) > bound
 
 
 def bit_length(n):

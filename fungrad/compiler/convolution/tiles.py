@@ -171,7 +171,7 @@ class Tiling:
         distances = {p[self.row].distance for p in self.phases}
         if len(self.phases) > _MOST_PHASES:
             return False
-        if not self.channels and not distances <= set(range(1, _FARTHEST + 1)):
+        if not self.channels and not all(1 <= d <= _FARTHEST for d in distances):
             return False
         sums = self.tile.rows * self.tile.vectors
         return sums >= 2 if self.is_across else sums >= 3 and self.columns >= 3
