@@ -62,7 +62,10 @@ class OpenNumbers:
 
     def decide(self, function, *operands):
         """The truth value of a predicate, which is a decision."""
-        numbers = tuple([self.number_of(x) for x in operands])
+        if len(operands) == 2:
+            numbers = self.number_of(operands[0]), self.number_of(operands[1])
+        else:
+            numbers = tuple([self.number_of(x) for x in operands])
         key = function, numbers
         known = self._numbers.get(key)
         if known is None:
@@ -121,11 +124,15 @@ class OpenNumbers:
 
     def number_of(self, x):
         """The number of the node of an open number or a constant."""
-        if type(x) in _OPEN:
+        kind = type(x)
+        if kind is OpenNumber or kind is OpenScalar:
             if x.of is not self:
                 raise RuntimeError("open numbers of two makings meet")
             return x.number
-        key = type(x), x.tobytes() if isinstance(x, np.generic) else repr(x)
+        if kind is int:
+            key = x
+        else:
+            key = kind, x.tobytes() if isinstance(x, np.generic) else repr(x)
         number = self._constants.get(key)
         if number is None:
             number = self._constants[key] = self._node(None, x, x)

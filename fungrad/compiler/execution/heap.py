@@ -19,7 +19,12 @@ from fungrad.compiler.language.arguments import Scalar
 #: From so many bytes on an array lies here; smaller ones the C library keeps by itself.
 LARGE = 4 * 2**20
 
+#: From so many bytes on the workspace of a call does, in whole huge pages: calls for arrays of other
+#: shapes find it there, rather than fault in 700 pages for every new size of a batch.
+LARGE_WORKSPACE = 2**20
+
 _BLOCKS = 64  # that are kept at most
+_HUGE = 2**21  # bytes of a huge page
 _HEADER = 64  # bytes before the data; the first word is the size of the block
 _SHARE = 8  # of the machine's memory, that is kept at most
 
@@ -86,7 +91,8 @@ def give_back(context, data, size):
     if word(HEAP + LIMIT) < total:
         unmap(block, total)
         return 0
-    advise(block, total, NOT_NEEDED)
+    if LARGE <= total:
+        advise(block, total, NOT_NEEDED)
     lock(HEAP + LOCK)
     for i in range(BLOCKS):
         if word(HEAP + COUNT) < BLOCKS:
@@ -178,6 +184,13 @@ def is_used_for(nbytes):
     return nbytes >= LARGE and sys.platform == "linux"
 
 
+def workspace_size(nbytes):
+    """How many bytes a workspace has that lies in this heap; None where it does not."""
+    if nbytes < LARGE_WORKSPACE or sys.platform != "linux":
+        return None
+    return -(-(nbytes + _HEADER) // _HUGE) * _HUGE - _HEADER
+
+
 @cache
 def _places():
     """The addresses of the heap's words and of its functions, by name, and what keeps them."""
@@ -199,7 +212,8 @@ def _native():
         "HEAP": "ptrtoint (ptr @heap to i64)",
         "BLOCKS": _BLOCKS,
         "HEADER": _HEADER,
-        "HUGE": 2**21,
+        "HUGE": _HUGE,
+        "LARGE": LARGE,
         "PAGE": os.sysconf("SC_PAGE_SIZE"),
     }
     constants |= {name.upper(): f"ptrtoint (ptr @{name} to i64)" for name in _ASKED[1:]}

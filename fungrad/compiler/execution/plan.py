@@ -182,9 +182,10 @@ class Plan:
         self._kept += [k.array for _, k in kept]
         self._put("KEPT", [(SLOT_SIZE * i, k.array.ctypes.data) for i, k in kept])
         for i, workspace in self._of(Workspace):
-            self._set("WORKSPACE", max(1, workspace.nbytes))
+            in_heap = heap.workspace_size(workspace.nbytes)
+            self._set("WORKSPACE", in_heap or max(1, workspace.nbytes))
             self._set("WORKSPACE_SLOT", SLOT_SIZE * i)
-            if heap.is_used_for(workspace.nbytes):
+            if in_heap:
                 self._set("GET", heap.address("get"))
                 self._set("GIVE_BACK", heap.address("give_back"))
 
