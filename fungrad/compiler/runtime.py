@@ -96,7 +96,7 @@ def with_open_sizes(program, donated, shape):
         _closed.add(shape.key)
         return None, None
     finally:
-        numbers.is_closed = True
+        numbers.close()
     return (None, None) if assembly.meters or assembly.callbacks else (assembly, recipe)
 
 

@@ -50,6 +50,14 @@ class OpenNumbers:
         """A new open NumPy scalar, which is neither 0 nor 1 nor any other simple number."""
         return self._open(OpenScalar, self._node(None, None, value), value, True)
 
+    def close(self):
+        """End the making: what has been computed is forgotten, and nothing is decided any more."""
+        self.is_closed = True
+        for table in (self.nodes, self.values, self.decisions, self.literals, self.types):
+            table.clear()
+        for table in (self.made, self._numbers, self._constants):
+            table.clear()
+
     def apply(self, function, *operands):
         """What a function of a module makes of operands that are open numbers, or plain ones."""
         numbers = tuple([self.number_of(x) for x in operands])
@@ -62,6 +70,8 @@ class OpenNumbers:
 
     def decide(self, function, *operands):
         """The truth value of a predicate, which is a decision."""
+        if self.is_closed:
+            raise RuntimeError("an open number has outlived the making that it belongs to")
         if len(operands) == 2:
             numbers = self.number_of(operands[0]), self.number_of(operands[1])
         else:
@@ -71,8 +81,6 @@ class OpenNumbers:
         if known is None:
             value = bool(function(*[x.value if type(x) in _OPEN else x for x in operands]))
             known = self._numbers[key] = self._node(function, numbers, value)
-            if self.is_closed:
-                raise RuntimeError("an open number has outlived the making that it belongs to")
             self.decisions[known] = value
         return self.values[known]
 
@@ -264,8 +272,9 @@ class OpenNumber:
 
         Small ones, which may be looked for among plain integers, are known where they are hashed.
         """
-        is_large = self.is_given or self.of.decide(exceeds, self, self.of.small)
-        return self.of.hash if is_large else hash(self.known())
+        of = self.of
+        is_large = self.is_given or of.is_closed or of.decide(exceeds, self, of.small)
+        return of.hash if is_large else hash(self.known())
 
     def bit_length(self):
         """The number of bits, as of an int."""

@@ -11,6 +11,7 @@ from fungrad.compiler import runtime
 from fungrad.compiler.execution import templates
 from fungrad.compiler.execution.program_key import outline
 from fungrad.compiler.llvm.build import statistics
+from fungrad.core.open_numbers import OpenNumbers
 from fungrad.core.tracing import trace
 from fungrad.core.types import type_of
 from fungrad.lax import scan
@@ -196,3 +197,15 @@ def test_errors_name_the_line_also_from_a_template():
         with pytest.raises(IndexError, match=f"{n + 3}.*test_templates.py") as error:
             f(x, np.int64(n + 3))
         assert str(n) in str(error.value)
+
+
+def test_open_numbers_end_with_the_making_that_they_belong_to():
+    numbers = OpenNumbers(16)
+    n = numbers.integer(40)
+    assert numbers.decisions == {} and n * 2 > 50 and len(numbers.decisions) == 1
+    assert (n + 2) // 3 in {1: "one", 14: "small ones are known where they are looked for"}
+    assert n - n == 0 and n // n == 1 and type(n * 3 // n) is int and n * 1 is n
+    assert max(n, 17) is n and n > -np.inf
+    numbers.close()
+    with pytest.raises(RuntimeError, match="outlived"):
+        bool(n > 17)

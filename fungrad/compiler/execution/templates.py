@@ -13,7 +13,7 @@ from fungrad.compiler.execution.interface import Interface
 from fungrad.compiler.execution.recipe import Recipe
 
 _MOST_OUTLINES = 1024
-_MOST_OF_AN_OUTLINE = 8
+_MOST_OF_AN_OUTLINE = 16
 
 _known = OrderedDict()  # of each key of an outline: its templates, the latest first
 _lock = threading.Lock()
