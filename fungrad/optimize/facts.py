@@ -3,6 +3,8 @@
 `result` is the program in the making (`rewrite.Rebuilding`), whose `made_by` finds the makers.
 """
 
+from math import prod
+
 import numpy as np
 
 from fungrad.core.program import Literal
@@ -69,8 +71,8 @@ def _power(v, result, depth):
 
 
 def _power_of_product(inputs, result, depth):
-    factors = [abs(float(x.value)) for x in inputs if type(x) is Literal]
+    factors = [abs(x.value.astype(np.float64)) for x in inputs if type(x) is Literal]
     found = [_power(x, result, depth) for x in inputs if type(x) is not Literal]
     if not found or any(root is not found[0][0] for root, _ in found):
         return None, 1.0
-    return found[0][0], float(np.prod([*factors, *(f for _, f in found)]))
+    return found[0][0], prod([*factors, *[f for _, f in found]])

@@ -44,14 +44,14 @@ def _tangent_of_quotient(tangents, y, z):
 
 
 def _strong_multiply(x, y):
-    if isinstance(x, np.generic) and isinstance(y, np.generic):
+    if not isinstance(x, np.ndarray) and not isinstance(y, np.ndarray):
         return x.dtype.type(0) if x == 0 or y == 0 else x * y
     z = _quiet_product(x, y)
     return _without_nan(z, lambda: (x == 0) | (y == 0))
 
 
 def _strong_divide(x, y):
-    if isinstance(x, np.generic) and isinstance(y, np.generic):
+    if not isinstance(x, np.ndarray) and not isinstance(y, np.ndarray):
         return x if x == 0 else np.divide(x, y)
     return _without_nan(_quiet_quotient(x, y), lambda: x == 0)
 
