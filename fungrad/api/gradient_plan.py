@@ -3,8 +3,6 @@
 from fungrad.api.zeros import zeros_like
 from fungrad.core.evaluation import reader, slots
 from fungrad.core.program_table import recorded_places
-from fungrad.optimize.passes import tidied
-from fungrad.optimize.rewrite import with_literals
 from fungrad.transforms.vjp import vjp
 
 
@@ -36,6 +34,9 @@ class Gradient:
 
     def prepare(self):
         """Make `pull`, which gradients that are recorded in an enclosing trace have no need of."""
+        from fungrad.optimize.passes import tidied  # compiled programs from disk need no passes
+        from fungrad.optimize.rewrite import with_literals
+
         backward = with_literals(self.halves.backward, {len(self._residuals): self.seed})
         self.pull = reader(tidied(backward), self._residuals, self._outputs)
 
