@@ -20,7 +20,7 @@ LONG = 0.3  # of calls that take longer, three samples are enough
 ROOT = Path(__file__).parents[2]
 
 
-def medians(calls, seconds=2.0, rounds=7):
+def medians(calls, seconds=2.0, rounds=7, pause=PAUSE):
     """The median time of each call, in seconds; the calls take turns, sample by sample.
 
     Each call is warmed up first. At least `rounds` samples of each are taken, and more until
@@ -38,7 +38,7 @@ def medians(calls, seconds=2.0, rounds=7):
         end = time.perf_counter() + seconds
         while time.perf_counter() < end or any(len(s) < rounds for s in samples.values()):
             for name, call in calls.items():
-                time.sleep(PAUSE)
+                time.sleep(pause)
                 _call_for(WARM, call)
                 samples[name].append(_sample(call, repeats[name]))
     finally:
