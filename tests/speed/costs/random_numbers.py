@@ -13,6 +13,7 @@ F32, F64 = np.float32, np.float64
 X = np.random.default_rng(0).random(1_000_000)
 P = np.array([0.1, 0.2, 0.3, 0.4])
 RATES = 30 * X
+MEAN, COVARIANCE = np.zeros(10), np.eye(10) + 0.1
 SIZES = (1_000, 1_000_000)
 MILLION = SIZES[-1]
 
@@ -30,6 +31,14 @@ DRAWS = {
         lambda random, key, n: random.randint(key, (n,), 0, 10**12),
         lambda philox, n: philox.integers(0, 10**12, n),
     ),
+    "randint(2**20 + 1)": (
+        lambda random, key, n: random.randint(key, (n,), 0, 2**20 + 1),
+        lambda philox, n: philox.integers(0, 2**20 + 1, n),
+    ),
+    "randint(10) int32": (
+        lambda random, key, n: random.randint(key, (n,), 0, 10, np.int32),
+        lambda philox, n: philox.integers(0, 10, n, np.int32),
+    ),
     "bernoulli(0.3)": (
         lambda random, key, n: random.bernoulli(key, 0.3, (n,)),
         lambda philox, n: philox.binomial(1, 0.3, n),
@@ -41,6 +50,15 @@ DRAWS = {
     "permutation of reals": (
         lambda random, key, n: random.permutation(key, X[:n]),
         lambda philox, n: philox.permutation(X[:n]),
+    ),
+    "permutation of each row": (
+        lambda random, key, n: random.permutation(key, X[:n].reshape(-1, 10), 1, independent=True),
+        lambda philox, n: philox.permuted(X[:n].reshape(-1, 10), axis=1),
+    ),
+    # NumPy draws positions until it has ten; JAX's numbers need a random key for each element
+    "choice of 10 without replacement of": (
+        lambda random, key, n: random.choice(key, n, (10,), replace=False),
+        lambda philox, n: philox.choice(n, 10, replace=False),
     ),
     "choice": (
         lambda random, key, n: random.choice(key, X[:1000], (n,)),
@@ -77,6 +95,38 @@ DRAWS = {
     "binomial(1000, 0.3)": (
         lambda random, key, n: random.binomial(key, 1000, 0.3, (n,)),
         lambda philox, n: philox.binomial(1000, 0.3, n),
+    ),
+    "binomial(10, 0.3)": (
+        lambda random, key, n: random.binomial(key, 10, 0.3, (n,)),
+        lambda philox, n: philox.binomial(10, 0.3, n),
+    ),
+    "multinomial": (
+        lambda random, key, n: random.multinomial(key, 100, P, shape=(n // 4, 4)),
+        lambda philox, n: philox.multinomial(100, P, n // 4),
+    ),
+    "geometric": (
+        lambda random, key, n: random.geometric(key, 0.3, (n,)),
+        lambda philox, n: philox.geometric(0.3, n),
+    ),
+    "logistic": (
+        lambda random, key, n: random.logistic(key, (n,), F64),
+        lambda philox, n: philox.logistic(size=n),
+    ),
+    "cauchy": (
+        lambda random, key, n: random.cauchy(key, (n,), F64),
+        lambda philox, n: philox.standard_cauchy(n),
+    ),
+    "t(3)": (
+        lambda random, key, n: random.t(key, 3.0, (n,), F64),
+        lambda philox, n: philox.standard_t(3.0, n),
+    ),
+    "multivariate_normal": (
+        lambda random, key, n: random.multivariate_normal(key, MEAN, COVARIANCE, (n // 10,)),
+        lambda philox, n: philox.multivariate_normal(MEAN, COVARIANCE, n // 10, method="cholesky"),
+    ),
+    "gamma(2.5) float32": (
+        lambda random, key, n: random.gamma(key, F32(2.5), (n,), F32),
+        lambda philox, n: philox.standard_gamma(2.5, n, F32),
     ),
     "gamma(0.5)": (
         lambda random, key, n: random.gamma(key, 0.5, (n,), F64),
