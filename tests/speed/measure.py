@@ -27,7 +27,7 @@ def medians(calls, seconds=2.0, rounds=7, pause=PAUSE):
     `seconds` have passed.
     """
     for call in calls.values():
-        call()
+        _call_for(WARM, call)  # the second call may still prepare what the later ones use
     if max(_sample(call, 1) for call in calls.values()) > LONG:
         rounds = min(rounds, 3)
     repeats = {name: _repeats(call) for name, call in calls.items()}
@@ -62,7 +62,7 @@ def _sample(call, repeats):
 
 def _repeats(call):
     repeats = 1
-    while _sample(call, repeats) * repeats < SHORTEST:
+    while min(_sample(call, repeats) for _ in range(3)) * repeats < SHORTEST:
         repeats *= 2
     return repeats
 
