@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from fungrad.core.errors import ShapeError
+from fungrad.core.tracing import state
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
@@ -186,7 +187,8 @@ def outer(a, b, out=None):
     refuse_out("outer", out)
     a, b = factors(a, b)
     a, b = (x if x.ndim == 1 else ravel(x) for x in (a, b))
-    if a.dtype.kind != "b":
+    recording = state.recording  # compiled code fuses a multiplication with what reads it
+    if recording is not None and recording.is_evaluated and a.dtype.kind != "b":
         return Contract((0,), (1,), (0, 1))(a, b)
     return ufuncs.multiply(Reshape((a.size, 1))(a), Reshape((1, b.size))(b))
 
