@@ -21,7 +21,6 @@ from fungrad.compiler.lower import Lowering
 from fungrad.core.program import Literal, variable_names
 from fungrad.core.record import record
 from fungrad.optimize.accumulate import accumulate_products
-from fungrad.optimize.products_by_vectors import sum_products_by_vectors
 
 _build = Builder()
 
@@ -88,7 +87,7 @@ class Assembly:
 
 def assemble(program, donated=(), has_remarks=True):
     """The assembly of an optimised program; it may overwrite the `donated` inputs, by number."""
-    program = accumulate_products(sum_products_by_vectors(program))
+    program = accumulate_products(program)
     is_tiny = has_only_small_values(program)
     entry = Entry(has_remarks)
     names = variable_names(program)
