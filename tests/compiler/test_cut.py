@@ -134,3 +134,11 @@ def test_a_middle_axis_is_combined_in_independent_turns():
             sums, largest = fungrad.jit(lambda x: (x.sum(1), x.max(1)))(x)
             np.testing.assert_allclose(sums, x.sum(1), rtol=1e-12, atol=1e-12)
             np.testing.assert_array_equal(largest, x.max(1))
+
+
+def test_what_later_phases_read_is_not_combined_in_parts():
+    """A sum of all elements that the same kernel goes on with, without a copy in memory."""
+    x = np.linspace(-1, 1, 50_000)
+    y = np.tanh(np.sin(x) + 1) * np.sum(x * x)
+    f = fungrad.jit(lambda x: fnp.tanh(fnp.sin(x) + 1) * fnp.sum(x * x))
+    np.testing.assert_allclose(f(x), y, rtol=1e-12)

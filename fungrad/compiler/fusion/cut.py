@@ -37,6 +37,8 @@ def axis_to_cut(nest, order):
     if not any(r.reduces(axes[0].members[0]) for r in reductions):
         return None
     is_over_rows = nest.group.last_phase > 0  # all phases are in one loop over the rows
+    if is_over_rows and axes[0].members[0] not in nest.group.row:
+        return None  # later phases read what is combined along it, of all parts
     is_combined = all(r.reduces(axes[0].members[0]) for r in reductions)
     if (is_combined or is_over_rows) and axes[0].value >= _ROWS:
         return 0
