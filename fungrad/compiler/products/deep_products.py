@@ -10,8 +10,8 @@ from fungrad.compiler.language.arguments import LLVM_TYPES
 _PARTS = 4
 _LEAST_WORK = 4_000_000
 _WORTH_WAKING = 2_000_000  # as of other products
-_LEAST_TERMS = 1024
-_MOST_ELEMENTS = 128 * 128
+LEAST_TERMS = 1024
+MOST_ELEMENTS = 128 * 128
 
 
 def splitter(name, dtype, parameters):
@@ -40,8 +40,8 @@ entry:
   %mn = mul i64 %m, %n
   %work = mul i64 %mn, %k
   %is_much = icmp sgt i64 %work, {_LEAST_WORK}
-  %is_deep = icmp sge i64 %k, {_LEAST_TERMS}
-  %is_small = icmp sle i64 %mn, {_MOST_ELEMENTS}
+  %is_deep = icmp sge i64 %k, {LEAST_TERMS}
+  %is_small = icmp sle i64 %mn, {MOST_ELEMENTS}
   %is_long = and i1 %is_much, %is_deep
   %is_split = and i1 %is_long, %is_small
   br i1 %is_split, label %split, label %whole

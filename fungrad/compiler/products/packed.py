@@ -10,19 +10,22 @@ share the tiles. Two threads of BLAS on two parts of a product each pack one ope
 a product of 512 x 1024 x 1024 in float32 takes 12 % longer.
 
 Programs whose shapes differ in one extent, the size of a batch, shall have the same source. So two
-large extents decide that a source names this routine; it leaves to BLAS what is thin.
+large extents decide that a source names this routine; it leaves to `gemm` what is thin, and long
+sums for few elements, of which each thread takes a part (see `deep_products`).
 """
 
 from functools import cache
 
 from fungrad.compiler.language import parts
 from fungrad.compiler.language.arguments import Pointer, Scalar
+from fungrad.compiler.products.deep_products import LEAST_TERMS, MOST_ELEMENTS
 from fungrad.compiler.products.packing import Shape, copying, multiplying, turning
 
 NAMES = r"\bproduct_float(?:32|64)\b"
 
 _LEAST_WORK = 2_000_000
 _LEAST_EXTENT = 32
+_TINY = 16  # an extent with which a product is always thin
 _LARGE = 2**16  # elements of the largest of the three matrices
 _DEPTH = 384  # of a stretch: a panel of rows stays in the cache of 32 kB
 #: Elements of a thin operand up to which BLAS multiplies without packing, if nothing is transposed;
@@ -35,7 +38,8 @@ _PRODUCT = """
 def product(m, n, k, factor, a, lda, ta, b, ldb, tb, adds, c, ldc, scratch):
     least = minimum(m, n)
     is_thin = ta + tb == 0 and least * k <= THIN
-    if m * n * k <= LEAST_WORK or minimum(least, k) < LEAST_EXTENT or is_thin:
+    is_deep = m * n <= MOST_ELEMENTS and k >= LEAST_TERMS
+    if m * n * k <= LEAST_WORK or minimum(least, k) < LEAST_EXTENT or is_thin or is_deep:
         return gemm(m, n, k, factor, a, lda, ta, b, ldb, tb, minimum(adds, 1), c, ldc)
     stretches = index_divide(k + (DEPTH - 1), DEPTH)
     for right in range(index_divide(n + (BLOCK - 1), BLOCK)):
@@ -101,7 +105,9 @@ def multiply(m, n, depth, factor, a, b, adds, c, ldc, rows, units, operations):
 
 def is_used(dtype, m, n, k):
     """Whether a source names this routine for a product of these sizes."""
-    if dtype.name not in ("float32", "float64") or max(m * n, m * k, n * k) < _LARGE:
+    if dtype.name not in ("float32", "float64") or any(x <= _TINY for x in (m, n, k)):
+        return False  # asked first, so that batches of other sizes meet the next question less often
+    if max(m * n, m * k, n * k) < _LARGE:
         return False
     return Shape.of(dtype.name) is not None
 
@@ -125,7 +131,7 @@ def routine(name):
     constants = {"ROWS": shape.rows, "COLUMNS": shape.columns, "DEPTH": _DEPTH}
     constants |= {"PANELS": shape.columns // shape.rows, "AT_A_TIME": _AT_A_TIME}
     constants |= {"BLOCK": _BLOCK, "LEAST_WORK": _LEAST_WORK, "LEAST_EXTENT": _LEAST_EXTENT}
-    constants["THIN"] = _THIN
+    constants |= {"THIN": _THIN, "MOST_ELEMENTS": MOST_ELEMENTS, "LEAST_TERMS": LEAST_TERMS}
     pointer, aliased, factor = Pointer(dtype), Pointer(dtype, aliased=True), Scalar(dtype)
 
     def arguments(names):
