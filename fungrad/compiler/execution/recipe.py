@@ -10,6 +10,8 @@ from fungrad.core.open_numbers import OpenNumber
 #: What a form holds in place of an open number: (_PLACE, number of the value).
 _PLACE = "#"
 
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+
 
 class Recipe:
     """A form, and what is computed to fill it in; all of it is plain data.
@@ -102,8 +104,11 @@ def _needed(opened, numbers):
 
 
 def _as_data(constant):
-    if isinstance(constant, np.generic):
+    """A constant as data that means the same when it is read from disk."""
+    if isinstance(constant, np.generic) or (isinstance(constant, np.ndarray) and not constant.ndim):
         return "scalar", constant.dtype.str, constant.tobytes()
+    if type(constant) not in _PLAIN:
+        raise TypeError(f"{constant!r:.60} of type {type(constant).__name__} is not plain data")
     return constant
 
 
