@@ -60,7 +60,8 @@ def routines(source):
     return {name: _file(file).routine(name) for name, file in found.items() if file}
 
 
-_CALLED = re.compile(r"\w+(?=\()")
+#: Names of routines have a dtype in them; a look into the libraries for others would import these.
+_CALLED = re.compile(r"\w+_(?:float|complex|u?int|bool)\w*(?=\()")
 
 
 @lru_cache(4096)
