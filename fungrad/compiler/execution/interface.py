@@ -8,7 +8,7 @@ from fungrad.compiler.execution.memory import placed
 from fungrad.compiler.execution.plan import Given, Kept, Made, Workspace
 from fungrad.compiler.language import arguments as kinds
 from fungrad.compiler.language.arguments import Result
-from fungrad.core.open_numbers import OpenNumber
+from fungrad.core.open_values import OpenNumber
 from fungrad.core.types import ArrayType
 
 

@@ -5,7 +5,7 @@ from importlib import import_module
 
 import numpy as np
 
-from fungrad.core.open_numbers import OpenNumber
+from fungrad.core.open_values import OpenNumber
 
 #: What a form holds in place of an open number: (_PLACE, number of the value).
 _PLACE = "#"

@@ -12,7 +12,7 @@ import numpy as np
 
 from fungrad.compiler.language.literals import LITERAL
 from fungrad.compiler.language.scalar import INDEX, Builder, call, constant, topological_order
-from fungrad.core.open_numbers import OpenNumber
+from fungrad.core.open_values import OpenNumber
 from fungrad.core.record import record
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.core.open_numbers import OpenScalar
+from fungrad.core.open_values import OpenScalar
 
 #: The largest size that is a literal in generated source.
 LITERAL = 16
