@@ -224,10 +224,6 @@ from fungrad.numpy.reductions import (
     argmax,
     argmin,
     count_nonzero,
-    cumprod,
-    cumsum,
-    cumulative_prod,
-    cumulative_sum,
     max,
     mean,
     min,
@@ -237,6 +233,7 @@ from fungrad.numpy.reductions import (
     sum,
     var,
 )
+from fungrad.numpy.running_totals import cumprod, cumsum, cumulative_prod, cumulative_sum
 from fungrad.numpy.selection import (
     argwhere,
     choose,

@@ -9,7 +9,8 @@ from fungrad.numpy.dispatch import normalize_axes, normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, part
 from fungrad.numpy.products import PRECISION, conjugated, factors
 from fungrad.numpy.promotion import as_quotient, broadcast_to, convert, promote
-from fungrad.numpy.reductions import KEEP, cumsum, sum
+from fungrad.numpy.reductions import KEEP, sum
+from fungrad.numpy.running_totals import cumsum
 from fungrad.numpy.selection import where
 from fungrad.numpy.shapes import ravel, reshape
 from fungrad.numpy.sorting import argsort, searchsorted

@@ -11,6 +11,7 @@ from fungrad.numpy import (
     in_place,
     products,
     reductions,
+    running_totals,
     selection,
     shapes,
     sorting,
@@ -194,8 +195,10 @@ _METHODS = {
     "nonzero": selection.nonzero,
     **{
         name: getattr(reductions, name)
-        for name in "sum prod max min ptp any all argmax argmin mean var std cumsum cumprod".split()
+        for name in "sum prod max min ptp any all argmax argmin mean var std".split()
     },
+    "cumsum": running_totals.cumsum,
+    "cumprod": running_totals.cumprod,
 }
 _PROPERTIES = {
     "T": shapes.transpose,

@@ -10,7 +10,8 @@ from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand, stacked
 from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to, convert
-from fungrad.numpy.reductions import KEEP, any, cumsum, mean, sum
+from fungrad.numpy.reductions import KEEP, any, mean, sum
+from fungrad.numpy.running_totals import cumsum
 from fungrad.numpy.selection import where as choose
 from fungrad.numpy.shapes import moveaxis, reshape
 from fungrad.numpy.taking import take_along_axis

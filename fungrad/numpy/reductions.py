@@ -7,12 +7,10 @@ import numpy as np
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand
-from fungrad.numpy.dispatch import normalize_axes, normalize_axis, refuse_out, traced
+from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to, convert
-from fungrad.primitives import cumulative
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import reductions as r
-from fungrad.primitives.joining import Pad
 from fungrad.primitives.movement import Reshape, Transpose
 from fungrad.primitives.ordering import Sort
 
@@ -361,53 +359,3 @@ def root(x):
     zero, one = x.dtype.type(0), x.dtype.type(1)
     is_zero = e.equal(x, zero)
     return e.select(is_zero, zero, e.sqrt(e.select(is_zero, one, x)))
-
-
-# ---- running totals
-
-
-def _running(primitive, name, a, axis, dtype, out):
-    refuse_out(name, out)
-    a = operand(a)
-    a = convert(a, np.dtype(dtype) if dtype is not None else total_dtype(a.dtype))
-    if axis is None or reduced_axes(whole_axis(axis), a.ndim) == ():
-        a, axis = Reshape((a.size,))(a) if a.ndim != 1 else a, 0
-    return primitive(normalize_axis(axis, a.ndim), False)(a)
-
-
-@traced(np.cumsum)
-def cumsum(a, axis=None, dtype=None, out=None):
-    """`numpy.cumsum`."""
-    return _running(cumulative.CumSum, "cumsum", a, axis, dtype, out)
-
-
-@traced(np.cumprod)
-def cumprod(a, axis=None, dtype=None, out=None):
-    """`numpy.cumprod`; the derivative is exact where elements are 0."""
-    return _running(cumulative.CumProd, "cumprod", a, axis, dtype, out)
-
-
-def _with_initial(running, first, x, axis, dtype, out, include_initial):
-    x = operand(x)
-    if axis is None:
-        if x.ndim > 1:
-            raise ValueError("For arrays which have more than one dimension ``axis`` is required.")
-        axis = 0
-    y = running(x, axis, dtype, out)
-    if not include_initial:
-        return y
-    axis = normalize_axis(axis, y.ndim)
-    low = tuple([1 if i == axis else 0 for i in range(y.ndim)])
-    return Pad(low, (0,) * y.ndim, (0,) * y.ndim)(y, y.dtype.type(first))
-
-
-@traced(np.cumulative_sum)
-def cumulative_sum(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
-    """`numpy.cumulative_sum`."""
-    return _with_initial(cumsum, 0, x, axis, dtype, out, include_initial)
-
-
-@traced(np.cumulative_prod)
-def cumulative_prod(x, /, *, axis=None, dtype=None, out=None, include_initial=False):
-    """`numpy.cumulative_prod`."""
-    return _with_initial(cumprod, 1, x, axis, dtype, out, include_initial)

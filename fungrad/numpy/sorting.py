@@ -11,7 +11,8 @@ from fungrad.numpy.dispatch import normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, parts_of
 from fungrad.numpy.promotion import convert, promote
 from fungrad.numpy.reductions import all as all_along
-from fungrad.numpy.reductions import any, cumsum
+from fungrad.numpy.reductions import any
+from fungrad.numpy.running_totals import cumsum
 from fungrad.numpy.selection import compress, flatnonzero, known_mask, where
 from fungrad.numpy.shapes import expand_dims, flip, ravel
 from fungrad.numpy.taking import take, take_along_axis

@@ -4,7 +4,7 @@ import numpy as np
 
 from fungrad.core.errors import ShapeError
 from fungrad.core.tracing import Tracer
-from fungrad.numpy import reductions, ufuncs
+from fungrad.numpy import reductions, running_totals, ufuncs
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.creation import zeros
 from fungrad.numpy.dispatch import normalize_axes, traced
@@ -82,13 +82,13 @@ def nanprod(a, axis=None, dtype=None, out=None, keepdims=KEEP, initial=KEEP, whe
 @traced(np.nancumsum)
 def nancumsum(a, axis=None, dtype=None, out=None):
     """`numpy.nancumsum`."""
-    return reductions.cumsum(_without_nan(a, 0)[0], axis, dtype, out)
+    return running_totals.cumsum(_without_nan(a, 0)[0], axis, dtype, out)
 
 
 @traced(np.nancumprod)
 def nancumprod(a, axis=None, dtype=None, out=None):
     """`numpy.nancumprod`."""
-    return reductions.cumprod(_without_nan(a, 1)[0], axis, dtype, out)
+    return running_totals.cumprod(_without_nan(a, 1)[0], axis, dtype, out)
 
 
 def _nan_extremum(function, fill, a, axis, out, keepdims, initial, where):

@@ -8,7 +8,7 @@ from fungrad.core.types import is_python_number
 from fungrad.numpy.arrays import stacked
 from fungrad.numpy.dispatch import has_tracer
 from fungrad.numpy.promotion import broadcast_to, convert, shape_of
-from fungrad.numpy.reductions import cumsum
+from fungrad.numpy.running_totals import cumsum
 from fungrad.numpy.selection import clip, where
 from fungrad.numpy.shapes import flip, moveaxis
 from fungrad.primitives import elementwise as e

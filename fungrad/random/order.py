@@ -10,8 +10,9 @@ from fungrad.numpy.arrays import operand, shape_of
 from fungrad.numpy.creation import full, zeros
 from fungrad.numpy.dispatch import normalize_axis
 from fungrad.numpy.promotion import broadcast_to, convert, promote_to_float
-from fungrad.numpy.reductions import argmax, cumsum
+from fungrad.numpy.reductions import argmax
 from fungrad.numpy.reductions import max as max_of
+from fungrad.numpy.running_totals import cumsum
 from fungrad.numpy.shapes import expand_dims, moveaxis, reshape
 from fungrad.numpy.sorting import searchsorted
 from fungrad.numpy.taking import take
