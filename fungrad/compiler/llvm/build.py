@@ -15,10 +15,9 @@ import threading
 from collections import Counter, OrderedDict
 from contextlib import contextmanager
 from functools import cache
-from hashlib import blake2b
 
 from fungrad.compiler.execution import cache as disk
-from fungrad.compiler.execution import environment, image, python_call, symbols
+from fungrad.compiler.execution import image, python_call, symbols
 from fungrad.compiler.execution.interface import argument_as_data, argument_from_data
 from fungrad.compiler.execution.plan import (
     OUT_OF_MEMORY,
@@ -30,6 +29,7 @@ from fungrad.compiler.execution.plan import (
     plain_plan,
 )
 from fungrad.compiler.language.arguments import Argument, Array, Pointer, Result, Scalar
+from fungrad.compiler.llvm.request import KEY_SIZE, Request
 from fungrad.core.errors import CompilationError
 
 __all__ = [
@@ -61,7 +61,6 @@ __all__ = [
 ]
 
 _MAXIMUM_IN_MEMORY = 4096
-_KEY_SIZE = 16  # bytes
 
 _lock = threading.RLock()
 _built = OrderedDict()
@@ -244,60 +243,6 @@ def clear(on_disk=False):
         disk.clear()
 
 
-class Request:
-    """What is to be built, and its key: the digest of all that the machine code depends on.
-
-    `kernels` are what it calls: kernels, or requests that are built before it.
-    """
-
-    def __init__(
-        self, kind, source, name, arguments, kernels, language="python", effort=3, in_parts=False
-    ):
-        self.kind = kind
-        self.source, self.name, self.language, self.effort = source, name, language, effort
-        self.arguments, self.in_parts = tuple(arguments), in_parts
-        routines = {} if language == "llvm" else symbols.routines(source)
-        self.kernels = {**routines, **(kernels or {})}
-        self.needs = {k.symbol: k for k in self.kernels.values()}
-        calls = sorted((called, k.symbol) for called, k in self.kernels.items())
-        form = kind, name, self.arguments, language, effort, in_parts
-        text = repr((environment.description(), form, calls, source))
-        self.key = blake2b(text.encode(), digest_size=_KEY_SIZE).hexdigest()
-        self.symbol = f"{name}.{self.key}"
-
-    @property
-    def exports(self):
-        names = (self.symbol,)
-        if self.kind == "entry":
-            names += (python_call.slots_symbol(self.symbol),)
-        return names
-
-    def texts(self):
-        """The LLVM texts, in which the function has the name `symbol`."""
-        if self.language == "llvm":
-            return [str(self.source).replace(f"@{self.name}(", f"@{self.symbol}(")]
-        functions = {called: (k.symbol, k.arguments) for called, k in self.kernels.items()}
-        function = self.source, self.name, self.arguments, self.symbol, functions
-        texts = None if self.language == "numba" else _translated(*function, self.in_parts)
-        if texts is None:
-            from fungrad.compiler.llvm.translate import translate  # imports Numba: 400 ms
-
-            texts = translate(*function)
-        if self.kind == "entry":
-            texts.append(python_call.slots_text(self.symbol, self.arguments))
-        return texts
-
-
-def _translated(*function):
-    """The LLVM texts of a Python source; None where it is outside the generated language."""
-    from fungrad.compiler.llvm import kernel_language
-
-    try:
-        return [kernel_language.translate(*function)]
-    except kernel_language.OutsideError:
-        return None
-
-
 def built(request):
     """What a request asks for: from memory, else from disk, else compiled."""
     with _lock:
@@ -386,7 +331,7 @@ def _load(code, details, needs):
     return Kernel(details["symbol"], arguments, loaded, needs)
 
 
-_is_kernel = re.compile(rf"\w+\.[0-9a-f]{{{2 * _KEY_SIZE}}}").fullmatch
+_is_kernel = re.compile(rf"\w+\.[0-9a-f]{{{2 * KEY_SIZE}}}").fullmatch
 
 
 def _needed(symbol):
