@@ -9,7 +9,13 @@ sums of their own, which are added up at the end in the order of the parts.
 from contextlib import ExitStack
 from math import prod
 
-from fungrad.compiler.convolution.units import Units, joined_step, moved, position
+from fungrad.compiler.convolution.units import (
+    Units,
+    joined_step,
+    moved,
+    position,
+    sliding_places,
+)
 from fungrad.compiler.language import parts
 from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Call
@@ -23,11 +29,8 @@ _SHARE_OF_ADDING = 20  # the sums of all parts are at most that share of the pro
 
 def summing(work):
     """How tiles compute a convolution of few places, or None where another way is better."""
-    groups = work.groups
-    slides = [i for i in groups.left if work.slides(i)]
-    if work.dtype.name not in ("float32", "float64") or not slides:
-        return None
-    if any(i >= 0 and work.slides(i) for i in (*groups.batch, *groups.contracted)):
+    groups, slides = work.groups, sliding_places(work)
+    if slides is None:
         return None
     if any(work.windows[i].left != 1 for i in slides):
         return None

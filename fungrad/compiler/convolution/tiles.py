@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from fungrad.compiler.convolution.units import Units, joined_step, moved, position
+from fungrad.compiler.convolution.units import (
+    Units,
+    joined_step,
+    moved,
+    position,
+    sliding_places,
+)
 from fungrad.compiler.language.labelled import Labelled
 from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Call
@@ -81,11 +87,8 @@ class Reach:
 
 def tiling(work):
     """How tiles compute a convolution, or None where another way is better."""
-    groups = work.groups
-    slides = [i for i in groups.left if work.slides(i)]
-    if work.dtype.name not in ("float32", "float64") or not slides:
-        return None
-    if any(i >= 0 and work.slides(i) for i in (*groups.batch, *groups.contracted)):
+    groups, slides = work.groups, sliding_places(work)
+    if slides is None:
         return None
     summed = [i for i in groups.contracted if i >= 0]
     if work.has_channels_apart and prod([work.sizes[i] for i in summed]) == 1:

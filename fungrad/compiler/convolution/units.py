@@ -97,3 +97,14 @@ def joined_step(labels, sizes, strides):
         if strides[i] != strides[j] * sizes[j]:
             return None
     return strides[wide[-1]] if wide else 1
+
+
+def sliding_places(work):
+    """The places along which windows slide, where tiles can compute a convolution; else None."""
+    groups = work.groups
+    slides = [i for i in groups.left if work.slides(i)]
+    if work.dtype.name not in ("float32", "float64") or not slides:
+        return None
+    if any(i >= 0 and work.slides(i) for i in (*groups.batch, *groups.contracted)):
+        return None
+    return slides
