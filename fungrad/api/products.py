@@ -131,29 +131,27 @@ def linearize(fun, *primals, has_aux=False):
     title = title_of("linearize", fun)
     chosen, operands, recorded = _recorded(fun, primals, title)
     active = recorded.active(len(operands))
-    outputs, halves, residuals = recorded.forward(active)
-    y, out_tree, aux = _separated(recorded, outputs, has_aux, title)
-    push_forward = PushForward(
-        residuals,
-        title,
-        halves,
-        chosen.tree,
-        tuple([type_of_operand(x) for x in operands]),
-        out_tree,
-        recorded.program.output_types,
-        tuple(recorded.positions[: out_tree.num_leaves]),
-    )
-    return (y, push_forward, *aux)
+    found = recorded.forward(active)
+    return _with_linear_map(PushForward, recorded, chosen, found, has_aux, title)
 
 
-def _separated(recorded, outputs, has_aux, title):
-    """What a function has returned: its output, the structure of that, and a tuple with aux."""
-    y = recorded.outputs(outputs)
-    if not has_aux:
-        return recorded.tree.unflatten(y), recorded.tree, ()
-    aux_tree, count = split_aux(recorded, title)
-    out_tree = recorded.tree.children()[0]
-    return out_tree.unflatten(y[:count]), out_tree, (aux_tree.unflatten(y[count:]),)
+def _with_linear_map(kind, recorded, chosen, found, has_aux, title):
+    """The output of a function, its derivative at the arguments, and aux if it has that.
+
+    `found` are the outputs, the halves of the derivative and the residuals.
+    """
+    outputs, halves, residuals = found
+    y, out_tree, aux = recorded.outputs(outputs), recorded.tree, ()
+    count = len(y)
+    if has_aux:
+        aux_tree, count = split_aux(recorded, title)
+        out_tree, aux = recorded.tree.children()[0], (aux_tree.unflatten(y[count:]),)
+    operands = recorded.operands[: len(chosen.leaves)]
+    in_types = tuple([type_of_operand(x) for x in operands])
+    places = tuple(recorded.positions[:count])
+    types = recorded.program.output_types
+    linear = kind(residuals, title, halves, chosen.tree, in_types, out_tree, types, places)
+    return (out_tree.unflatten(y[:count]), linear, *aux)
 
 
 # ---- vjp, linear_transpose
@@ -178,19 +176,8 @@ def vjp(fun, *primals, has_aux=False):
     count = split_aux(recorded, title)[1] if has_aux else len(recorded.leaves)
     main = {k for k in recorded.positions[:count] if k is not None}
     wanted = tuple([k in main and t.is_differentiable for k, t in enumerate(types)])
-    outputs, halves, residuals = recorded.reverse(recorded.active(len(operands)), wanted)
-    y, out_tree, aux = _separated(recorded, outputs, has_aux, title)
-    pull_back = PullBack(
-        residuals,
-        title,
-        halves,
-        chosen.tree,
-        tuple([type_of_operand(x) for x in operands]),
-        out_tree,
-        types,
-        tuple(recorded.positions[:count]),
-    )
-    return (y, pull_back, *aux)
+    found = recorded.reverse(recorded.active(len(operands)), wanted)
+    return _with_linear_map(PullBack, recorded, chosen, found, has_aux, title)
 
 
 def fwd_and_bwd(fun, argnums, has_aux=False, jitted=True):
