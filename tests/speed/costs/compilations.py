@@ -18,30 +18,24 @@ extras = [extra(n) for n in (96, 100, 92, 104, 88)]
 new_size = sorted(extras)[2]
 """
 
-STEP = (
-    """
+#: The step, the batches and the parameters, for each of the two libraries.
+MODEL = """
 import json, time
-start = time.perf_counter()
 import numpy as np
-import fungrad, fungrad.numpy as fnp
-from fungrad.compiler.llvm.build import statistics
+import LIBRARY, LIBRARY.numpy as xnp
 
 def loss(parameters, x, y):
     *hidden, (w, b) = parameters
     for weights, bias in hidden:
-        x = fnp.maximum(x @ weights + bias, 0)
+        x = xnp.maximum(x @ weights + bias, 0)
     s = x @ w + b
     s = s - s.max(axis=1, keepdims=True)
-    return -((s - fnp.log(fnp.exp(s).sum(axis=1, keepdims=True))) * y).sum() / len(x)
+    return -((s - xnp.log(xnp.exp(s).sum(axis=1, keepdims=True))) * y).sum() / len(x)
 
-@fungrad.jit
+@LIBRARY.jit
 def step(parameters, x, y):
-    gradient = fungrad.grad(loss)(parameters, x, y)
-    return fungrad.tree.map(lambda p, g: p - 0.01 * g, parameters, gradient)
-
-def compiled():
-    counts = statistics()
-    return counts["compiled_kernels"] + counts["compiled_entries"]
+    gradient = LIBRARY.grad(loss)(parameters, x, y)
+    return LIBRARY.tree.map(lambda p, g: p - 0.01 * g, parameters, gradient)
 
 def batch(n):
     return np.ones((n, 784), np.float32), np.eye(10, dtype=np.float32)[np.arange(n) % 10]
@@ -51,6 +45,17 @@ parameters = [
     (np.ones((m, n), np.float32) / m, np.zeros(n, np.float32))
     for m, n in zip(sizes[:-1], sizes[1:])
 ]
+"""
+
+STEP = (
+    MODEL.replace("LIBRARY", "fungrad")
+    + """
+from fungrad.compiler.llvm.build import statistics
+
+def compiled():
+    counts = statistics()
+    return counts["compiled_kernels"] + counts["compiled_entries"]
+
 imported = time.perf_counter()
 step(parameters, *batch(128))
 first = time.perf_counter()
@@ -71,34 +76,10 @@ print(json.dumps(report))
 )
 
 JAX = (
-    """
-import json, time
-import numpy as np
-import jax, jax.numpy as jnp
-
-def loss(parameters, x, y):
-    *hidden, (w, b) = parameters
-    for weights, bias in hidden:
-        x = jnp.maximum(x @ weights + bias, 0)
-    s = x @ w + b
-    s = s - s.max(axis=1, keepdims=True)
-    return -((s - jnp.log(jnp.exp(s).sum(axis=1, keepdims=True))) * y).sum() / len(x)
-
-@jax.jit
-def step(parameters, x, y):
-    gradient = jax.grad(loss)(parameters, x, y)
-    return jax.tree.map(lambda p, g: p - 0.01 * g, parameters, gradient)
-
-def batch(n):
-    return np.ones((n, 784), np.float32), np.eye(10, dtype=np.float32)[np.arange(n) % 10]
-
-sizes = (784, 512, 512, 10)
-parameters = [
-    (np.ones((m, n), np.float32) / m, np.zeros(n, np.float32))
-    for m, n in zip(sizes[:-1], sizes[1:])
-]
+    MODEL.replace("LIBRARY", "jax")
+    + """
 ready = jax.block_until_ready
-ready(jnp.zeros(3))  # start the runtime
+ready(xnp.zeros(3))  # start the runtime
 start = time.perf_counter()
 ready(step(parameters, *batch(128)))
 first = time.perf_counter() - start
