@@ -29,6 +29,7 @@ from fungrad.compiler.execution.plan import (
     plain_plan,
 )
 from fungrad.compiler.language.arguments import Argument, Array, Pointer, Result, Scalar
+from fungrad.compiler.llvm.effort import effort_of
 from fungrad.compiler.llvm.request import KEY_SIZE, Request
 from fungrad.core.errors import CompilationError
 
@@ -177,8 +178,7 @@ def _builtin(source, name, arguments, kernels, plan, on_error):
 
 def entry_request(source, name, arguments, kernels=None):
     """The request of an entry, whose machine code `builtin` takes."""
-    has_loops = re.search(r"\b(for|while)\b", source) is not None
-    return Request("entry", source, name, arguments, kernels, effort=3 if has_loops else 0)
+    return Request("entry", source, name, arguments, kernels, effort=effort_of(source))
 
 
 def builtin(code, plan, on_error=None):

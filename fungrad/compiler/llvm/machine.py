@@ -54,7 +54,7 @@ def _target_machine(effort):
     return target.create_target_machine(
         cpu=name,
         features=features,
-        opt=effort if effort != 1 else 3,
+        opt=3 if effort else 0,
         reloc="static" if is_x86 else "default",
         codemodel="jitdefault",
         jit=True,
@@ -63,13 +63,14 @@ def _target_machine(effort):
 
 @cache
 def _linker():
-    return llvm.create_lljit_compiler(_target_machine(2))
+    return llvm.create_lljit_compiler(_target_machine(3))
 
 
 def _optimise(module, machine, effort):
     """Run LLVM's passes over a module, in place."""
-    options = llvm.create_pipeline_tuning_options(speed_level=effort)
-    options.loop_vectorization = options.slp_vectorization = True
+    options = llvm.create_pipeline_tuning_options(speed_level=3 if effort > 1 else effort)
+    options.loop_vectorization = True
+    options.slp_vectorization = effort != 2
     builder = llvm.create_pass_builder(machine, options)
     if effort > 1:
         builder.getModulePassManager().run(module, builder)
@@ -101,9 +102,9 @@ def optimised(texts, exports, effort=3):
 def object_code(texts, exports, effort=3):
     """The object code of LLVM texts, and the names that it takes from elsewhere.
 
-    Effort 3 is for loops. Effort 1 is for loops that are written in vectors already, of which only
-    the last steps are left to do. Effort 0 takes a seventh of the time, for code that runs once per
-    call.
+    Effort 3 is for loops; 2 the same, but scalar statements are not packed into vectors (see
+    `effort`). Effort 1 is for loops that are written in vectors already, of which only the last
+    steps are left to do. Effort 0 takes a seventh of the time, for code that runs once per call.
     """
     module = optimised(texts, exports, effort)
     imports = [
