@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fungrad.compiler.execution import image
-from fungrad.compiler.llvm import build, low_level, machine
+from fungrad.compiler.llvm import build, linking, low_level, machine
 from fungrad.compiler.llvm.build import (
     Array,
     Given,
@@ -277,7 +277,7 @@ def g(x, i):
     for effort in (0, 3):
         code, imports = machine.object_code([text], ("f",), effort)
         addresses = {name: image.address_in_process(name) for name in imports}
-        loaded = machine.Loaded(code, ("f",), addresses)
+        loaded = linking.Loaded(code, ("f",), addresses)
         arguments = (Scalar("int64"), Scalar("int64"))
         f = build.Kernel("f", arguments, loaded, {})
         run = entry("def run(x, n):\n    return f(x, n)", "run", arguments, {"f": f}, lambda s: s)

@@ -14,9 +14,10 @@ import os
 import time
 import warnings
 from contextlib import suppress
-from hashlib import blake2b
 from itertools import count
 from pathlib import Path
+
+from fungrad.core.digest import blake2b
 
 MAXIMUM_FILES = 8192
 MAXIMUM_BYTES = 256 * 2**20
@@ -24,6 +25,7 @@ MAXIMUM_BYTES = 256 * 2**20
 _MAGIC = b"fungrad2"
 _CHECKSUM_SIZE = 16
 _SUFFIX = ".code"
+_UNFINISHED = "tmp"  # how files begin that are being written
 _DAY = 86400
 _WRITES_BETWEEN_TRIMS = 256
 
@@ -61,25 +63,27 @@ def load(key):
 
 def save(key, code, details):
     """Save object code and its details (what marshal can hold) under a key. Never raises."""
-    from tempfile import NamedTemporaryFile
-
     path = None
     try:
         path = folder() / (key + _SUFFIX)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            try:
+        unfinished = path.with_name(f"{_UNFINISHED}{os.urandom(8).hex()}")
+        try:
+            with open(unfinished, "xb", opener=_for_the_user_alone) as file:
                 file.write(_packed(key, code, details))
-                file.close()
-                os.replace(file.name, path)
-            except BaseException:
-                with suppress(OSError):
-                    os.unlink(file.name)
-                raise
+            os.replace(unfinished, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(unfinished)
+            raise
         if next(_writes) % _WRITES_BETWEEN_TRIMS == 0:
             trim()
     except (OSError, RuntimeError) as error:
         _warn(f"cannot write {path}: {error}")
+
+
+def _for_the_user_alone(path, flags):
+    return os.open(path, flags, 0o600)
 
 
 def trim(maximum_files=MAXIMUM_FILES, maximum_bytes=MAXIMUM_BYTES):
@@ -91,7 +95,7 @@ def trim(maximum_files=MAXIMUM_FILES, maximum_bytes=MAXIMUM_BYTES):
                 status = item.stat()
                 if item.name.endswith(_SUFFIX):
                     files.append((status.st_mtime, status.st_size, item.path))
-                elif item.name.startswith("tmp") and now - status.st_mtime > _DAY:
+                elif item.name.startswith(_UNFINISHED) and now - status.st_mtime > _DAY:
                     os.unlink(item.path)
     files.sort(reverse=True)
     total = 0

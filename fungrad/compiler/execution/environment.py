@@ -8,12 +8,12 @@ import os
 import platform
 import sys
 from functools import cache
-from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
+from fungrad.core.digest import blake2b
 from fungrad.lazy import IMPORTED
 
 #: The files of Numba and llvmlite that change with every version of them.

@@ -13,12 +13,12 @@ primitive or a function that somebody else defined.
 
 import sys
 from functools import lru_cache
-from hashlib import blake2b
 
 import numpy as np
 
 from fungrad.compiler.execution import environment
 from fungrad.compiler.language.literals import LITERAL, is_simple
+from fungrad.core.digest import blake2b
 from fungrad.core.primitive import Primitive
 from fungrad.core.program import Literal, Program
 from fungrad.core.types import ArrayType

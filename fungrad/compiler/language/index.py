@@ -5,13 +5,13 @@ stand in a kernel's text, so it is a *size symbol*, whose value is known here: i
 expression simplifies, and becomes a parameter where it remains.
 """
 
-from hashlib import blake2b
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from fungrad.compiler.language.literals import LITERAL
 from fungrad.compiler.language.scalar import INDEX, Builder, call, constant, topological_order
+from fungrad.core.digest import blake2b
 from fungrad.core.open_values import OpenNumber
 from fungrad.core.record import record
 

@@ -249,7 +249,7 @@ def built(request):
         found = find(request)
         if found is not None:
             return found
-        from fungrad.compiler.llvm import machine  # imports LLVM: 20 to 40 ms
+        from fungrad.compiler.llvm import machine
 
         with explained(request):
             code = machine.object_code(request.texts(), request.exports, request.effort)
@@ -322,9 +322,9 @@ def _load(code, details, needs):
     needs |= {name: _needed(name) for name in imports if name not in needs and _is_kernel(name)}
     addresses = {n: needs[n].address if n in needs else symbols.address(n) for n in imports}
     if laid_out is None:
-        from fungrad.compiler.llvm import machine
+        from fungrad.compiler.llvm import linking
 
-        loaded = machine.Loaded(code, details["exports"], addresses)
+        loaded = linking.Loaded(code, details["exports"], addresses)
     else:
         loaded = image.Loaded(laid_out, addresses)
     arguments = tuple(map(argument_from_data, details["arguments"]))

@@ -5,9 +5,10 @@ cores; but only one thread at a time may be inside of it.
 """
 
 import threading
+from contextlib import suppress
 from queue import SimpleQueue
 
-from fungrad.compiler.llvm import build
+from fungrad.compiler.llvm import build, machine
 
 
 class Compilation:
@@ -49,12 +50,15 @@ class Compilation:
             self._texts.put((request, request.texts()))
 
     def _compile(self):
-        """What the thread does: object code of texts, in their order, until there is None."""
+        """What the thread does: object code of texts, in their order, until there is None.
+
+        It imports nothing: a process that forks meanwhile does not inherit the lock of an import.
+        """
+        with suppress(Exception):  # what is wrong is said for each request
+            machine.prepare()
         while (job := self._texts.get()) is not None:
             request, texts = job
             try:
-                from fungrad.compiler.llvm import machine  # imports LLVM: 20 to 40 ms
-
                 code = machine.object_code(texts, request.exports, request.effort)
             except Exception as error:
                 code = error

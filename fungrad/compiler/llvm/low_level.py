@@ -9,7 +9,7 @@ are constants. These functions reach memory:
 `set_float(a, x)` store one; `stack(n)`: n bytes that last until the function returns;
 `call_address(f, x, ...)`: the int64 that the function at the address f returns for x, ...
 
-Numba would need 200 ms for the source that this translates in 5 ms.
+Numba would need 200 ms for the source that this translates in 6 ms.
 """
 
 import ast
@@ -40,17 +40,6 @@ def translate(source, constants, functions):
     return "\n".join([*declared, *[each.text for each in defined]])
 
 
-def _names(tree):
-    """The names that occur in a syntax tree, and those of the functions that it calls."""
-    names, called = set(), set()
-    for node in ast.walk(tree):
-        if type(node) is ast.Name:
-            names.add(node.id)
-        elif type(node) is ast.Call:
-            called.add(node.func.id)
-    return names, called
-
-
 class _Function:
     """One function, as it is written: local variables lie on the stack until LLVM moves them."""
 
@@ -58,15 +47,13 @@ class _Function:
         self.constants, self.functions = constants, functions
         self.lines, self.numbers, self.ends = [], count(), []
         parameters = [each.arg for each in tree.args.args]
-        names, self.called = _names(tree)
-        targets = [name for name in names if name.islower()]
-        for name in sorted({*parameters, *targets} - self.called):
-            self.lines.append(f"  %{name} = alloca i64")
+        self.variables, self.called = set(parameters), set()
         for name in parameters:
             self.lines.append(f"  store i64 %{name}.given, ptr %{name}")
         self.statements(tree.body)
         taken = ", ".join(f"i64 %{name}.given" for name in parameters)
-        lines = "\n".join([*self.lines, "  unreachable"])
+        places = [f"  %{name} = alloca i64" for name in sorted(self.variables)]
+        lines = "\n".join([*places, *self.lines, "  unreachable"])
         self.text = f"define i64 @{tree.name}({taken}) {{\n{lines}\n}}"
 
     def new(self, text):
@@ -85,6 +72,7 @@ class _Function:
 
     def Assign(self, statement):
         (target,) = statement.targets
+        self.variables.add(target.id)
         self.lines.append(f"  store i64 {self.value(statement.value)}, ptr %{target.id}")
 
     def Expr(self, statement):
@@ -110,6 +98,7 @@ class _Function:
 
     def For(self, statement):
         number, variable = next(self.numbers), statement.target.id
+        self.variables.add(variable)
         stop = self.value(statement.iter.args[0])
         self.lines.append(f"  store i64 0, ptr %{variable}")
         self.label(f"head{number}")
@@ -153,6 +142,7 @@ class _Function:
 
     def Call(self, expression):
         name, operands = expression.func.id, [self.value(each) for each in expression.args]
+        self.called.add(name)
         if name in _STORES:
             place = self.new(f"inttoptr i64 {operands[0]} to ptr")
             spare = f"%t{next(self.numbers)}"

@@ -1,102 +1,160 @@
-"""From LLVM text to machine code that can be called: optimise, emit, load. Needs llvmlite only."""
+"""From LLVM text to machine code: optimise, emit. Needs llvmlite only."""
 
+import ctypes
 import os
-from contextlib import nullcontext
+from contextlib import contextmanager
 from functools import cache
-from itertools import count
+from threading import RLock
 
 import llvmlite
-import llvmlite.binding as llvm
 
-_library_numbers = count()
+from fungrad.compiler.llvm.library import library, taken, text
 
-# A process that forks while another of its threads is inside of LLVM would leave the child a lock
-# that nobody opens: it waits for the end of that call.
-_lock = getattr(llvm.ffi.lib, "_lock", nullcontext())
+_INTERNAL = 8  # LLVM's number of the linkage of names that nobody else sees
+
+# One thread at a time is inside of LLVM, and a process that forks waits for it to leave: the child
+# would inherit what it was in the middle of.
+_lock = RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_lock.__enter__,
-        after_in_parent=lambda: _lock.__exit__(None, None, None),
-        after_in_child=lambda: _lock.__exit__(None, None, None),
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
+
+
+def prepare():
+    """Load LLVM, which takes 10 ms without the interpreter's lock."""
+    with _lock:
+        _target_machine(0)
 
 
 def description():
     """What the machine code depends on besides its text: LLVM, the processor, its features."""
-    return llvmlite.__version__, llvm.llvm_version_info, llvm.get_process_triple(), *_processor()
+    with _lock:
+        triple = text(library().GetProcessTriple)
+        return llvmlite.__version__, library().GetVersionInfo(), triple, *processor()
 
 
 @cache
-def _processor():
-    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+def processor():
+    """The name of the processor, and its features as LLVM takes them."""
+    with _lock:
+        features = text(library().GetHostCPUFeatures).split(",")
+        features = sorted(features, key=lambda feature: feature[1:])
+        return text(library().GetHostCPUName), ",".join(features)
 
 
 @cache
 def vectors():
     """The bytes of a vector register, and how many registers there are."""
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512f") and features.get("avx512vl"):
+    features = processor()[1].split(",")
+    if "+avx512f" in features and "+avx512vl" in features:
         return 64, 32
-    if features.get("avx2") and features.get("fma"):
+    if "+avx2" in features and "+fma" in features:
         return 32, 16
-    is_x86 = llvm.get_process_triple().startswith(("x86", "i386", "i686"))
-    return 16, 16 if is_x86 else 32
+    return 16, 16 if is_x86(text(library().GetProcessTriple)) else 32
+
+
+def is_x86(triple):
+    """Whether code for a triple is code for processors of this kind."""
+    return triple.startswith(("x86", "i386", "i686"))
 
 
 @cache
 def _target_machine(effort):
     """The target machine whose code generator makes that effort, from 0 to 3."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    name, features = _processor()
-    is_x86 = llvm.get_process_triple().startswith(("x86", "i386", "i686"))
-    target = llvm.Target.from_triple(llvm.get_process_triple())
-    return target.create_target_machine(
-        cpu=name,
-        features=features,
-        opt=3 if effort else 0,
-        reloc="static" if is_x86 else "default",
-        codemodel="jitdefault",
-        jit=True,
-    )
+    library().InitializeNativeTarget()
+    library().InitializeNativeAsmPrinter()
+    triple, (name, features) = text(library().GetProcessTriple), processor()
+    error = ctypes.c_char_p()
+    target = library().GetTargetFromTriple(triple.encode(), ctypes.byref(error))
+    if not target:
+        raise RuntimeError(taken(error))
+    # What is loaded by copying it (see `image`) has no tables of addresses.
+    relocations = b"static" if is_x86(triple) else b"default"
+    level = 3 if effort else 0
+    what = triple.encode(), name.encode(), features.encode(), level, relocations, b"jitdefault"
+    machine = library().CreateTargetMachine(target, *what, 0, 1, b"")
+    if not machine:
+        raise RuntimeError("LLVM has no target machine for this processor")
+    return machine
 
 
-@cache
-def _linker():
-    return llvm.create_lljit_compiler(_target_machine(3))
+@contextmanager
+def _module(texts, exports, effort):
+    """The module of these LLVM texts, optimised, in which only `exports` are visible."""
+    context = library().ContextCreate()
+    modules = []
+    try:
+        for each in texts:
+            error = ctypes.c_char_p()
+            module = library().ParseAssembly(context, each.encode(), ctypes.byref(error))
+            if not module:
+                raise RuntimeError(f"LLVM cannot parse: {taken(error)}")
+            modules.append(module)
+        module = modules[0]
+        while len(modules) > 1:
+            error = ctypes.c_char_p()
+            if library().LinkModules(module, modules.pop(1), ctypes.byref(error)):
+                raise RuntimeError(f"LLVM cannot link: {taken(error)}")
+        _prepare(module, exports, effort)
+        yield module
+    finally:
+        for module in modules:
+            library().DisposeModule(module)
+        library().ContextDispose(context)
+
+
+def _prepare(module, exports, effort):
+    machine = _target_machine(effort)
+    layout = library().CreateTargetMachineData(machine)
+    library().SetDataLayout(module, text(library().CopyStringRepOfTargetData, layout).encode())
+    library().DisposeTargetData(layout)
+    error = ctypes.c_char_p()
+    if library().VerifyModule(module, ctypes.byref(error)):
+        raise RuntimeError(taken(error))
+    taken(error)
+    for value in _values(module):
+        if not library().IsDeclaration(value) and _name(value) not in exports:
+            library().SetLinkage(value, _INTERNAL)
+    _optimise(module, machine, effort)
+
+
+def _values(module):
+    """The functions and the variables of a module."""
+    functions = library().ModuleFunctionsIter(module)
+    while value := library().FunctionsIterNext(functions):
+        yield value
+    library().DisposeFunctionsIter(functions)
+    variables = library().ModuleGlobalsIter(module)
+    while value := library().GlobalsIterNext(variables):
+        yield value
+    library().DisposeGlobalsIter(variables)
+
+
+def _name(value):
+    return library().GetValueName(value).decode()
 
 
 def _optimise(module, machine, effort):
     """Run LLVM's passes over a module, in place."""
-    options = llvm.create_pipeline_tuning_options(speed_level=3 if effort > 1 else effort)
-    options.loop_vectorization = True
-    options.slp_vectorization = effort != 2
-    builder = llvm.create_pass_builder(machine, options)
+    options = library().CreatePipelineTuningOptions()
+    library().PTOSetLoopVectorization(options, True)
+    library().PTOSetSLPVectorization(options, effort != 2)
+    builder = library().CreatePassBuilder(machine, options)
     if effort > 1:
-        builder.getModulePassManager().run(module, builder)
-        return
-    passes = llvm.create_new_module_pass_manager()
-    passes.add_always_inliner_pass()
-    passes.add_sroa_pass()
-    passes.add_instruction_combine_pass()
-    passes.add_simplify_cfg_pass()
-    passes.add_global_dead_code_eliminate_pass()
-    passes.run(module, builder)
-
-
-def optimised(texts, exports, effort=3):
-    """The module of these LLVM texts, optimised, in which only `exports` are visible."""
-    machine = _target_machine(effort)
-    module, *others = map(llvm.parse_assembly, texts)
-    for other in others:
-        module.link_in(other)
-    module.data_layout = str(machine.target_data)
-    module.verify()
-    for value in (*module.functions, *module.global_variables):
-        if not value.is_declaration and value.name not in exports:
-            value.linkage = "internal"
-    _optimise(module, machine, effort)
-    return module
+        for_speed, for_size = 3, 0
+        passes = library().buildPerModuleDefaultPipeline(builder, for_speed, for_size)
+    else:
+        passes = library().CreateNewModulePassManager()
+        library().module_AddAlwaysInlinerPass(passes)
+        library().module_AddSROAPass(passes)
+        library().module_AddInstCombinePass(passes)
+        library().module_AddSimplifyCFGPass(passes)
+        library().module_AddGlobalDCEPass(passes)
+    library().RunNewModulePassManager(passes, module, builder)
+    library().DisposeNewModulePassManger(passes)
+    library().DisposePassBuilder(builder)
+    library().DisposePipelineTuningOptions(options)
 
 
 def object_code(texts, exports, effort=3):
@@ -106,35 +164,31 @@ def object_code(texts, exports, effort=3):
     `effort`). Effort 1 is for loops that are written in vectors already, of which only the last
     steps are left to do. Effort 0 takes a seventh of the time, for code that runs once per call.
     """
-    module = optimised(texts, exports, effort)
-    imports = [
-        value.name
-        for value in (*module.functions, *module.global_variables)
-        if value.is_declaration and not value.name.startswith("llvm.")
-    ]
-    return _target_machine(effort).emit_object(module), imports
+    with _lock, _module(texts, exports, effort) as module:
+        declared = [_name(v) for v in _values(module) if library().IsDeclaration(v)]
+        imports = [name for name in declared if not name.startswith("llvm.")]
+        return _emitted(module, effort, True), imports
 
 
 def assembly(texts, exports, effort=3):
     """The assembly of LLVM texts, to look at."""
-    return _target_machine(effort).emit_assembly(optimised(texts, exports, effort))
+    with _lock, _module(texts, exports, effort) as module:
+        return _emitted(module, effort, False).decode()
 
 
-class Loaded:
-    """Machine code in memory, for as long as this object lives. `addresses`: of its exports."""
-
-    def __init__(self, code, exports, imports):
-        """Load object code; `imports` are the addresses of the names it takes from elsewhere."""
-        builder = llvm.JITLibraryBuilder().add_object_img(code).add_current_process()
-        for name in exports:
-            builder.export_symbol(name)
-        for name, address in imports.items():
-            builder.import_symbol(name, address)
-        self._linker = _linker()
-        self._tracker = builder.link(self._linker, f"fungrad{next(_library_numbers)}")
-        self.addresses = {name: self._tracker[name] for name in exports}
+def _emitted(module, effort, is_object):
+    error = ctypes.c_char_p()
+    what = _target_machine(effort), module, is_object
+    buffer = library().TargetMachineEmitToMemory(*what, ctypes.byref(error))
+    if not buffer:
+        raise RuntimeError(taken(error))
+    start, size = library().GetBufferStart(buffer), library().GetBufferSize(buffer)
+    code = ctypes.string_at(start, size)
+    library().DisposeMemoryBuffer(buffer)
+    return code
 
 
 def registered_address(name):
     """The address of a symbol that LLVM or Numba bring along, or None."""
-    return llvm.address_of_symbol(name)
+    with _lock:
+        return library().SearchAddressOfSymbol(name.encode())

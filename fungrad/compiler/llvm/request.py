@@ -1,8 +1,7 @@
 """Requests: what a function in machine code is made from, and the key of all that it depends on."""
 
-from hashlib import blake2b
-
 from fungrad.compiler.execution import environment, python_call, symbols
+from fungrad.core.digest import blake2b
 
 KEY_SIZE = 16  # bytes
 
