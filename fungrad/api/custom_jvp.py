@@ -16,6 +16,7 @@ from fungrad.api.custom_rules import (
     signature_of,
 )
 from fungrad.api.recorded import function_name, title_of
+from fungrad.api.symbolic_zeros import without_symbols
 from fungrad.control.custom import CustomJvp
 from fungrad.control.programs import rearranged
 from fungrad.core import tree as trees
@@ -49,15 +50,31 @@ class custom_jvp:
         update_wrapper(self, fun, updated=())
         self.fun, self._signature = fun, signature_of(fun)
         self.nondiff_argnums = positions_of(fun, nondiff_argnums, nondiff_argnames, title)
-        self.rule = None
+        self.rule, self._asks = None, False
 
     def defjvp(self, jvp, symbolic_zeros=False):
-        """Set the rule: `jvp(primals, tangents) -> (output, tangent)`. Returns `jvp`."""
-        if symbolic_zeros:
-            raise ValueError(
-                "custom_jvp: symbolic_zeros=True is not supported; tangents are arrays"
-            )
-        self.rule = jvp
+        """Set the rule: `jvp(primals, tangents) -> (output, tangent)`. Returns `jvp`.
+
+        With `symbolic_zeros` the tangents of arguments that are not differentiated are
+        `fungrad.custom_derivatives.SymbolicZero`; the rule may return them in either case. Such a
+        rule is recorded when a derivative is taken, and knows no values.
+
+        >>> from fungrad import grad
+        >>> from fungrad.custom_derivatives import SymbolicZero
+        >>> @custom_jvp
+        ... def f(x, y):
+        ...     return x * y
+        >>> def rule(primals, tangents):
+        ...     (x, y), (dx, dy) = primals, tangents
+        ...     if type(dy) is not SymbolicZero:
+        ...         raise ValueError("f has no derivative in y")
+        ...     return x * y, y * dx
+        >>> f.defjvp(rule, symbolic_zeros=True) is rule
+        True
+        >>> grad(f)(3.0, 2.0)
+        np.float64(2.0)
+        """
+        self.rule, self._asks = jvp, symbolic_zeros
         return jvp
 
     def defjvps(self, *jvps):
@@ -83,7 +100,7 @@ class custom_jvp:
                 total = trees.map(lambda a, b: a + b, total, term)
             return y, total
 
-        self.rule = jvp
+        self.rule, self._asks = jvp, False
 
     def __call__(self, *args, **kwargs):
         if state.recording is None:
@@ -95,7 +112,7 @@ class custom_jvp:
         title = f"custom_jvp of {name}"
         main = close(lambda *v: self.fun(*call.full(v)), call.types, call.weak, title, call.values)
         title = f"the rule of custom_jvp of {name}"
-        rule = attempt(self, lambda: self._rule(call, main, title))
+        rule = None if self._asks else attempt(self, lambda: self._rule(call, main, title))
         n, captures = len(call.types), main.captures
         if isinstance(rule, Closed):
             (program, rule), captures = with_captures_of(main, [rule])
@@ -107,23 +124,23 @@ class custom_jvp:
             program = arguments_first(main.program, len(captures), n)
         if rule is None:
             types = call.tangent_types()
-            record = lambda: (self._rule(call, main, title), types, ())
-            rule = late_rule(self, call, captures, record)
+            record = lambda perturbed: (self._rule(call, main, title, perturbed), types, ())
+            rule = late_rule(self, call, captures, record, self._asks)
         primitive = CustomJvp(program, rule, n, name)
         results = record_closed(primitive, [*call.operands, *captures], main)
         return main.tree.unflatten(finished(results, call.operands))
 
-    def _rule(self, call, main, title):
+    def _rule(self, call, main, title, perturbed=None):
         n = len(call.types)
 
         def run_rule(*v):
             primals = call.tree.unflatten(v[:n])
             static = [call.static[i] for i in sorted(call.static)]
-            result = self.rule(*static, primals, call.tangents(v[n:]))
+            result = self.rule(*static, primals, call.tangents(v[n:], perturbed))
             if not isinstance(result, tuple | list) or len(result) != 2:
                 raise CustomRuleError(f"{title} must return (output, tangent), got {result!r:.60}")
             y, y_tree = flatten(result[0])
-            dy, dy_tree = flatten(result[1])
+            dy, dy_tree = flatten(without_symbols(result[1]))
             if y_tree != main.tree or dy_tree != main.tree:
                 raise CustomRuleError(
                     f"{title} returned the structures {y_tree} and {dy_tree}; the function "

@@ -10,10 +10,11 @@ from fungrad.api.arguments import parameter_positions
 from fungrad.api.closing import known_values, operands_of
 from fungrad.api.linear_maps import matching
 from fungrad.api.recorded import function_name
+from fungrad.api.symbolic_zeros import CustomVJPPrimal, SymbolicZero
 from fungrad.api.zeros import float0
 from fungrad.control.custom import FailedRule, LateRule
 from fungrad.control.programs import rearranged
-from fungrad.core.errors import CustomRuleError
+from fungrad.core.errors import CustomRuleError, LeakedTracerError
 from fungrad.core.tracing import UNKNOWN, Recording, run
 from fungrad.core.tree import flatten
 
@@ -39,13 +40,24 @@ class Arguments:
         """The types of the leaves that have tangents."""
         return [t for t in self.types if t.is_differentiable]
 
-    def tangents(self, moving):
-        """The pytree of tangents: given ones, float0 zeros for integers."""
+    def tangents(self, moving, perturbed=None):
+        """The pytree of tangents: given ones, float0 zeros for integers.
+
+        Where leaves that are `perturbed` are marked, the others have symbolic zeros.
+        """
         moving = iter(moving)
         leaves = [
             next(moving) if t.is_differentiable else np.zeros(t.shape, float0) for t in self.types
         ]
+        if perturbed is not None:
+            marked = zip(leaves, self.types, perturbed, strict=True)
+            leaves = [x if is_moving else SymbolicZero(t) for x, t, is_moving in marked]
         return self.tree.unflatten(leaves)
+
+    def primals(self, tracers, perturbed):
+        """All arguments, with the leaves of the differentiable ones marked as `CustomVJPPrimal`."""
+        marked = [CustomVJPPrimal(*leaf) for leaf in zip(tracers, perturbed, strict=True)]
+        return self.full(marked)
 
 
 def signature_of(fun):
@@ -119,32 +131,35 @@ def attempt(function, build):
         return FailedRule(error)
 
 
-def late_rule(function, call, captures, record):
+def late_rule(function, call, captures, record, asks=False):
     """A rule recorded when it is needed, over the arguments and what the function closes over.
 
-    `record()` returns the rule closed, the types of its further arguments, and further programs.
+    `record(perturbed)` returns the rule closed, the types of its further arguments, and further
+    programs; `perturbed` marks the leaves that have a tangent, if the rule `asks` for them.
     """
 
-    def programs():
+    def programs(perturbed):
         call.values = [UNKNOWN] * len(call.values)
         title = f"the rule of {function_name(function)}"
+        why = "asks what is perturbed" if asks else "calls the function itself"
+        closes = f"{title} {why} and closes over a traced value; pass the value as an argument"
         recording = Recording(title, hides_values=True, takes_constants=True)
         with recording, recording_rule_of(function):
             arguments = [recording.add_input(t) for t in call.types]
             for captured in captures:
                 recording.stand_in(captured)
-            closed, types, others = record()
+            try:
+                closed, types, others = record(perturbed)
+            except LeakedTracerError as error:
+                raise CustomRuleError(closes) from error
             arguments += [recording.add_input(t) for t in types]
             outputs = run(closed.program, [*closed.captures, *arguments])
             program = recording.finish(outputs, function_name(function))
         if recording.captures:
-            raise CustomRuleError(
-                f"{title} calls the function itself and closes over an array; pass the array as "
-                "an argument"
-            )
+            raise CustomRuleError(closes)
         return (program, *others)
 
-    return LateRule(programs)
+    return LateRule(programs, asks)
 
 
 def checked(x, type, what):

@@ -58,18 +58,17 @@ class custom_vjp:
         update_wrapper(self, fun, updated=())
         self.fun, self._signature = fun, signature_of(fun)
         self.nondiff_argnums = positions_of(fun, nondiff_argnums, nondiff_argnames, title)
-        self.fwd = self.bwd = None
+        self.fwd, self.bwd, self._asks = None, None, False
 
     def defvjp(self, fwd, bwd, symbolic_zeros=False, optimize_remat=False):
         """Set the rule: `fwd(*args) -> (output, residuals)`, `bwd(residuals, g) -> cotangents`.
 
         `bwd` returns a tuple with one cotangent (or None for zero) per differentiable argument.
+        With `symbolic_zeros` the leaves that `fwd` gets are `CustomVJPPrimal`s of
+        `fungrad.custom_derivatives`, with a `value` and whether it is `perturbed`. Such a rule is
+        recorded when a derivative is taken, and knows no values; the cotangents are arrays.
         """
-        if symbolic_zeros:
-            raise ValueError(
-                "custom_vjp: symbolic_zeros=True is not supported; cotangents are arrays"
-            )
-        self.fwd, self.bwd = fwd, bwd
+        self.fwd, self.bwd, self._asks = fwd, bwd, symbolic_zeros
 
     def __call__(self, *args, **kwargs):
         if state.recording is None:
@@ -80,8 +79,9 @@ class custom_vjp:
         call = Arguments(self.fun, args, kwargs, self._signature, self.nondiff_argnums)
         static = [call.static[i] for i in sorted(call.static)]
 
-        def forward(tracers):
-            result = self.fwd(*call.full(tracers))
+        def forward(tracers, perturbed):
+            given = call.primals(tracers, perturbed) if self._asks else call.full(tracers)
+            result = self.fwd(*given)
             if not isinstance(result, tuple | list) or len(result) != 2:
                 raise CustomRuleError(
                     f"custom_vjp of {name}: fwd must return (output, residuals), got {result!r:.60}"
@@ -96,13 +96,16 @@ class custom_vjp:
             f"custom_vjp of {name}",
             call.values,
         )
-        return _with_backward(self, call, main, forward)
+        return _with_backward(self, call, main, forward, self._asks)
 
 
-def _with_backward(function, call, main, forward):
-    """Record a custom function whose forward rule returns the output and the backward function."""
+def _with_backward(function, call, main, forward, asks=False):
+    """Record a custom function whose forward rule returns the output and the backward function.
+
+    `forward(tracers, perturbed)`: the marks of a rule that `asks` what is perturbed, or None.
+    """
     name = function_name(function)
-    rule = attempt(function, lambda: _halves(name, call, main, forward))
+    rule = None if asks else attempt(function, lambda: _halves(name, call, main, forward))
     n, captures = len(call.types), main.captures
     if isinstance(rule, tuple):
         first, backward = rule
@@ -113,17 +116,17 @@ def _with_backward(function, call, main, forward):
         program = arguments_first(main.program, len(captures), n)
     if rule is None:
 
-        def record():
-            first, backward = _halves(name, call, main, forward)
+        def record(perturbed):
+            first, backward = _halves(name, call, main, forward, perturbed)
             return first, (), (backward,)
 
-        rule = late_rule(function, call, captures, record)
+        rule = late_rule(function, call, captures, record, asks)
     primitive = CustomVjp(program, rule, n, name)
     results = record_closed(primitive, [*call.operands, *captures], main)
     return main.tree.unflatten(finished(results, call.operands))
 
 
-def _halves(name, call, main, forward):
+def _halves(name, call, main, forward, perturbed=None):
     """The forward rule, closed, and the backward rule over what it captures of the forward one."""
     title = f"the forward rule of {name}"
     recording = Recording(title)
@@ -132,7 +135,7 @@ def _halves(name, call, main, forward):
             recording.add_input(t, v, w)
             for t, v, w in zip(call.types, call.values, call.weak, strict=True)
         ]
-        y, pull_back = forward(tracers)
+        y, pull_back = forward(tracers, perturbed)
         leaves, tree = flatten(y)
         if tree != main.tree:
             raise CustomRuleError(
@@ -226,7 +229,7 @@ def custom_gradient(fun):
             return pair(*args, **kwargs)[0]
         call = Arguments(fun, args, kwargs, signature)
 
-        def forward(tracers):
+        def forward(tracers, perturbed):
             y, pull_back = pair(*call.full(tracers))
 
             def as_tuple(g):

@@ -19,19 +19,21 @@ class FailedRule:
 
 
 class LateRule:
-    """A rule that is recorded when it is needed: of a function that is called in a rule of its own.
+    """A rule that is recorded when it is needed, by `record(perturbed)`, which returns its programs.
 
-    `record()` returns its programs.
+    That of a function that is called in a rule of its own; or one that asks which arguments are
+    perturbed (`asks`): those that have a tangent, which is known no earlier.
     """
 
-    def __init__(self, record):
-        self._record, self._programs = record, None
+    def __init__(self, record, asks=False):
+        self._record, self._programs, self.asks = record, {}, asks
 
-    def programs(self):
-        """The programs of the rule, recorded at the first call."""
-        if self._programs is None:
-            self._programs = self._record()
-        return self._programs
+    def programs(self, perturbed):
+        """The programs of the rule, recorded once for all it asks for."""
+        key = perturbed if self.asks else None
+        if key not in self._programs:
+            self._programs[key] = self._record(key)
+        return self._programs[key]
 
 
 class _Custom(OfProgram):
@@ -52,7 +54,9 @@ class _Custom(OfProgram):
                 f"{self.label} closes over a value that is being differentiated, for which its "
                 "custom rule gives no derivative; pass the value as an argument"
             )
-        return rule.programs() if isinstance(rule, LateRule) else rule
+        if isinstance(rule, LateRule):
+            return rule.programs(tuple([t is not None for t in tangents[: self.argument_count]]))
+        return rule
 
     def _batched(self, marked, axis):
         """The rule over a batch axis, recorded late where it was to be."""
@@ -60,7 +64,8 @@ class _Custom(OfProgram):
         if isinstance(rule, FailedRule):
             return rule
         if isinstance(rule, LateRule):
-            return LateRule(lambda: self._batched_rule(rule.programs(), marked, axis))
+            record = lambda perturbed: self._batched_rule(rule.programs(perturbed), marked, axis)
+            return LateRule(record, rule.asks)
         return self._batched_rule(rule, marked, axis)
 
     def batch(self, inputs, batched, axis):

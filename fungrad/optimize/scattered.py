@@ -59,7 +59,7 @@ def _summed(equation, inputs, result):
             continue
         n = v.type.shape[found.axis]
         types = [x.type for x in inputs], [equation.outputs[0].type]
-        if (1 - found.size / n) * p.flops(*types) < COST * len(found.parts):
+        if n == 0 or (1 - found.size / n) * p.flops(*types) < COST * len(found.parts):
             continue
         terms = [_term(equation, inputs, number, found.axis, part, result) for part in found.parts]
         total = terms[0]

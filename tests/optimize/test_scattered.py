@@ -166,3 +166,12 @@ def test_the_gradient_of_selected_rows_makes_no_others():
     second = fungrad.jit(lambda w: fungrad.jvp(fungrad.grad(f), (w,), (d,))[1])(w)
     eager = fungrad.jvp(fungrad.grad(f), (w,), (d,))[1]
     np.testing.assert_allclose(second, eager, rtol=1e-10, atol=1e-12)
+
+
+def test_rows_scattered_into_an_empty_array():
+    program = recorded(
+        lambda c, rows: Sum((0,))(Scatter((0,), "add", "raise")(m.Fill((0, 3))(0.0), c, rows)),
+        *(f64(0, 3), ArrayType((0,), np.int64)),
+    )
+    (total,) = evaluate(optimize(program), [np.zeros((0, 3)), np.zeros(0, np.int64)])
+    np.testing.assert_array_equal(total, np.zeros(3))
