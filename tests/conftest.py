@@ -21,6 +21,11 @@ def pytest_addoption(parser):
         action="store_true",
         help="check the compiled law for every sample, not for one per kind and dtype",
     )
+    parser.addoption(
+        "--kernels",
+        metavar="FOLDER",
+        help="keep compiled programs there: a second run with it takes them from disk",
+    )
 
 
 def pytest_configure(config):
@@ -29,7 +34,11 @@ def pytest_configure(config):
     The folder is made by the process that starts the run; xdist's workers inherit it.
     """
     type(tracing.state).checks_programs = True
-    if not hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        return
+    if config.getoption("--kernels"):
+        os.environ[_CACHE] = os.path.abspath(config.getoption("--kernels"))
+    else:
         config.kernel_cache = os.environ[_CACHE] = tempfile.mkdtemp(prefix="fungrad-tests-")
 
 
