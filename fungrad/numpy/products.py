@@ -10,9 +10,10 @@ from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
 from fungrad.numpy.joining import getitem_any, stack
-from fungrad.numpy.promotion import convert, promote
+from fungrad.numpy.promotion import convert, is_sparse, promote
 from fungrad.numpy.reductions import sum
 from fungrad.numpy.shapes import diagonal_of_last_axes, moveaxis, ravel, reshape
+from fungrad.numpy.sparse_products import sparse_product
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.movement import Reshape, Transpose
 
@@ -48,6 +49,8 @@ def factors(a, b, preferred_element_type=None):
 def dot(a, b, out=None, *, precision=None, preferred_element_type=None):
     """`numpy.dot`."""
     refuse_out("dot", out)
+    if is_sparse(a) or is_sparse(b):
+        return sparse_product("dot", a, b)
     a, b = factors(a, b, preferred_element_type)
     left, right = a.shape, b.shape
     if not left or not right:
@@ -69,6 +72,8 @@ def _inner_product(n, m):
 def matmul(x1, x2, /, out=None, **options):
     """`numpy.matmul`: batches in front broadcast."""
     refuse_out("matmul", out)
+    if is_sparse(x1) or is_sparse(x2):
+        return sparse_product("matmul", x1, x2)
     a, b = promote(operand(x1), operand(x2))
     left, right = a.shape, b.shape
     if not left or not right:

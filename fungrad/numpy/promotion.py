@@ -88,11 +88,21 @@ def convert(x, dtype):
 
 
 def raise_for_objects(x):
-    """Explain an object array, which is what NumPy makes of a list of traced values."""
+    """Explain an object array: of a list of traced values, or of a sparse matrix."""
+    if not x.ndim and is_sparse(x.item()):
+        raise TypeError(
+            "with a traced value, a sparse matrix of SciPy's takes part in products: A @ x, x @ A, "
+            "A.dot(x); for anything else make an array of it, A.toarray()"
+        )
     raise TypeError(
         f"an array of Python objects of shape {x.shape} is not numeric; build arrays from traced "
         "values with fungrad.numpy.array, stack or concatenate"
     )
+
+
+def is_sparse(x):
+    """Whether `x` is one of SciPy's sparse matrices or arrays; SciPy is not imported."""
+    return type(x).__module__.startswith("scipy.sparse") and hasattr(x, "tocoo")
 
 
 _ARRAYS = frozenset({Tracer, np.ndarray})
