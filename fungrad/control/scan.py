@@ -193,13 +193,13 @@ class Scan(Routine):
             return None
         n = self.carry_count
         ys = (False,) * (len(self.body.outputs) - n)
-        moving = (*(False for _ in constants), *(True for _ in carry), *(False for _ in xs))
+        kinds = ("fixed",) * len(constants) + ("carry",) * n + ("rows",) * len(xs)
         body = share_common_subexpressions(self.body)  # what is saved once is stacked once
         while True:
             inner = (*constants, *carry, *xs)
             forced = (*(not k for k in carry), *ys)
             first, second, known_outputs, sources = split(
-                body, inner, forced, (moving, self.length or 1, cost_of)
+                body, inner, forced, (kinds, self.length or 1, cost_of)
             )
             still = [a and b for a, b in zip(carry, known_outputs[:n], strict=True)]
             if still == carry:

@@ -85,8 +85,8 @@ def split(program, known, forced_unknown=None, loop=None):
     The first takes the known inputs and returns the known outputs, then new residuals; the second
     takes all residuals and the unknown inputs and returns the unknown outputs. Outputs marked in
     `forced_unknown` count as unknown. None when nothing would be gained. Of the body of a loop,
-    `loop` are the inputs that a residual would have to stack, marked, the number of steps, and what
-    an equation costs (see `residuals`).
+    `loop` are the kinds of the inputs ("fixed", "carry" or "rows"), the number of steps, and what an
+    equation costs (see `residuals`).
     """
     unknown_inputs = [v for v, k in zip(program.inputs, known, strict=True) if not k]
     first, second, replaced, _ = partition(program.equations, set(unknown_inputs))
@@ -104,8 +104,8 @@ def split(program, known, forced_unknown=None, loop=None):
     wanted = _wanted(second, rest, unknown_inputs)
     saved = worth_saving(first, needed, wanted)
     if loop is not None:
-        stacked = [v for v, is_stacked in zip(program.inputs, loop[0], strict=True) if is_stacked]
-        saved = cheapest_to_keep(first, wanted, saved, needed, stacked, *loop[1:])
+        kinds = dict(zip(program.inputs, loop[0], strict=True))
+        saved = cheapest_to_keep(first, wanted, saved, needed, kinds, *loop[1:])
     residuals, completed = recompute(first, second, saved, rest, set(unknown_inputs))
     positions = {v: i for i, v in enumerate(program.inputs)}
     sources, made = [], []

@@ -15,26 +15,27 @@ from fungrad.core.types import ArrayType
 #: Loops that keep less in all leave it in the cache, where reading it costs less than arithmetic.
 _CACHE = 1 << 22
 #: Additions, vectorised, in the time of writing a byte to memory and reading it again.
-_PER_BYTE = 3
+_PER_BYTE = 2
 #: Equations that are looked at; a flow through more of them takes too long.
 _MOST = 2000
 
 
-def cheapest_to_keep(known, wanted, saved, needed, stacked, steps, cost):
+def cheapest_to_keep(known, wanted, saved, needed, kinds, steps, cost):
     """The known values to keep, given those that would be kept (`saved`) if memory were free.
 
     `known` are the equations of the first half, `wanted` what the second half reads, `needed` what
-    the first half computes in any case. `stacked` are the inputs that change from step to step and
-    are not at hand for the second half. An element of what an equation makes costs
-    `cost(equation)`, an addition being 1.
+    the first half computes in any case. `kinds` says of the inputs whether they are "fixed",
+    change as a "carry", or are "rows", which change but are at hand for the second half. An element
+    of what an equation makes costs `cost(equation)`, an addition being 1.
     """
+    carry = [v for v, kind in kinds.items() if kind == "carry"]
     outputs = [v for k in known for v in k.outputs]
-    if any(not isinstance(v.type, ArrayType) for v in (*outputs, *stacked)):
+    if any(not isinstance(v.type, ArrayType) for v in (*outputs, *carry)):
         return saved  # a stack, as a loop of unknown length returns it, has no size
     if sum(map(_bytes, saved)) * steps <= _CACHE or len(known) > _MOST:
         return saved
     maker = {v: k for k in known for v in k.outputs}
-    moving = _moving(known, stacked)
+    moving = _moving(known, kinds)
     cut = _Cut()
     waiting, seen = [v for v in wanted if type(v) is not Literal], set()
     for v in waiting:
@@ -64,13 +65,13 @@ def _bytes(v):
     return v.type.size * v.type.dtype.itemsize
 
 
-def _moving(known, stacked):
+def _moving(known, kinds):
     """What changes from step to step and is not at hand later."""
-    moving = set(stacked)
+    changing = {v for v, kind in kinds.items() if kind != "fixed"}
     for k in known:
-        if any(type(v) is not Literal and v in moving for v in k.equation.inputs):
-            moving.update(k.outputs)
-    return moving
+        if any(type(v) is not Literal and v in changing for v in k.equation.inputs):
+            changing.update(k.outputs)
+    return {v for v in changing if kinds.get(v) != "rows"}
 
 
 def _may_be_repeated(made):

@@ -55,6 +55,19 @@ def test_what_takes_longer_than_memory_is_kept():
     assert stacked(looped(step), np.ones(SIZE)) == [(STEPS, SIZE)] * 2
 
 
+def test_what_rows_give_is_computed_again():
+    """Rows are at hand for the second half; what is computed from them would have to be stacked."""
+
+    def f(x, rows):
+        def step(y, row):
+            scaled = x * row + 1
+            return y * scaled * scaled, None
+
+        return fnp.sum(fungrad.lax.scan(step, x, rows)[0])
+
+    assert stacked(f, np.ones(SIZE), np.ones((STEPS, 1))) == [(STEPS, SIZE)]
+
+
 def test_products_are_kept():
     w = np.eye(200) / 2
 
