@@ -167,6 +167,10 @@ class Lowering:
             self.views[v] = view or self._taken_over(v) or self._new_view(v)
         return self.views[v]
 
+    def is_placed(self, v):
+        """Whether the memory that a value is to be written to has been given."""
+        return v in self.views or v in self.destinations or v in self.joins.places
+
     def _view_of_joined(self, v):
         """The memory of an array before it is made, or None where something else may live there."""
         if v in self.destinations and v not in self.fresh:
@@ -183,7 +187,8 @@ class Lowering:
         view = self.views.get(operand)
         if view is None or operand in self.homes.inputs or view.buffer.kind != "workspace":
             return None
-        return view if view.is_contiguous and view.shape == v.type.shape else None
+        is_whole = view.is_contiguous and view.buffer.size == v.type.size  # not rows of a history
+        return view if is_whole and view.shape == v.type.shape else None
 
     # ---- steps
 

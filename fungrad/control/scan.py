@@ -75,6 +75,10 @@ class Scan(Routine):
         _, constants, carry, xs = self.parts(operands)
         return (*constants, *carry, *xs)
 
+    def rows_of(self, operands):
+        """The last of the operands: those that the loop reads row by row."""
+        return self.parts(operands)[3]
+
     def infer(self, *types):
         _, constants, carry, xs = self.parts(types)
         for t in xs:

@@ -10,6 +10,7 @@ from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constan
 from fungrad.compiler.language.stack_layout import is_stack
 from fungrad.compiler.language.statements import Point
 from fungrad.compiler.language.views import Buffer, View, whole
+from fungrad.compiler.loops.kept_carries import KeptCarry, histories, row_of
 from fungrad.compiler.loops.loop_constants import laid_out
 from fungrad.compiler.loops.stacks import StackValue, StackWriter, element
 from fungrad.core.cost import bytes_moved, flops_of
@@ -26,12 +27,12 @@ class _LocalCarry:
         scalars = given.scalars if self.is_stack else given
         self.variables = [loop.entry.variable(s, "carry") for s in scalars]
 
-    def value(self):
+    def value(self, k=None):
         """The representation of what is carried now."""
         scalars = tuple([v.value for v in self.variables])
         return StackValue(*scalars) if self.is_stack else scalars
 
-    def settle(self, body):
+    def settle(self, body, k):
         """Local variables need no place to be computed in."""
 
     def gather(self, body, given):
@@ -72,11 +73,11 @@ class _ArrayCarry:
             for name, buffer in zip(self.names, self.buffers, strict=True)
         )
 
-    def value(self):
+    def value(self, k):
         """The view of what is carried now."""
         return self.current
 
-    def settle(self, body):
+    def settle(self, body, k):
         """Let the body compute the next value where it has to be."""
         place = self.current if self.is_in_place else self.following
         if self.result is not self.variable:
@@ -112,6 +113,7 @@ class _Saved:
     view: View | None = None  # of the rows on top of each other
     stack: StackWriter | None = None
     place: View | None = None  # the row, where the body computes the value in it
+    is_carried: bool = False  # what is carried stands in the rows
 
     def row(self, entry, k):
         """The memory of row k."""
@@ -123,13 +125,6 @@ class _Saved:
 def work_of(program):
     """Roughly the nanoseconds that one turn of a program takes; at least 1."""
     return 1 + flops_of(program)[0] // 2 + bytes_moved(program) // 16
-
-
-def row_of(entry, view, k):
-    """Row k of a view, k being known at run time."""
-    place = k * entry.integer(view.strides[0]) + entry.integer(view.offset)
-    part = entry.part(view.buffer, place, view.buffer.size, "row")
-    return View(part, 0, view.shape[1:], view.strides[1:])
 
 
 class _Loop:
@@ -146,14 +141,17 @@ class _Loop:
         """The representation of an operand, as memory if it has gaps or is computed."""
         return self.lowering.representation(v)
 
-    def start(self, operands, variables, outputs):
-        """Give every carried value its place; it starts as the operand."""
+    def start(self, operands, variables, outputs, found=()):
+        """Give every carried value its place, of its history if it has one; it starts as the operand."""
         self.carries, self.outputs = [], outputs
         results = self.body.outputs[: len(variables)]
-        for operand, v, result, output in zip(operands, variables, results, outputs, strict=True):
-            self.carries.append(self._carry(operand, v, result, output))
+        found = found or [None] * len(variables)
+        for each in zip(operands, variables, results, outputs, found, strict=True):
+            self.carries.append(self._carry(*each))
 
-    def _carry(self, operand, v, result, output):
+    def _carry(self, operand, v, result, output, history):
+        if history is not None:
+            return KeptCarry(self, operand, v, result, history)
         given = self.represent(operand)
         if not is_stack(v.type) and v.type.shape and v.type.size > self.most_locals:
             return _ArrayCarry(self, operand, v, result, output)
@@ -165,7 +163,7 @@ class _Loop:
         """Write the body for one turn; `k` is the number of the row that `saved` values get."""
         body = self.lowering.inner(self.body, [*constants, *carried, *rows], self.most_locals)
         for carry in self.carries:
-            carry.settle(body)
+            carry.settle(body, k)
         for kept in saved:
             if self._is_array(kept.variable) and kept.variable not in body.destinations:
                 body.settle(kept.variable, kept.row(self.entry, k))
@@ -173,7 +171,8 @@ class _Loop:
         given = body.run()
         n = len(self.carries)
         for kept, value in zip(saved, given[n:], strict=True):
-            self._save(body, kept, value, k)
+            if not kept.is_carried:
+                self._save(body, kept, value, k)
         for carry, value in zip(self.carries, given, strict=False):
             carry.gather(body, value)
         for carry in self.carries:
@@ -207,18 +206,21 @@ def scan(build, primitive, inputs, outputs):
         for inner, v in zip(primitive.body.inputs[:a], constants, strict=True)
     ]
     rows = [_rows(build, v) for v in xs]
-    loop.start(carry, primitive.body.inputs[a : a + n], outputs[:n])
+    found = histories(build, primitive, outputs, loop.most_locals)
+    loop.start(carry, primitive.body.inputs[a : a + n], outputs[:n], found)
+    carried = {v for history in found if history for v in history.outputs}
     saved = []
     for v, output in zip(primitive.body.outputs[n:], outputs[n:], strict=True):
         saved.append(_kept(build, v, output, length))
+        saved[-1].is_carried = output in carried
     meter = _meter(entry, primitive.progress, primitive.length)
     with entry.loop(length, work=loop.work) as turn:
         k = length - constant(1, INDEX) - turn if primitive.reverse else turn
         if k.operands:
             k = entry.let(k, "k")
-        carried = [c.value() for c in loop.carries]
+        values = [c.value(k) for c in loop.carries]
         here = [_row(entry, x, v.type, k) for x, v in zip(rows, xs, strict=True)]
-        loop.turn(given, carried, here, saved, k)
+        loop.turn(given, values, here, saved, k)
         if meter is not None:
             meter(turn + constant(1, INDEX))
     loop.finish()
@@ -271,7 +273,7 @@ def while_loop(build, primitive, inputs, outputs):
     counts = primitive.records or meter is not None
     count = entry.variable(constant(0, INDEX), "count") if counts else None
     with entry.repeat(loop.work + work_of(primitive.condition)):
-        carried = [c.value() for c in loop.carries]
+        carried = [c.value(None) for c in loop.carries]
         inner = primitive.condition
         condition = build.lowering.inner(inner, [*conditions, *carried], fitting_locals(inner))
         ((goes_on,),) = condition.run()
