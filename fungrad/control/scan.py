@@ -6,6 +6,7 @@ import numpy as np
 
 from fungrad.control.covering import Turns, corresponding
 from fungrad.control.lifting import cost_of, lifted
+from fungrad.control.parting import parted
 from fungrad.control.programs import (
     chosen,
     marks,
@@ -16,7 +17,7 @@ from fungrad.control.programs import (
     spread,
     without_invariants,
 )
-from fungrad.control.stack import Stack, StackType, element_type, stacked_type
+from fungrad.control.stack import COUNT, Stack, StackType, element_type, stacked_type
 from fungrad.core.errors import ShapeError
 from fungrad.core.evaluation import evaluator
 from fungrad.core.primitive import Routine
@@ -31,8 +32,6 @@ from fungrad.transforms.interpret import zeros
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import Split, split
 from fungrad.transforms.transpose import transpose
-
-COUNT = ArrayType((), np.int64)
 
 
 class Scan(Routine):
@@ -382,6 +381,8 @@ class Scan(Routine):
     def lifted(self):
         """A program that computes the same with less inside of the loop, or None (see `lifting`)."""
         return None if self.length is None else lifted(self)
+
+    parted = parted
 
     @property
     def begins_with(self):

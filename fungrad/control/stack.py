@@ -20,6 +20,9 @@ from fungrad.primitives.movement import Broadcast
 from fungrad.transforms.batch import batch
 from fungrad.transforms.transpose import transpose
 
+#: The type of a number of turns.
+COUNT = ArrayType((), np.int64)
+
 
 class StackType:
     """The type of a stack whose elements have the type `element`, an array type or a stack's.

@@ -15,8 +15,8 @@ from fungrad.control.programs import (
     without_invariants,
 )
 from fungrad.control.progress import counting
-from fungrad.control.scan import COUNT, Scan, type_of_value, widened
-from fungrad.control.stack import Stack, StackType
+from fungrad.control.scan import Scan, type_of_value, widened
+from fungrad.control.stack import COUNT, Stack, StackType
 from fungrad.core.errors import ShapeError
 from fungrad.core.evaluation import evaluator
 from fungrad.core.primitive import Routine

@@ -33,13 +33,13 @@ def replaced_by_programs(program, replacement):
         if inner is None:
             result.append(with_inputs(equation, inputs))
             continue
-        outputs = _copied(replaced_by_programs(inner, replacement), inputs, result)
+        outputs = copied(replaced_by_programs(inner, replacement), inputs, result)
         for old, new in zip(equation.outputs, outputs, strict=True):
             result.replace(old, new)
     return result.finish()
 
 
-def _copied(program, inputs, result):
+def copied(program, inputs, result):
     """Append the equations of a program on given inputs; return its outputs."""
     known = dict(zip(program.inputs, inputs, strict=True))
     for equation in program.equations:

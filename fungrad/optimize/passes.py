@@ -5,6 +5,7 @@ from operator import is_
 
 from fungrad.core.program import derived
 from fungrad.optimize.algebra import simplify
+from fungrad.optimize.carry_in_parts import carry_in_parts
 from fungrad.optimize.common_subexpressions import share_common_subexpressions
 from fungrad.optimize.constants import fold_constants
 from fungrad.optimize.contractions import simplify_contractions
@@ -30,6 +31,7 @@ PASSES = (
     move_transpositions,  # movements of movements are one now, so each is seen
     simplify_contractions,  # takes in the transpositions that have arrived there
     share_common_subexpressions,
+    carry_in_parts,  # sums of padded arrays are concatenations now
     share_loops,  # equal operands are one, and bodies are as simple as they get
     remove_dead_code,  # last: what was simplified away leaves makers without readers
 )
