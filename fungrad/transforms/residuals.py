@@ -13,7 +13,7 @@ from fungrad.core.program import Literal
 from fungrad.core.types import ArrayType
 
 #: Loops that keep less in all leave it in the cache, where reading it costs less than arithmetic.
-_CACHE = 1 << 22
+_CACHE = 1 << 20
 #: Additions, vectorised, in the time of writing a byte to memory and reading it again.
 _PER_BYTE = 2
 #: Equations that are looked at; a flow through more of them takes too long.

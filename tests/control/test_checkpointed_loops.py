@@ -116,7 +116,7 @@ def test_a_long_scan_in_segments(n, most):
 def test_the_memory_of_compiled_code_shrinks_too():
     args = np.zeros((20, 20)), np.ones(20)
     plain, saving = (cost(grad(chain(400, size)))(*args).peak_bytes for size in (None, "sqrt"))
-    assert saving < 0.3 * plain
+    assert saving < 0.35 * plain
 
 
 def test_the_root_is_the_best_size():
