@@ -3,7 +3,7 @@
     total = total + concatenate(a, b)    becomes    first = first + a
                                                     second = second + b
 
-and the parts are joined after the loop. So the derivative in a vector of parameters, of which the
+and the parts are joined after the loop; so are sums of arrays that zeros surround. So the derivative in a vector of parameters, of which the
 body reads slices, adds to each slice where its derivative is made, without building the vector.
 """
 
@@ -16,31 +16,33 @@ from fungrad.primitives.joining import Concatenate, Pad
 from fungrad.primitives.movement import Reshape
 from fungrad.transforms.interpret import zeros
 
-_MOST_PARTS = 64  # of one total: each is a value that the loop carries
+_MOST_PARTS = 128  # of one total: each is a value that the loop carries
 
 
 @record(frozen=True, eq=False)
 class _Part:
-    """A value added to a part of a total; or, with a primitive, what it makes of other parts."""
+    """A part of a total.
 
-    value: object
+    One without a primitive is carried: `values` are added to it in every turn, and where there are
+    none, it is zero. Others are what their primitive makes of smaller parts.
+    """
+
+    type: object
+    values: tuple = ()
     primitive: object = None
     parts: tuple = ()
 
     def leaves(self):
         """The parts that values are added to."""
-        if self.primitive is None:
-            return [self]
-        return [leaf for part in self.parts for leaf in part.leaves()]
+        return [self] if self.values else [leaf for part in self.parts for leaf in part.leaves()]
 
-    def joined(self, values):
-        """The whole, from the values of the leaves by part."""
+    def joined(self, ends):
+        """The whole, from the last values of the leaves."""
+        if self.values:
+            return ends[self]
         if self.primitive is None:
-            return values[self]
-        parts = [part.joined(values) for part in self.parts]
-        if isinstance(self.primitive, Pad):
-            parts.append(self.value.type.dtype.type(0))
-        return self.primitive(*parts)
+            return zeros(self.type)
+        return self.primitive(*[part.joined(ends) for part in self.parts])
 
 
 def parted(scan, is_zero):
@@ -63,38 +65,96 @@ def parted(scan, is_zero):
 @derived
 def _plan(body, constant_count, carry_count, is_zero):
     """The parts of each carry that is such a total, by its number."""
-    maker = {v: e for e in body.equations for v in e.outputs}
-    readers = {}
-    for v in (*(v for e in body.equations for v in e.inputs), *body.outputs):
-        readers[v] = readers.get(v, 0) + 1
+    search = _Search(body)
     carry = body.inputs[constant_count:][:carry_count]
     found = {}
     for k, (v, result) in enumerate(zip(carry, body.outputs, strict=False)):
-        made = maker.get(result)
+        made = search.made(result)
         is_total = made is not None and made.primitive is add and v in made.inputs
-        if not is_zero[k] or not is_total or readers[v] > 1 or readers[result] > 1:
+        if not is_zero[k] or not is_total or search.readers[v] > 1:
             continue
         (added,) = [u for u in made.inputs if u is not v]
-        part = _part(added, maker, readers)
-        if 1 <= len(part.leaves()) <= _MOST_PARTS and _is_joined(part):
+        part = search.part(added)
+        if len(part.leaves()) <= _MOST_PARTS and _is_joined(part):
             found[k] = part
     return found
 
 
-def _part(v, maker, readers):
-    made = maker.get(v)
-    if made is None or readers[v] > 1:
-        return _Part(v)
-    p, inputs = made.primitive, made.inputs
-    if p is add and any(map(_is_zero, inputs)):
-        (rest,) = [u for u in inputs if not _is_zero(u)] or inputs[:1]
-        return _part(rest, maker, readers) if rest.type is v.type else _Part(v)
-    is_surrounded = isinstance(p, Pad) and _is_zero(inputs[1]) and not any(p.interior)
-    if is_surrounded and min(*p.low, *p.high) >= 0:
-        inputs = inputs[:1]
-    elif not isinstance(p, Concatenate | Reshape):
-        return _Part(v)
-    return _Part(v, p, tuple([_part(u, maker, readers) for u in inputs]))
+class _Search:
+    """Finds the parts of what is added to a total."""
+
+    def __init__(self, body):
+        self.maker = {v: e for e in body.equations for v in e.outputs}
+        self.readers = {}
+        for v in (*(v for e in body.equations for v in e.inputs), *body.outputs):
+            self.readers[v] = self.readers.get(v, 0) + 1
+
+    def part(self, v):
+        """The part that a value is added to."""
+        made = self.made(v)
+        if made is not None and isinstance(made.primitive, Concatenate | Reshape):
+            return _Part(v.type, (), made.primitive, tuple(map(self.part, made.inputs)))
+        terms = self._terms(v)
+        boxes = [self._box(term) for term in terms]
+        if None not in boxes:
+            whole = self._region((0,) * v.type.ndim, v.type, boxes)
+            if whole is not None:
+                return whole
+        return self.part(terms[0]) if terms != [v] and len(terms) == 1 else _Part(v.type, (v,))
+
+    def made(self, v):
+        """The equation that makes a value for one reader, or None."""
+        return self.maker.get(v) if self.readers.get(v) == 1 else None
+
+    def _terms(self, v):
+        """What a value is the sum of, without zeros."""
+        terms, waiting = [], [v]
+        while waiting:
+            u = waiting.pop()
+            made = self.made(u)
+            if made is not None and made.primitive is add:
+                waiting += [x for x in made.inputs if not _is_zero(x)] or made.inputs[:1]
+            else:
+                terms.append(u)
+        return terms
+
+    def _box(self, v):
+        """Where a value is not zero: (where that begins, what stands there); None if everywhere."""
+        made = self.made(v)
+        if made is None or not isinstance(made.primitive, Pad) or not _is_zero(made.inputs[1]):
+            return None
+        p = made.primitive
+        return None if any(p.interior) or min(*p.low, *p.high) < 0 else (p.low, made.inputs[0])
+
+    def _region(self, start, type, boxes):
+        """The part that such values are added to, in a region; None where they overlap."""
+        if all(x.type.shape == type.shape for _, x in boxes):
+            values = tuple([x for _, x in boxes])
+            return self.part(values[0]) if len(values) == 1 else _Part(type, values)
+        for axis, (begin, size) in enumerate(zip(start, type.shape, strict=True)):
+            spans = sorted({(low[axis], low[axis] + x.type.shape[axis]) for low, x in boxes})
+            ends = [begin, *(end for _, end in spans)]
+            is_cut = spans != [(begin, begin + size)]
+            if is_cut and all(a >= e for (a, _), e in zip(spans, ends, strict=False)):
+                return self._cut(axis, spans, start, type, boxes)
+        return None
+
+    def _cut(self, axis, spans, start, type, boxes):
+        """A region cut along an axis at the ends of spans."""
+        parts, here = [], start[axis]
+        for begin, end in (*spans, (start[axis] + type.shape[axis],) * 2):
+            if begin > here:
+                parts.append(_Part(_resized(type, axis, begin - here)))
+            if end > begin:
+                corner = (*start[:axis], begin, *start[axis + 1 :])
+                inside = [box for box in boxes if box[0][axis] == begin]
+                parts.append(self._region(corner, _resized(type, axis, end - begin), inside))
+            here = end
+        return None if None in parts else _Part(type, (), Concatenate(axis), tuple(parts))
+
+
+def _resized(type, axis, size):
+    return type.with_shape((*type.shape[:axis], size, *type.shape[axis + 1 :]))
 
 
 def _is_zero(v):
@@ -112,10 +172,8 @@ def _parted(scan, plan, operands):
     count, constants, carry, xs = scan.parts(operands)
     leaves = [leaf for part in plan.values() for leaf in part.leaves()]
     staying = [k for k in range(scan.carry_count) if k not in plan]
-    loop = scan.replace(
-        body=_body(scan, leaves, staying), carry_count=len(staying) + len(leaves)
-    )
-    begins = [carry[k] for k in staying] + [zeros(leaf.value.type) for leaf in leaves]
+    loop = scan.replace(body=_body(scan, leaves, staying), carry_count=len(staying) + len(leaves))
+    begins = [carry[k] for k in staying] + [zeros(leaf.type) for leaf in leaves]
     results = loop(*count, *constants, *begins, *xs)
     n, m = len(staying), len(staying) + len(leaves)
     ends = dict(zip(staying, results[:n], strict=True))
@@ -126,12 +184,13 @@ def _parted(scan, plan, operands):
 
 def _body(scan, leaves, staying):
     body, a, n = scan.body, scan.constant_count, scan.carry_count
-    carry, totals = body.inputs[a : a + n], [Variable(leaf.value.type) for leaf in leaves]
-    sums = [
-        Equation(add, (total, leaf.value), (Variable(total.type),))
-        for total, leaf in zip(totals, leaves, strict=True)
-    ]
+    carry, totals = body.inputs[a : a + n], [Variable(leaf.type) for leaf in leaves]
     inputs = (*body.inputs[:a], *(carry[k] for k in staying), *totals, *body.inputs[a + n :])
-    results = (*(body.outputs[k] for k in staying), *(e.outputs[0] for e in sums))
+    sums, results = [], [body.outputs[k] for k in staying]
+    for total, leaf in zip(totals, leaves, strict=True):
+        for value in leaf.values:
+            sums.append(Equation(add, (total, value), (Variable(total.type),)))
+            total = sums[-1].outputs[0]
+        results.append(total)
     outputs = (*results, *body.outputs[n:])
     return live(Program(inputs, (*body.equations, *sums), outputs, body.name))
