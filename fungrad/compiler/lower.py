@@ -44,6 +44,7 @@ class Lowering:
         self.views = {}
         self.locals = {}
         self.stacks = {}
+        self.kept = {}  # of what loops keep: the `Rows` that it stands in
         for v, given in zip(program.inputs, inputs, strict=True):
             self.represent(v, given)
 

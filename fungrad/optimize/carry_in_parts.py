@@ -32,4 +32,6 @@ def _is_zero(v, result):
     if type(v) is Literal:
         return str(v.value) in ("0", "0.0")
     made = result.made_by.get(v)
-    return made is not None and isinstance(made.primitive, Fill) and _is_zero(made.inputs[0], result)
+    return (
+        made is not None and isinstance(made.primitive, Fill) and _is_zero(made.inputs[0], result)
+    )

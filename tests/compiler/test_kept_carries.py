@@ -83,7 +83,9 @@ def test_both_ends_of_turns_stand_in_one_history(reverse):
 def test_histories_that_the_caller_gets(kept, reverse):
     def step(c, r):
         after = c[::-1] * r
-        return after, {"before": c, "after": after, "both": (c, after), "twice": (after, after)}[kept]
+        return after, {"before": c, "after": after, "both": (c, after), "twice": (after, after)}[
+            kept
+        ]
 
     for turns in (0, 1, 6):
         check(lambda x, rows: lax.scan(step, x, rows[:turns], reverse=reverse), X, ROWS)  # noqa: B023
@@ -146,6 +148,20 @@ def test_what_a_turn_keeps_stands_side_by_side():
     rows = [line for line in loops(executable) if re.search(r"row\w* = offset\(", line)]
     sources = {re.search(r"offset\((\w+),", line)[1] for line in rows}
     assert len(sources & set(pieces(executable))) == 1
+
+
+def test_numbers_stand_in_places_that_the_text_names():
+    def f(x, rows):
+        def step(c, r):
+            a, b = c
+            return (fnp.sin(a * b) + r, fnp.cos(a) * b), None
+
+        return fnp.sum(fnp.stack(lax.scan(step, (x, -x), rows)[0]))
+
+    executable = check(fg.grad(f), np.float64(0.7), X)
+    parts = [line.split(" = ")[1] for line in loops(executable) if "row" in line.split(" = ")[0]]
+    places = [re.search(r"\+ (\d+)\)$", part) for part in parts]
+    assert len([place for place in places if place]) > 2
 
 
 def test_what_more_than_loops_read_stays_in_one_piece():

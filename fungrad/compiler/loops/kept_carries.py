@@ -6,6 +6,7 @@ from one row into the next. Nothing is copied, and a value that is kept as the b
 and as the end of another stands in memory once.
 """
 
+from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.stack_layout import is_stack
 from fungrad.compiler.language.statements import Point
 from fungrad.compiler.language.views import Buffer, View, row_major, whole
@@ -32,13 +33,13 @@ class KeptCarry:
     def value(self, k):
         """The view of what turn k begins with."""
         if self.history.before is not None:
-            return row_of(self.entry, self.history.before, k)
+            return self.history.before.at(self.entry, k)
         part = Buffer("part", self.name, self.type.dtype, self.type.size, self.buffer)
         return whole(part, self.type.shape)
 
     def settle(self, body, k):
         """Let the body compute what turn k ends with in its row."""
-        self.place = row_of(self.entry, self.history.after, k)
+        self.place = self.history.after.at(self.entry, k)
         body.settle(self.result, self.place, is_fresh=True)
 
     def gather(self, body, given):
@@ -55,22 +56,22 @@ class KeptCarry:
         last = self.history.last
         if last is None:
             last = self.value(None)
-            for view in (self.history.after, last):
-                view.buffer.use(self.entry.time)
+            for buffer in (self.history.after.buffer, last.buffer):
+                buffer.use(self.entry.time)
         loop.lowering.put(last, self.type, loop.build.output(output))
 
 
 @record
 class History:
-    """Where a loop keeps a carry: views of the rows that turns begin and end with.
+    """Where a loop keeps a carry: the rows that turns begin with, and those that they end with.
 
     `outputs` are those of the loop that stand in them. Where the ends are kept in memory that is
     given, there is no row for the first value, and `before`, `first` and `last` are None.
     """
 
     outputs: tuple
-    after: View | None = None
-    before: View | None = None
+    after: object = None
+    before: object = None
     first: View | None = None
     last: View | None = None
 
@@ -99,7 +100,7 @@ def histories(build, primitive, outputs, most_locals):
                 history = History(members)
                 records.add(v.type, begun, ended, history)
             elif ended is not None:
-                history = History((ended,), build.output(ended))
+                history = History((ended,), Rows(build.output(ended)))
         if history is not None:
             covered.update(history.outputs)
         found.append(history)
@@ -139,14 +140,16 @@ class _Records:
             self._allocate(members)
 
     def _allocate(self, members):
+        members.sort(key=lambda member: bool(member[0].shape))  # numbers have places that we know
         width = sum(type.size for type, *_ in members)
         count = self.primitive.length + any(history is not None for *_, history in members)
         _, begun, ended, _ = members[0]
         name = self.lowering.names[begun if ended is None else ended]
         buffer = self.lowering.entry.workspace(members[0][0].dtype, count * width, name)
+        record = _Record(buffer, width)
         place = 0
         for type, begun, ended, history in members:
-            self._place(_Column(buffer, place, width, type), begun, ended, history)
+            self._place(_Column(record, place, type), begun, ended, history)
             place += type.size
 
     def _place(self, column, begun, ended, history):
@@ -157,29 +160,78 @@ class _Records:
         else:
             first, last = [column.row(i) for i in ((n, 0) if reverse else (0, n))]
             history.before, history.after, history.first, history.last = before, after, first, last
-        for v, view in ((begun, before), (ended, after)):
+        for v, rows in ((begun, before), (ended, after)):
             if v is not None:
-                self.lowering.represent(v, view)
+                self.lowering.represent(v, rows.view)
+                self.lowering.kept[v] = rows
 
 
-@record
-class _Column:
-    """The elements of one type in each of the records of `width` elements in a buffer."""
+@record(eq=False)
+class _Record:
+    """What a turn keeps, `width` elements, in a buffer of such records."""
 
     buffer: Buffer
-    place: int
     width: int
+    symbol: object = None
+
+    def position(self, entry, number):
+        """Where a record begins: one product for all that stands in it."""
+        if self.symbol is None:
+            self.symbol = entry.integer(self.width)
+        return number * self.symbol
+
+
+@record(eq=False)
+class _Column:
+    """The elements of one type, from a place on in each record."""
+
+    record: _Record
+    place: int
     type: object
+    symbol: object = None
 
     def rows(self, start, count):
-        """The view of as many rows from one on."""
+        """As many rows, from that in record `start` on."""
         row = self.row(start)
-        return View(self.buffer, row.offset, (count, *row.shape), (self.width, *row.strides))
+        shape, strides = (count, *row.shape), (self.record.width, *row.strides)
+        return Rows(View(row.buffer, row.offset, shape, strides), self, start)
 
-    def row(self, i):
+    def row(self, number):
         """The view of one row."""
         shape = self.type.shape
-        return View(self.buffer, self.place + i * self.width, shape, row_major(shape))
+        place = self.place + number * self.record.width
+        return View(self.record.buffer, place, shape, row_major(shape))
+
+    def position(self, entry, number):
+        """Where a row begins."""
+        if self.symbol is None:
+            is_known = not self.type.shape  # so have all in front of it
+            self.symbol = constant(self.place, INDEX) if is_known else entry.integer(self.place)
+        return self.record.position(entry, number) + self.symbol
+
+
+@record(eq=False)
+class Rows:
+    """The rows of a view, which perhaps stand in records from number `start` on."""
+
+    view: View
+    column: _Column | None = None
+    start: int = 0
+
+    @property
+    def buffer(self):
+        """The memory that the rows are in."""
+        return self.view.buffer
+
+    def at(self, entry, k):
+        """The view of row k, k being known at run time."""
+        view = self.view
+        if self.column is None:
+            place = k * entry.integer(view.strides[0]) + entry.integer(view.offset)
+        else:
+            place = self.column.position(entry, k + constant(self.start, INDEX))
+        part = entry.part(view.buffer, place, view.buffer.size, "row")
+        return View(part, 0, view.shape[1:], view.strides[1:])
 
 
 def _walked(program, outputs):
@@ -189,10 +241,3 @@ def _walked(program, outputs):
         rows = e.primitive.rows_of(e.inputs) if hasattr(e.primitive, "rows_of") else ()
         others.update(e.inputs[: len(e.inputs) - len(rows)])
     return {v for v in outputs if v not in others}
-
-
-def row_of(entry, view, k):
-    """Row k of a view, k being known at run time."""
-    place = k * entry.integer(view.strides[0]) + entry.integer(view.offset)
-    part = entry.part(view.buffer, place, view.buffer.size, "row")
-    return View(part, 0, view.shape[1:], view.strides[1:])

@@ -10,7 +10,7 @@ from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constan
 from fungrad.compiler.language.stack_layout import is_stack
 from fungrad.compiler.language.statements import Point
 from fungrad.compiler.language.views import Buffer, View, whole
-from fungrad.compiler.loops.kept_carries import KeptCarry, histories, row_of
+from fungrad.compiler.loops.kept_carries import KeptCarry, Rows, histories
 from fungrad.compiler.loops.loop_constants import laid_out
 from fungrad.compiler.loops.stacks import StackValue, StackWriter, element
 from fungrad.core.cost import bytes_moved, flops_of
@@ -110,7 +110,7 @@ class _Saved:
 
     variable: object
     output: object
-    view: View | None = None  # of the rows on top of each other
+    rows: Rows | None = None  # on top of each other
     stack: StackWriter | None = None
     place: View | None = None  # the row, where the body computes the value in it
     is_carried: bool = False  # what is carried stands in the rows
@@ -119,7 +119,7 @@ class _Saved:
         """The memory of row k."""
         if self.stack is not None:
             return whole(self.stack.row(k), self.variable.type.shape)
-        return row_of(entry, self.view, k)
+        return self.rows.at(entry, k)
 
 
 def work_of(program):
@@ -235,13 +235,15 @@ def _meter(entry, progress, length):
 
 def _rows(build, v):
     """The operand that a scan walks along."""
-    return build.lowering.representation(v) if is_stack(v.type) else build.view(v)
+    if is_stack(v.type):
+        return build.lowering.representation(v)
+    return build.lowering.kept.get(v) or Rows(build.view(v))
 
 
 def _row(entry, x, type, k):
     if is_stack(type):
         return element(entry, x, k, type)
-    row = row_of(entry, x, k)
+    row = x.at(entry, k)
     if row.shape:
         return row
     return (entry.load_element(row, constant(0, INDEX)),)
@@ -250,7 +252,8 @@ def _row(entry, x, type, k):
 def _kept(build, v, output, length):
     """Where a scan keeps the values of an output of its body."""
     if not is_stack(output.type):
-        return _Saved(v, output, view=build.output(output))
+        view = build.output(output)
+        return _Saved(v, output, build.lowering.kept.get(output) or Rows(view))
     stack = StackWriter(build, output.type)
     stack.reserve(length)
     stack.set_top(stack.base + length)
