@@ -212,3 +212,23 @@ def test_weights_are_transposed_once_for_products_of_few_rows(rows, turns, is_tr
     lines = entry(executable)
     loop = next(i for i, line in enumerate(lines) if line.lstrip().startswith("for "))
     assert any("copy_kernel" in line for line in lines[:loop]) == is_transposed
+
+
+def test_the_gradient_of_a_small_network_in_a_loop_calls_nothing():
+    """Four fields of Runge and Kutta's method, 8 hidden values: 900 statements."""
+
+    def f(w, v, y):
+        def field(y):
+            return v @ fnp.tanh(w @ y)
+
+        def step(_, y):
+            a = field(y)
+            b = field(y + 0.1 * a)
+            c = field(y + 0.1 * b)
+            return y + 0.2 * (a + b + c + field(y + 0.2 * c))
+
+        return lax.fori_loop(0, 5, step, y).sum()
+
+    w, v = W[:8, :2] * 2, W[:2, :8] * 2
+    executable = check(fg.grad(f, (0, 1, 2)), w, v, X[:2])
+    assert not any("kernel" in line for line in inside_loop(executable))
