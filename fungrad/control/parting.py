@@ -3,8 +3,9 @@
     total = total + concatenate(a, b)    becomes    first = first + a
                                                     second = second + b
 
-and the parts are joined after the loop; so are sums of arrays that zeros surround. So the derivative in a vector of parameters, of which the
-body reads slices, adds to each slice where its derivative is made, without building the vector.
+and the parts are joined after the loop; so are sums of arrays that zeros surround. The derivative
+in a vector of parameters of which the body reads slices thus adds to each slice where its derivative
+is made, without building the vector.
 """
 
 from fungrad.control.programs import recorded

@@ -142,7 +142,7 @@ class _Loop:
         return self.lowering.representation(v)
 
     def start(self, operands, variables, outputs, found=()):
-        """Give every carried value its place, of its history if it has one; it starts as the operand."""
+        """Give every carried value its place, which its history has; it starts as the operand."""
         self.carries, self.outputs = [], outputs
         results = self.body.outputs[: len(variables)]
         found = found or [None] * len(variables)
