@@ -86,6 +86,9 @@ class Primitive(metaclass=Interned):
     is_creation = False  # recorded inside a trace although no operand is traced
     has_effects = False  # does something besides computing: never removed
     computes = True  # does arithmetic, rather than move or convert elements
+    #: (another primitive, k) where this is output k of that one, applied to the same inputs: where
+    #: a program has both, one equation computes both.
+    part_of = None
 
     @property
     def name(self):

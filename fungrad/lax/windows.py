@@ -19,7 +19,8 @@ from fungrad.numpy.creation import operand
 from fungrad.numpy.promotion import convert
 from fungrad.numpy.selection import where
 from fungrad.primitives.movement import Broadcast, Slice
-from fungrad.primitives.windows import WindowMax, WindowMin, WindowSum
+from fungrad.primitives.window_extrema import WindowMax, WindowMin
+from fungrad.primitives.windows import WindowSum
 
 #: The primitive that reduces windows by a function of one equation, by the name of that one.
 _PRIMITIVES = {

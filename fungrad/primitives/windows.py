@@ -1,17 +1,12 @@
-"""Windows that slide along an axis, and reductions over them."""
+"""Windows that slide along an axis, and sums over them."""
 
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
-from fungrad.core.errors import DtypeError, LinearityError, ShapeError
+from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.primitive import Routine
-from fungrad.core.types import ArrayType
-from fungrad.primitives.elementwise import select
-from fungrad.primitives.indexing import Gather
-from fungrad.primitives.movement import Iota, Reshape
-from fungrad.primitives.reductions import highest, lowest
 
 
 class Window(NamedTuple):
@@ -114,7 +109,7 @@ def _strided(padded, windows, widths, ranges):
     return np.lib.stride_tricks.as_strided(padded[tuple(place)], shape, strides, writeable=False)
 
 
-class _Windowed:
+class Windowed:
     """What operations on windows share: type, batching; `windows` and `widths` are fields.
 
     Both have an entry per axis; where nothing slides they are None and 1.
@@ -140,7 +135,7 @@ class _Windowed:
     def batch(self, inputs, batched, axis):
         return self.replace(windows=(None, *self.windows), widths=(1, *self.widths))(*inputs), True
 
-    def _combined(self, ufunc, x):
+    def combined(self, ufunc, x):
         """The windows reduced along one axis after another, by as many operations as elements."""
         for a, (window, width) in enumerate(zip(self.windows, self.widths, strict=True)):
             if window is None:
@@ -155,7 +150,7 @@ class _Windowed:
         return np.array(x)[()]
 
 
-class WindowSum(_Windowed, Routine):
+class WindowSum(Windowed, Routine):
     """The sum of the elements of each window."""
 
     windows: tuple
@@ -168,7 +163,7 @@ class WindowSum(_Windowed, Routine):
         return dtype.type(0)
 
     def evaluate(self, x):
-        return self._combined(np.add, x)
+        return self.combined(np.add, x)
 
     def jvp(self, inputs, tangents):
         return self(*inputs), self(*tangents)
@@ -180,127 +175,3 @@ class WindowSum(_Windowed, Routine):
 
     def emit(self, build, inputs, outputs):
         build.reduce_windows(self, inputs, outputs)
-
-
-class _WindowExtremum(_Windowed):
-    """The tangent of an extremum of a window is that of the first element which holds it."""
-
-    def jvp(self, inputs, tangents):
-        (x,), (t,) = inputs, tangents
-        place = WindowArgument(self.windows, self.widths, self.combine == "maximum")(x)
-
-        def chosen(v, otherwise):
-            flat = Reshape((prod(x.shape),))(v)
-            y = Gather((0,), "clip")(flat, place)
-            return select(place >= 0, y, otherwise) if self._has_empty(x.shape) else y
-
-        if not prod(x.shape):
-            return self(x), None
-        return chosen(x, self.identity(x.dtype)), chosen(t, x.dtype.type(0))
-
-    def _has_empty(self, shape):
-        """Whether some window meets no element."""
-        for n, window, width in zip(shape, self.windows, self.widths, strict=True):
-            if window is not None and window.size:
-                ones = np.ones(n, bool)
-                if not windows_of(ones, [window], [width], False).any(1).all():
-                    return True
-        return False
-
-    def transpose(self, cotangents, inputs, linear):
-        raise LinearityError(f"{self.name} is not linear")
-
-    def emit(self, build, inputs, outputs):
-        build.reduce_windows(self, inputs, outputs)
-
-
-class WindowMax(_WindowExtremum, Routine):
-    """The largest element of each window; the lowest value of the dtype where there is none."""
-
-    windows: tuple
-    widths: tuple
-    kinds = "biuf"
-    combine = "maximum"
-    name = "window_max"
-
-    def identity(self, dtype):
-        return lowest(dtype)
-
-    def evaluate(self, x):
-        return self._combined(np.maximum, x)
-
-
-class WindowMin(_WindowExtremum, Routine):
-    """The smallest element of each window; the highest value of the dtype where there is none."""
-
-    windows: tuple
-    widths: tuple
-    kinds = "biuf"
-    combine = "minimum"
-    name = "window_min"
-
-    def identity(self, dtype):
-        return highest(dtype)
-
-    def evaluate(self, x):
-        return self._combined(np.minimum, x)
-
-
-class WindowArgument(_Windowed, Routine):
-    """The place of the first largest (`largest`) or smallest element of each window, int64.
-
-    It is the position in row-major order in the whole input; nan wins, and -1 stands for a window
-    without elements.
-    """
-
-    windows: tuple
-    widths: tuple
-    largest: bool
-    kinds = "biuf"
-
-    @property
-    def name(self):
-        return "window_argmax" if self.largest else "window_argmin"
-
-    def infer(self, x):
-        return ArrayType(_Windowed.infer(self, x).shape, np.int64)
-
-    def evaluate(self, x):
-        places = np.arange(x.size).reshape(x.shape)
-        values, places = (self._flat(v, fill) for v, fill in ((x, x.dtype.type(0)), (places, -1)))
-        is_inside = places >= 0
-        outside = (lowest if self.largest else highest)(x.dtype)
-        values = np.where(is_inside, values, outside)
-        best = (np.max if self.largest else np.min)(values, -1, keepdims=True)
-        is_best = is_inside & ((values == best) | (values != values))
-        first = np.argmax(is_best, -1)[..., None]
-        found = np.take_along_axis(places, first, -1)[..., 0]
-        return np.where(is_best.any(-1), found, -1)[()]
-
-    def _flat(self, x, fill):
-        """The windows with their elements along one axis at the end."""
-        widths = [None if w is None else n for w, n in zip(self.windows, self.widths, strict=True)]
-        view, places, elements, at = windows_of(x, self.windows, widths, fill), [], [], 0
-        for w in self.windows:
-            places.append(at)
-            at += 1
-            if w is not None:
-                elements.append(at)
-                at += 1
-        view = view.transpose((*places, *elements))
-        return view.reshape(*view.shape[: len(places)], prod(view.shape[len(places) :]))
-
-    def jvp(self, inputs, tangents):
-        return self(*inputs), None
-
-    def transpose(self, cotangents, inputs, linear):
-        raise LinearityError(f"{self.name} is not linear")
-
-    def batch(self, inputs, batched, axis):
-        """The places in all rows, less that of the first element of their row."""
-        places, _ = _Windowed.batch(self, inputs, batched, axis)
-        row = Iota(tuple(places.shape), places.dtype, 0)()
-        return select(places < 0, places, places - row * prod(inputs[0].shape[1:])), True
-
-    def emit(self, build, inputs, outputs):
-        build.find_in_windows(self, inputs, outputs)

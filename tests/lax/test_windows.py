@@ -123,6 +123,61 @@ def test_pools_as_networks_have_them():
     np.testing.assert_allclose(mean, blocks.mean((2, 4)), atol=1e-14)
 
 
+#: widths, strides, padding of windows over (images, channels, 9, 8) or over (images, 9, 8, channels)
+POOLS = [((2, 2), (2, 2), 0), ((3, 3), (2, 2), 1), ((3, 2), (1, 3), 1), ((7, 6), (1, 2), 3)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("is_last", [False, True])
+@pytest.mark.parametrize("widths, strides, pad", POOLS)
+def test_compiled_pools_pass_cotangents_on_as_a_search_does(widths, strides, pad, is_last, dtype):
+    """Against loops over the windows, with ties, nan, and nothing but -inf in some windows."""
+    generator = np.random.default_rng(0)
+    x = generator.integers(-3, 4, (10, 3, 9, 8)).astype(dtype)
+    x[2, :, 3, 4], x[2, :, 3, 6], x[3], x[4, 1, :, 2] = np.nan, np.nan, -np.inf, np.inf
+    pads = [(pad, pad)] * 2
+    around = lambda pair, outer: (*outer, *pair) if not is_last else (outer[0], *pair, outer[1])
+    config = around(widths, (1, 1)), around(strides, (1, 1)), around(pads, ((0, 0), (0, 0)))
+    low = dtype(-np.inf)
+    y, dx = searched(x, widths, strides, pad)
+    if is_last:
+        x, y, dx = (np.moveaxis(v, 1, -1).copy() for v in (x, y, dx))
+    f = jit(lambda x: lax.reduce_window(x, low, lax.max, *config))
+    np.testing.assert_array_equal(f(x), y)
+    weights = weights_of(y.shape, is_last).astype(dtype)
+    g = jit(grad(lambda x: (f(x) * weights).sum()))
+    np.testing.assert_allclose(g(x), dx, rtol=1e-6)
+    np.testing.assert_allclose(vjp(lambda x: f(x), x)[1](weights)[0], dx, rtol=1e-6)
+
+
+def weights_of(shape, is_last=False):
+    """A weight for each window, channels last or in front."""
+    shape = shape if not is_last else (shape[0], shape[-1], *shape[1:-1])
+    weights = np.arange(1.0, np.prod(shape) + 1).reshape(shape)
+    return np.moveaxis(weights, 1, -1) if is_last else weights
+
+
+def searched(x, widths, strides, pad):
+    """The largest of each window, and the sums of the weights of those that an element wins."""
+    sizes = [
+        (n + 2 * pad - k) // s + 1 for n, k, s in zip(x.shape[2:], widths, strides, strict=True)
+    ]
+    y, dx = np.full((*x.shape[:2], *sizes), -np.inf), np.zeros(x.shape)
+    weights = weights_of(y.shape)
+    for at in np.ndindex(y.shape):
+        best = None
+        for k in np.ndindex(*widths):
+            i = [p * s + j - pad for p, s, j in zip(at[2:], strides, k, strict=True)]
+            if not all(0 <= j < n for j, n in zip(i, x.shape[2:], strict=True)):
+                continue
+            i = (*at[:2], *i)
+            if best is None or x[i] > x[best] or np.isnan(x[i]) and not np.isnan(x[best]):
+                best = i
+        y[at] = x[best]
+        dx[best] += weights[at]
+    return y, dx
+
+
 def test_nan_and_empty_windows():
     x = np.array([1.0, np.nan, 3.0])
     for call in (lax.reduce_window, jit(lax.reduce_window, static_argnums=(2, 3, 4, 5))):

@@ -24,6 +24,8 @@ from fungrad.primitives import movement as m
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.joining import Pad
 from fungrad.primitives.reductions import Max, Sum
+from fungrad.primitives.window_extrema import WindowFind, WindowMax, WindowMin
+from fungrad.primitives.windows import Window
 
 
 def f64(*shape):
@@ -104,6 +106,34 @@ def test_common_subexpressions_are_shared_also_of_shared_ones():
         c: f64[3] = exp b
         d: f64[3] = add c c
         return d
+        """,
+    )
+
+
+def test_a_part_of_what_another_equation_makes_is_left_to_that_one():
+    windows = (Window(2, 1, 2, 1, 0),), (2,)
+
+    def f(x):
+        y = WindowMax(*windows)(e.exp(x))
+        return [y, WindowFind(*windows, True)(e.exp(x))[1], WindowMin(*windows)(e.exp(x))]
+
+    require(
+        share_common_subexpressions,
+        recorded(f, f64(4)),
+        """
+        b: f64[4] = exp a
+        c: f64[2] = window_max[windows=((2 1 2 1 0)), widths=(2)] b
+        d: f64[4] = exp a
+        e: f64[2], f: i8[2] = window_find_max[windows=((2 1 2 1 0)), widths=(2), largest=True] d
+        g: f64[4] = exp a
+        h: f64[2] = window_min[windows=((2 1 2 1 0)), widths=(2)] g
+        return c, f, h
+        """,
+        """
+        b: f64[4] = exp a
+        c: f64[2], d: i8[2] = window_find_max[windows=((2 1 2 1 0)), widths=(2), largest=True] b
+        e: f64[2] = window_min[windows=((2 1 2 1 0)), widths=(2)] b
+        return c, d, e
         """,
     )
 

@@ -3,7 +3,14 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
-from fungrad.primitives.windows import Window, WindowArgument, WindowMax, WindowMin, WindowSum
+from fungrad.primitives.window_extrema import (
+    WindowFind,
+    WindowMax,
+    WindowMin,
+    WindowPut,
+    WindowTake,
+)
+from fungrad.primitives.windows import Window, WindowSum
 from samples.of_convolution import numbers
 from samples.table import F32, bad, sample
 
@@ -11,6 +18,38 @@ POOL = ((None, Window(3, 1, 2, 1, -1), Window(2, 1, 2, 1, 0)), (1, 3, 2))
 SPREAD = ((Window(4, 2, 1, 1, -1), None, Window(3, 3, 2, -2, 5)), (2, 1, 3))
 BESIDE = ((Window(5, 1, 2, 1, -3),), (2,))  # the first window and the last one are empty
 X, Y, LINE = numbers(2, 5, 4), numbers(3, 2, 4), numbers(4)
+#: Of many small images; without surroundings, with them, and with places left over.
+IMAGES = ((None, Window(3, 1, 2, 1, -1), Window(4, 1, 2, 1, -1)), (1, 3, 2))
+CHANNELS_LAST = ((None, Window(2, 1, 2, 1, 0), Window(2, 1, 2, 1, 0), None), (1, 2, 2, 1))
+STEPS = ((Window(2, 1, 3, 1, 0), Window(3, 1, 3, 2, -1)), (2, 2))
+LARGE = ((None, Window(9, 1, 1, 1, -3), Window(4, 1, 2, 1, -3)), (1, 7, 6))
+WIDE = np.random.default_rng(0).permutation(144).reshape(2, 9, 8) / 50
+FAR = ((Window(2, 1, 20, 1, 0),), (3,))
+FOUND = [
+    (POOL, X),
+    (POOL, X.astype(F32)),
+    (SPREAD, Y),
+    (BESIDE, LINE),
+    (IMAGES, numbers(9, 5, 6)),
+    (CHANNELS_LAST, numbers(2, 5, 4, 3)),
+    (STEPS, numbers(6, 7)),
+    (LARGE, WIDE),
+    (FAR, numbers(30)),
+    (((), ()), np.float64(1.5)),
+]
+
+
+def found(kind, windows, x):
+    """The sample of a primitive that takes what `WindowFind` finds, here in three arrays."""
+    rows = []
+    for values in (x, -x, np.cos(5 * x)):
+        number = WindowFind(*windows, True)(values.astype(x.dtype))[1]
+        given = values if kind is WindowTake else number + 0.5 * values.flat[0]
+        rows.append((given.astype(x.dtype), number))
+    primitive = kind(*windows) if kind is WindowTake else kind(*windows, np.shape(x))
+    return sample(primitive, *rows[0], variants=rows[1:])
+
+
 WINDOWS = [
     *[
         sample(kind(*windows), x)
@@ -30,19 +69,24 @@ WINDOWS = [
     sample(WindowSum(*BESIDE), np.zeros(0)),
     sample(WindowMax(*BESIDE), np.zeros(0), laws=("types", "batch")),
     *[
-        sample(WindowArgument(*windows, largest), x)
+        sample(WindowFind(*windows, largest), x)
         for largest in (True, False)
-        for windows, x in ((POOL, X), (SPREAD, Y), (BESIDE, LINE), (POOL, np.round(X)))
+        for windows, x in ((POOL, X), (SPREAD, Y), (IMAGES, numbers(9, 5, 6)), (LARGE, WIDE))
     ],
+    *[
+        sample(WindowFind(*windows, largest), np.round(x), laws=("types", "batch"))
+        for largest in (True, False)
+        for windows, x in ((POOL, X), (SPREAD, Y), (IMAGES, numbers(9, 5, 6)), (LARGE, WIDE))
+    ],
+    sample(WindowFind(*BESIDE, True), LINE, laws=("types", "batch")),
+    *[found(kind, *given) for kind in (WindowTake, WindowPut) for given in FOUND],
 ]
 WINDOWS_BAD = [
     *[
         bad(kind(*POOL), [X[0]], ShapeError, "do not fit shape (5, 4)")
         for kind in (WindowSum, WindowMax, WindowMin)
     ],
-    bad(
-        WindowArgument(*POOL, True), [X + 1j], DtypeError, "window_argmax is not defined for dtype"
-    ),
+    bad(WindowFind(*POOL, True), [X + 1j], DtypeError, "window_find_max is not defined for dtype"),
     bad(WindowSum((None,), (0,)), [LINE], ShapeError, "width 0"),
     bad(WindowSum((Window(1, 1, 0, 1, 0),), (2,)), [LINE], ShapeError, "is no window"),
 ]

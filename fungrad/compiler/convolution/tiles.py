@@ -9,10 +9,10 @@ channels are neighbours, vectors are of channels.
 """
 
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from fungrad.compiler.convolution.reach import Reach
 from fungrad.compiler.convolution.units import (
     Units,
     joined_step,
@@ -33,56 +33,6 @@ _FARTHEST = 4  # places of the input between neighbouring rows of a tile
 #: products of many images are faster.
 _MOST_WEIGHTS = 1 << 19
 _COST_OF_MOVING = 1.0  # an element from one memory to another, in vectors multiplied
-
-
-@dataclass
-class Phase:
-    """The places start, start + step, ... of a label, `count` of them, and what they meet.
-
-    Place q of them meets element k of the kernel at place reach[k] + q * distance of the image with
-    its surroundings.
-    """
-
-    start: int
-    step: int
-    count: int
-    distance: int
-    reach: dict
-
-
-class Reach:
-    """Along one label: the phases, and how the image lies in its surroundings."""
-
-    def __init__(self, window, n, width):
-        w, self.n = window, n
-        found = []
-        for start in range(min(w.left, w.size)):
-            meets = {}
-            for k in range(width):
-                place = w.out * start + w.right * k + w.offset
-                if place % w.left == 0:
-                    meets[k] = place // w.left
-            found.append((start, -(-(w.size - start) // w.left), meets))
-        ends = [
-            m + w.out * q
-            for _, count, meets in found
-            for m in meets.values()
-            for q in (0, count - 1)
-        ]
-        self.low, high = min(ends, default=0), max(ends, default=0)
-        self.size = high - self.low + 1
-        self.is_inside = self.low >= 0 and high < n
-        self.phases = [
-            Phase(start, w.left, count, w.out, {k: m - self.low for k, m in meets.items()})
-            for start, count, meets in found
-        ]
-        self.most = max((p.count for p in self.phases), default=0)
-
-    @property
-    def common(self):
-        """The part of the image that is covered: first element, how many, where in the whole."""
-        first, last = max(0, self.low), min(self.n - 1, self.low + self.size - 1)
-        return first, max(0, last - first + 1), first - self.low
 
 
 def tiling(work):
