@@ -24,6 +24,9 @@ CONVOLUTIONS = {
     "one pixel": (2, 6, 40, (5, 4), (1, 1), (1, 1), (0, 0), (1, 1), (1, 1), 1),
     "groups": (2, 6, 9, (7, 7), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1), 3),
     "depthwise": (2, 21, 21, (8, 9), (3, 3), (2, 1), (1, 1), (1, 1), (1, 1), 21),
+    "depthwise, many": (9, 5, 5, (9, 21), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1), 5),
+    "depthwise, strided": (9, 4, 4, (9, 17), (3, 2), (2, 3), (1, 1), (1, 1), (1, 1), 4),
+    "single": (1, 1, 1, (12, 19), (5, 4), (1, 1), (2, 1), (1, 1), (1, 1), 1),
     "cropped": (2, 3, 4, (9, 9), (3, 3), (1, 1), (-1, -2), (1, 1), (1, 1), 1),
     "many": (9, 4, 24, (12, 16), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1), 1),
     "much": (1, 24, 40, (24, 20), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1), 1),
@@ -66,16 +69,25 @@ def test_compiled_convolutions_and_their_gradients_are_those_without_jit(name, l
     dtype = np.float32 if "m" in name else np.float64
     f, x, w = convolution(name, layout, dtype)
     g = with_gradients(f)
-    by_tiles = name != "one pixel" and (name != "depthwise" or layout == CHANNELS_LAST)
-    assert ("tile_" in jit(f).lower(x, w).compile().as_text()) == by_tiles
+    by_loops = name in ("one pixel", "single") or "depthwise" in name and layout != CHANNELS_LAST
+    assert ("tile_" in jit(f).lower(x, w).compile().as_text()) != by_loops
     tolerance = 1e-4 if dtype == np.float32 else 1e-11
     for found, expected in zip(jit(g)(x, w), g(x, w), strict=True):
         scale = np.max(np.abs(expected))
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * scale)
 
 
+@pytest.mark.parametrize("name", ["depthwise", "depthwise, many", "single"])
+def test_kernels_of_single_channels_are_sums_by_tiles_along_rows(name):
+    f, x, w = convolution(name, CHANNELS_FIRST, np.float64)
+    y, back = fungrad.vjp(f, x, w)
+    of_kernel = jit(lambda y: fungrad.vjp(lambda w: f(x, w), w)[1](y))
+    assert "_sv" in of_kernel.lower(y).compile().as_text()
+    np.testing.assert_allclose(of_kernel(y)[0], back(y)[1], rtol=1e-11, atol=1e-11)
+
+
 @pytest.mark.parametrize("layout", [CHANNELS_FIRST, CHANNELS_LAST], ids="/".join)
-@pytest.mark.parametrize("name", ["many", "much", "depthwise"])
+@pytest.mark.parametrize("name", ["many", "much", "depthwise", "depthwise, many", "single"])
 def test_convolutions_do_not_depend_on_the_number_of_threads(name, layout, monkeypatch):
     monkeypatch.setattr(parts, "WORTH_WAKING", 100)
     f, x, w = convolution(name, layout, np.float32)

@@ -21,6 +21,7 @@ def counted(x):
 CASES = {
     "a scatter": (2, counted),
     "a sorted array": (1, lambda x: fnp.sort(x.reshape(2000)).reshape(50, 40)),
+    "an axis of one less": (1, lambda x: fnp.sort(x.reshape(40, 1, 50)).reshape(40, 50)),
     "changed in place afterwards": (3, lambda x: fnp.sin(counted(x)) + x),
     "read twice": (None, lambda x: (lambda y: (y.reshape(40, 50), y))(fnp.sort(x.reshape(2000)))),
     "both shapes are wanted": (None, lambda x: (lambda y: (y, y.reshape(2000)))(counted(x))),

@@ -17,7 +17,7 @@ from fungrad.compiler.convolution.units import (
     sliding_places,
 )
 from fungrad.compiler.language import parts
-from fungrad.compiler.language.scalar import INDEX, constant
+from fungrad.compiler.language.scalar import INDEX, call, constant
 from fungrad.compiler.language.statements import Call
 from fungrad.compiler.language.views import row_major, whole
 from fungrad.compiler.moves.copy import copy, write_copy
@@ -40,9 +40,13 @@ def summing(work):
     if elements <= places:
         return None
     features = [i for i in groups.left if i not in slides]
-    if work.has_channels_apart and prod([work.sizes[i] for i in features]) == 1:
-        plan = Summing(work, slides, list(groups.batch))
-        if plan.has_near_channels:
+    if prod([work.sizes[i] for i in (*features, *groups.right)]) == 1:
+        if work.has_channels_apart:
+            plan = Summing(work, slides, channels=list(groups.batch))
+            if plan.has_near_channels:
+                return plan
+        plan = Summing(work, slides, is_along_row=True)
+        if plan.has_near_lanes:
             return plan
     if work.is_direct:
         return None
@@ -53,9 +57,13 @@ def summing(work):
 class Summing:
     """The labels of a convolution by their part in it, and the size of the tiles."""
 
-    def __init__(self, work, slides, channels=()):
-        """`channels` are the labels of a convolution of each channel with a kernel of its own."""
-        self.channels = channels
+    def __init__(self, work, slides, channels=(), is_along_row=False):
+        """`channels` are the labels of a convolution of each channel with a kernel of its own.
+
+        With `is_along_row`, vectors are of the elements of a row, whose sums are added up at the
+        end: where nothing else lies next to each other.
+        """
+        self.channels, self.is_along_row = channels, is_along_row
         self.work, sizes, groups = work, work.sizes, work.groups
         by_stride = [i for i in work.x.by_stride if i in slides]
         wide = [i for i in by_stride if sizes[-1 - i] > 1] or by_stride
@@ -64,11 +72,12 @@ class Summing:
         self.batch = [i for i in groups.batch if i not in channels]
         self.images = [i for i in groups.contracted if i >= 0]
         self.features = [i for i in groups.left if i not in slides]
-        self.right = channels or list(groups.right)
+        self.right = channels or ([-1 - self.row] if is_along_row else list(groups.right))
         self.n_features = prod([sizes[i] for i in self.features])
         self.columns = prod([sizes[i] for i in self.right])
         self.covered = {i: covered(work.windows[i], sizes[-1 - i]) for i in slides}
-        self.is_merged = bool(channels) or work.windows[self.row].out == 1
+        self.has_columns_apart = bool(channels) or is_along_row
+        self.is_merged = self.has_columns_apart or work.windows[self.row].out == 1
         self.rows = self.n_features * (sizes[self.row] if self.is_merged else 1)
         self.tile, _ = tiles.best_tile(work.dtype, self.rows, self.columns)
 
@@ -77,6 +86,13 @@ class Summing:
         """Whether channels are neighbours in both operands."""
         operands = self.work.x, self.work.y
         return all(joined_step(self.channels, v.sizes, v.strides) == 1 for v in operands)
+
+    @property
+    def has_near_lanes(self):
+        """Whether the elements of a row are neighbours in both operands, and fill vectors."""
+        x, y, window = self.work.x, self.work.y, self.work.windows[self.row]
+        is_near = window.right == y.strides[-1 - self.row] == x.strides[self.row] == 1
+        return is_near and 2 * self.columns >= self.tile.length
 
     @property
     def is_good(self):
@@ -132,8 +148,8 @@ class _Writing:
         """The division of the work; as many parts as their sums are worth."""
         work, plan = self.work, self.plan
         count = prod([work.sizes[i] for i in plan.images])
-        elements = prod([work.sizes[-1 - i] for i in self.positions])
-        products = count * elements * self.size
+        summed = [-1 - i for i in self.positions if -1 - i not in plan.right]
+        products = count * prod([work.sizes[i] for i in summed]) * self.size
         n_parts = parts.PARTS
         while n_parts > 1 and n_parts * self.size * plan.tile.length * _SHARE_OF_ADDING > products:
             n_parts //= 2
@@ -267,8 +283,10 @@ class _Writing:
             a1, b1 = work.windows[last].right * self.x_strides[last], self.y_strides[-1 - last]
         row = plan.row
         a0, b0 = work.windows[row].right * self.x_strides[row], self.y_strides[-1 - row]
-        n0, step = work.sizes[-1 - row], plan.columns
-        between = work.windows[row].out * self.x_strides[row] if plan.channels else 1
+        n0, step = integer(work.sizes[-1 - row]), plan.columns
+        between = work.windows[row].out * self.x_strides[row] if plan.has_columns_apart else 1
+        if plan.is_along_row:  # the elements of a row are columns here, and are not summed
+            n1, n0, a1, a0, b1, b0 = constant(1, INDEX), n1, 0, a1, 0, b1
         full, rest = divmod(plan.columns, width)
         panels = [(width, full, 0)] if full else []
         panels += [(rest, 1, full * width)] if rest else []
@@ -279,38 +297,48 @@ class _Writing:
                 lanes = size - (-(-size // tile.length) - 1) * tile.length
                 for n_rows, times in tiles.split(plan.rows, tile.rows):
                     shape = tile._replace(rows=n_rows, vectors=-(-size // tile.length))
-                    name = tiles.name_of(self.dtype, shape, "s", "v" if plan.channels else 1)
+                    name = tiles.name_of(
+                        self.dtype, shape, "s", "v" if plan.has_columns_apart else 1
+                    )
                     with writer.loop(integer(times), "tile") as number:
                         q = number * integer(n_rows) + integer(done)
-                        at = q * integer(between) + column if plan.channels else q
+                        at = q * integer(between) + column if plan.has_columns_apart else q
                         a = moved(writer, x, at, "a")
                         z = moved(writer, made, q * integer(step) + column, "y")
-                        n0_, a1_, a0_, b1_, b0_, row_, last_ = map(
-                            integer, (n0, a1, a0, b1, b0, step, lanes)
+                        a1_, a0_, b1_, b0_, row_, last_ = map(
+                            integer, (a1, a0, b1, b0, step, lanes)
                         )
-                        arguments = [n1, n0_, a, a1_, a0_, b, b1_, b0_, z, row_, last_]
+                        arguments = [n1, n0, a, a1_, a0_, b, b1_, b0_, z, row_, last_]
                         arguments.append(constant(1, INDEX))
-                        if plan.channels:
+                        if plan.has_columns_apart:
                             arguments.append(integer(between))
                         writer.write(Call(name, arguments))
                     done += n_rows * times
 
     def _add_up(self, sums):
-        """Write the sums of all parts to the output."""
-        work, target = self.work, self.work.target.ordered(self.order).view
-        made = target if target.is_contiguous else self.build.temporary(self.dtype, self.shape)
-        if self.units.parts == 1 and made is not target:
-            copy(work.entry, whole(sums.buffer, self.shape), target)
+        """Write the sums of all parts, and of the elements of rows, to the output."""
+        work, count = self.work, self.plan.columns if self.plan.is_along_row else 1
+        order = [i for i in self.order if i in work.primitive.out]
+        target, size = work.target.ordered(order).view, self.size // count
+        made = target
+        if not target.is_contiguous:
+            made = self.build.temporary(self.dtype, target.shape)
+        if self.units.parts == count == 1 and made is not target:
+            copy(work.entry, whole(sums.buffer, target.shape), target)
             return
         writer = self.build.kernel("add_kernel")
-        x = writer.array(whole(sums.buffer, (self.units.parts, self.size)))
-        y = writer.array(whole(made.buffer, (self.size,)), is_written=True)
+        x = writer.array(whole(sums.buffer, (self.units.parts, size, count)))
+        y = writer.array(whole(made.buffer, (size,)), is_written=True)
         y.pointer = writer.pointer(made.buffer, made.offset, is_written=True)
-        with writer.loop(writer.integer(self.size)) as i:
-            total = x.load(constant(0, INDEX), i)
-            for part in range(1, self.units.parts):
-                total = total + x.load(constant(part, INDEX), i)
-            y.store((i,), total)
+        with writer.loop(writer.integer(size)) as i:
+            total = writer.variable(work.zero, "total") if count > 1 else None
+            with writer.loop(writer.integer(count)) as j:
+                part = x.load(constant(0, INDEX), i, j)
+                for number in range(1, self.units.parts):
+                    part = part + x.load(constant(number, INDEX), i, j)
+                if total is not None:
+                    total.set(call("fast_add", self.dtype, total.symbol, part))
+            y.store((i,), part if total is None else total.symbol)
         self.build.call(writer)
         if made is not target:
             copy(work.entry, made, target)

@@ -10,7 +10,7 @@ from math import prod
 from fungrad.compiler.convolution.units import Units, moved
 from fungrad.compiler.language import parts
 from fungrad.compiler.language.kernel_writer import KernelArray
-from fungrad.compiler.language.scalar import INDEX, call
+from fungrad.compiler.language.scalar import INDEX, call, constant
 from fungrad.compiler.language.views import Buffer, View, row_major
 from fungrad.compiler.moves.copy import write_copy
 from fungrad.primitives.windows import met
@@ -24,15 +24,17 @@ class Walk:
     """The loops of a kernel over windows that slide over arrays of one shape.
 
     `arrays` are pairs of a view and the scalar that surrounds it; `elements` are the arrays of the
-    windows, inside of the loops. `size` is how many elements all windows have.
+    windows, inside of the loops. `size` is how many elements all windows have. At most so many
+    axes in `front` count images, if any number is given.
     """
 
-    def __init__(self, build, writer, sliding, arrays, size):
+    def __init__(self, build, writer, sliding, arrays, size, front=None):
         self.build, self.writer, self.sliding = build, writer, sliding
         self.arrays, self.size, self.elements = arrays, size, []
+        self.front = _front(sliding) if front is None else front
         writer.in_parts = True
         outside = sliding.reaches_outside
-        self.is_by_image = outside and _is_of_small_images(sliding, arrays)
+        self.is_by_image = outside and _is_of_small_images(sliding, arrays, self.front)
         if self.is_by_image:
             self.pointers = [writer.pointer(v.buffer, v.offset) for v, _ in arrays]
             return
@@ -55,19 +57,21 @@ class Walk:
         if not self.is_by_image:
             yield []
             return
-        writer, units = self.writer, Units(self.sliding.shape[0], 1, self.size * _WEIGHT)
+        writer, shape = self.writer, self.sliding.shape[: self.front]
+        units = Units(prod(shape), 1, self.size * _WEIGHT)
         with units.begin(writer) as part:
             frames = [
-                _Frame(self.build, writer, units, part, self.sliding, *array)
+                _Frame(self.build, writer, units, part, self.sliding, self.front, *array)
                 for array in self.arrays
             ]
             self.elements = [frame.windows for frame in frames]
             first, n = units.of_part(writer, part)
             with writer.loop(n, "image") as i:
-                image = writer.let(first + i, "image")
+                place, _ = units.decoded(writer, first + i, dict(enumerate(shape)))
+                place = [place[a] for a in range(len(shape))]
                 for frame, pointer in zip(frames, self.pointers, strict=True):
-                    frame.copy(pointer, image)
-                yield [image]
+                    frame.copy(pointer, place)
+                yield place
 
     @contextmanager
     def window(self):
@@ -88,12 +92,18 @@ class Walk:
         return [i for pair in pairs for i in pair if i is not None]
 
 
-def _is_of_small_images(sliding, arrays):
-    """Whether the first axis counts images, enough to be shared, which stay in the cache."""
-    if not sliding.windows or sliding.windows[0] is not None or sliding.shape[0] < parts.PARTS:
+def _front(sliding):
+    """How many axes in front count images: nothing slides along them."""
+    axes = enumerate(sliding.windows)
+    return next((a for a, w in axes if w is not None), len(sliding.windows))
+
+
+def _is_of_small_images(sliding, arrays, front):
+    """Whether there are images, enough to be shared, which stay in the cache."""
+    if prod(sliding.shape[:front]) < parts.PARTS:
         return False
     width = sum(v.buffer.dtype.itemsize for v, _ in arrays)
-    return prod(sliding.covered_shape[1:]) * width <= _MOST_BYTES
+    return prod(sliding.covered_shape[front:]) * width <= _MOST_BYTES
 
 
 class _Frame:
@@ -103,9 +113,9 @@ class _Frame:
     what neighbouring windows have for one of their elements lies next to each other.
     """
 
-    def __init__(self, build, writer, units, part, sliding, view, value):
-        self.writer, self.sliding, self.view = writer, sliding, view
-        self.phases, shape = _phases(sliding), sliding.covered_shape[1:]
+    def __init__(self, build, writer, units, part, sliding, front, view, value):
+        self.writer, self.sliding, self.front, self.view = writer, sliding, front, view
+        self.phases, shape = _phases(sliding), sliding.covered_shape[self.front :]
         if self.phases is not None:
             shape = (*shape[:-1], self.phases.step * self.phases.count)
         size, dtype = prod(shape), view.buffer.dtype
@@ -113,27 +123,30 @@ class _Frame:
         with writer.loop(writer.integer(size)) as i:
             writer.store(self.memory, i, value)
         buffer = Buffer("part", self.memory, dtype, size)
-        self.whole = View(buffer, 0, (sliding.shape[0], *shape), (0, *row_major(shape)))
+        images = sliding.shape[: self.front]
+        self.whole = View(buffer, 0, (*images, *shape), (*[0] * self.front, *row_major(shape)))
         windows = sliding.view(self.whole, True)
         if self.phases is None:
             self.windows = _array(writer, self.memory, windows)
         else:
             self.windows = PhasedArray(writer, self.memory, windows, self.phases)
 
-    def copy(self, pointer, image):
-        """Copy an image into its surroundings."""
-        writer = self.writer
+    def copy(self, pointer, place):
+        """Copy the image at a place into its surroundings."""
+        writer, front = self.writer, self.front
         source, target = self.sliding.common(self.view, self.whole)
         if not prod(source.shape):
             return
+        start = constant(0, INDEX)
+        for i, stride in zip(place, self.view.strides, strict=False):
+            start = start + i * writer.integer(stride)
         pairs = [(source, target)] if self.phases is None else self.phases.pairs(source, target)
-        start = image * writer.integer(self.view.strides[0])
         for source, target in pairs:
             at = start + writer.integer(source.offset - self.view.offset)
-            given = moved(writer, pointer, at, "image"), source.strides[1:]
+            given = moved(writer, pointer, at, "image"), source.strides[front:]
             inside = moved(writer, self.memory, writer.integer(target.offset), "inside")
-            taken = inside, target.strides[1:]
-            write_copy(writer, self.view.buffer.dtype, source.shape[1:], given, taken)
+            taken = inside, target.strides[front:]
+            write_copy(writer, self.view.buffer.dtype, source.shape[front:], given, taken)
 
 
 class Phases:

@@ -10,6 +10,7 @@ from math import prod
 from fungrad.compiler.convolution.products import write_gathered, write_scattered
 from fungrad.compiler.convolution.sums import summing, write_sums
 from fungrad.compiler.convolution.tiles import tiling, write_tiles
+from fungrad.compiler.convolution.walks import Walk
 from fungrad.compiler.convolution.sliding import Sliding
 from fungrad.compiler.language.labelled import Labelled
 from fungrad.compiler.language.scalar import INDEX, call, constant
@@ -103,27 +104,35 @@ class Convolution:
 
 def _write_loops(work):
     """Write loops over the output, and inside them over all that is summed."""
-    x, sliding = work.x, work.sliding(work.x, work.windows)
-    outside = sliding.reaches_outside
-    if outside:
-        x = Labelled(sliding.surrounded(work.build, x.view, work.zero), x.labels)
     writer = work.build.kernel("convolve_kernel")
-    loops = _Loops(writer, work, work.windows_of(x, sliding, outside))
+    loops = _Loops(writer, work)
     summed = prod([work.sizes[i] for i in work.groups.contracted])
-    if summed > _FEW and loops.row is not None and work.sizes[loops.row] > _FEW:
-        loops.write_rows()
-    else:
-        loops.write_elements()
-    writer.in_parts = True
+    is_long = summed > _FEW and loops.row is not None and work.sizes[loops.row] > _FEW
+    with loops.walk.images() as place:
+        at = dict(zip(loops.front, place, strict=False))
+        (loops.write_rows if is_long else loops.write_elements)(at)
     work.build.call(writer)
 
 
 class _Loops:
-    """Direct loops, in one of two orders."""
+    """Direct loops, in one of two orders, inside of those over images `front` (see `Walk`)."""
 
-    def __init__(self, writer, work, windows):
+    def __init__(self, writer, work):
         self.writer, self.work = writer, work
-        self.operands = [(writer.array(v.view), v.labels) for v in (windows, work.y)]
+        self.front = [i for i in work.x.labels if not work.slides(i) and i in work.primitive.out]
+        x = work.x.ordered((*self.front, *[i for i in work.x.labels if i not in self.front]))
+        summed = prod([work.sizes[i] for i in work.groups.contracted])
+        self.walk = Walk(
+            work.build,
+            writer,
+            work.sliding(x, work.windows),
+            [(x.view, work.zero)],
+            prod(work.target.view.shape) * summed,
+            len(self.front),
+        )
+        pairs = [(i, -1 - i) if work.slides(i) else (i,) for i in x.labels]
+        self.labels = [i for pair in pairs for i in pair]
+        self.y = writer.array(work.y.view)
         self.target = writer.array(work.target.view, is_written=True)
         self.word = "fast_add" if work.dtype.kind == "f" else "add"
         wide = [i for i in work.primitive.out if work.sizes[i] > 1]
@@ -137,28 +146,28 @@ class _Loops:
         return {i: stack.enter_context(self.writer.loop(self._extent(i))) for i in labels}
 
     def _product(self, at):
-        x, y = (array.load(*[at[i] for i in labels]) for array, labels in self.operands)
-        return x * y
+        x = self.walk.elements[0].load(*[at[i] for i in self.labels])
+        return x * self.y.load(*[at[i] for i in self.work.y.labels])
 
-    def write_elements(self):
+    def write_elements(self, at):
         """One element of the output after another: few products, or a long sum for few elements."""
         work, writer = self.work, self.writer
         with ExitStack() as stack:
-            at = self._over(stack, work.primitive.out)
+            at = at | self._over(stack, [i for i in work.primitive.out if i not in at])
             total = writer.variable(work.zero, "total")
             with ExitStack() as inner:
                 here = at | self._over(inner, work.groups.contracted)
                 total.set(call(self.word, work.dtype, total.symbol, self._product(here)))
             self.target.store([at[i] for i in work.primitive.out], total.symbol)
 
-    def write_rows(self):
+    def write_rows(self, at):
         """Pieces of rows of the output that stay in the cache, to which products are added."""
         work, writer = self.work, self.writer
-        row, outer = self.row, [i for i in work.primitive.out if i != self.row]
+        row, outer = self.row, [i for i in work.primitive.out if i not in (self.row, *at)]
         length = constant(_PIECE, INDEX)
         count = writer.integer(-(-work.sizes[row] // _PIECE))
         with ExitStack() as stack:
-            at = self._over(stack, outer)
+            at = at | self._over(stack, outer)
             start = stack.enter_context(writer.loop(count)) * length
             left = call("minimum", INDEX, length, self._extent(row) - start)
             left = writer.let(left, "length")

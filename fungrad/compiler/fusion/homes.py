@@ -70,7 +70,9 @@ class Homes:
             return None
         source, start, strides = found
         shape = made.inputs[0].type.shape
-        is_whole = not start and strides == row_major(shape) and source.type.size == v.type.size
+        rows = zip(shape, strides, row_major(shape), strict=True)
+        is_in_order = not start and all(n == 1 or s == c for n, s, c in rows)
+        is_whole = is_in_order and source.type.size == v.type.size
         is_dying = self.last_use.get(source) == number and source in self.made_in
         return source if is_whole and is_dying else None
 
