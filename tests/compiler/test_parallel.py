@@ -1,6 +1,8 @@
 """Loops and products that threads share: the same results, forks, other threads, errors."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -11,6 +13,7 @@ import pytest
 import fungrad.numpy as fnp
 from fungrad import grad, jit, threads
 from fungrad.compiler.execution import parallel
+from fungrad.compiler.language import parts
 from fungrad.compiler.language.parts import WORTH_WAKING
 from fungrad.compiler.llvm import build
 
@@ -93,6 +96,25 @@ def count(x, y, n):
             assert (y == turns).all()
 
 
+def test_words_of_one_instruction_count_as_the_signs_of_arithmetic():
+    """A thread was woken for a search in windows that takes 6 us: it counted as 650."""
+    source = """
+def largest(x, y, n):
+    for i in range(n):
+        for k in range(4):
+            wins = logical_and(less(y[i], x[i]), logical_not(isnan(y[i])))
+            y[i] = maximum(select(wins, x[i], y[i]), float64({}))
+    return 0
+"""
+    arguments = (build.Pointer("float64"), build.Pointer("float64"), build.Scalar("int64"))
+    works = []
+    for word in ("0.0", "exp(x[i])"):
+        (tree,) = ast.parse(source.format(word)).body
+        text = parts.dispatcher(tree, arguments, "largest")
+        works.append(re.findall(r"mul i64 %work\d, (\S+)", text))
+    assert works == [["%n", "4", "1"], ["%n", "4", "9"]]
+
+
 def test_threads_of_python_call_at_the_same_time():
     f = jit(FUNCTIONS["elementwise"])
     expected, wrong = f(LARGE), []
@@ -112,7 +134,9 @@ def test_threads_of_python_call_at_the_same_time():
 
 def test_a_forked_child_has_threads_of_its_own():
     program = """
+import ast
 import os
+import re
 import numpy as np
 from fungrad import jit, threads
 threads(3)

@@ -8,7 +8,7 @@ from fungrad.compiler.language import parts
 from fungrad.compiler.language.scalar import INDEX, call, constant
 from fungrad.compiler.language.statements import Point
 
-AT_A_TIME = 32  # products that take as long as one operation of other kernels
+AT_A_TIME = 12  # products that take as long as one operation of other kernels
 
 
 class Units:

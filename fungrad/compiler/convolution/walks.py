@@ -17,7 +17,7 @@ from fungrad.primitives.windows import met
 
 _MOST_BYTES = 1 << 18  # of an image with its surroundings
 _MOST_PHASES = 8
-_WEIGHT = 8  # what an element of a window takes, in products of a convolution
+_WEIGHT = 3  # what an element of a window takes, in products of a convolution
 
 
 class Walk:

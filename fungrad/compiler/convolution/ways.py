@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from math import prod
 
 from fungrad.compiler.convolution.products import write_gathered, write_scattered
+from fungrad.compiler.convolution.sliding import Sliding
 from fungrad.compiler.convolution.sums import summing, write_sums
 from fungrad.compiler.convolution.tiles import tiling, write_tiles
 from fungrad.compiler.convolution.walks import Walk
-from fungrad.compiler.convolution.sliding import Sliding
 from fungrad.compiler.language.labelled import Labelled
 from fungrad.compiler.language.scalar import INDEX, call, constant
 from fungrad.compiler.moves.copy import fill

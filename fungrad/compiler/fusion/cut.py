@@ -10,7 +10,7 @@ import math
 
 from fungrad.compiler.language.kernel_writer import KernelWriter
 from fungrad.compiler.language.numba_scalar import is_operator
-from fungrad.compiler.language.parts import CALL_WEIGHT, PARTS, WORTH_WAKING
+from fungrad.compiler.language.parts import CALL_WEIGHT, LIGHT, PARTS, WORTH_WAKING
 from fungrad.compiler.language.scalar import INDEX, Builder, constant
 from fungrad.compiler.language.statements import Let, Loop
 from fungrad.compiler.language.views import View, row_major
@@ -21,7 +21,6 @@ _build = Builder()
 _WORTH_CUTTING = 4 * WORTH_WAKING
 _SHORTEST = 1024  # elements of a row in a part: what is read in shorter pieces comes slowly
 _ROWS = 64  # at least, for partial results: the parts' are then an eighth of what is read
-_CHEAP = ("load", "convert", "select", "fast_add", "index_divide", "index_remainder")
 PART = _build.symbol("part", INDEX)
 
 
@@ -56,7 +55,7 @@ def axis_to_cut(nest, order):
 def is_worth_sharing(axes, order):
     """Whether a nest over these axes takes long enough for two threads."""
     work = 1 + CALL_WEIGHT * sum(
-        bool(x.operands) and x.op not in _CHEAP and not is_operator(x) for x in order
+        bool(x.operands) and x.op not in LIGHT and not is_operator(x) for x in order
     )
     for axis in axes:
         work *= axis.value

@@ -14,6 +14,14 @@ WORTH_WAKING = 60_000
 #: So many times that much wakes threads that sleep; less does if it comes again and again.
 MUCH = 8
 CALL_WEIGHT = 8  # an elementary function, among operations of weight 1
+#: Words of an instruction or two, which count no more than the signs of arithmetic do, as the names
+#: of dtypes that values are converted to. A search in windows of 6 us would count as 650 otherwise.
+LIGHT = frozenset(
+    """bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 load convert select
+    abs absolute negative fast_add fma minimum maximum equal not_equal less less_equal greater
+    greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite signbit
+    index_divide index_remainder""".split()
+)
 _TILE = 16  # the extent of a loop in a tile, or more
 FIRST, LAST = "first_part", "last_part"
 WORK = "operations"  # the parameter that says how many there are, of a kernel that knows
@@ -45,8 +53,9 @@ def _work(statements, names):
     """The factors of the number of operations: names of parameters and numbers."""
     loops = [s for s in ast.walk(ast.Module(statements, [])) if isinstance(s, ast.For)]
     if not loops:
-        calls = sum(isinstance(n, ast.Call) for s in statements for n in ast.walk(s))
-        return [1 + CALL_WEIGHT * calls]
+        calls = [n for s in statements for n in ast.walk(s) if isinstance(n, ast.Call)]
+        heavy = [n for n in calls if getattr(n.func, "id", None) not in LIGHT]
+        return [1 + CALL_WEIGHT * len(heavy)]
     inner = loops[0]
     extent = inner.iter.args[-1]
     if isinstance(extent, ast.Name):
