@@ -212,8 +212,9 @@ class Product:
 
     def _matrix_matrix(self, a, b, c, sizes, x, y, leading):
         m, n, k = sizes
-        steps = []
-        if self.steps is None and packed.is_used(self.dtype, m, n, k):
+        steps, layouts = [], (self._layout(x, m, k), self._layout(y, k, n))
+        is_transposed = any(flag.attribute for _, flag in layouts)
+        if self.steps is None and packed.is_used(self.dtype, m, n, k, is_transposed):
             self._packed_product(a, b, c, sizes, x, y, leading)
             return
         if self.steps is not None:
@@ -223,7 +224,7 @@ class Product:
             "gemms" if steps else "gemm",
             steps,
             [self._integer(m), self._integer(n), self._integer(k), self._number(self.factor)],
-            [a, *self._layout(x, m, k), b, *self._layout(y, k, n)],
+            [a, *layouts[0], b, *layouts[1]],
             [self._number(int(self.is_added)), c, self._leading(leading, n)],
         )
 

@@ -27,6 +27,7 @@ _LEAST_WORK = 2_000_000
 _LEAST_EXTENT = 32
 _TINY = 16  # an extent with which a product is always thin
 _LARGE = 2**16  # elements of the largest of the three matrices
+_LARGE_TRANSPOSED = 2**15  # the same where BLAS reads an operand across: it is 20 % slower then
 _DEPTH = 384  # of a stretch: a panel of rows stays in the cache of 32 kB
 #: Elements of a thin operand up to which BLAS multiplies without packing, if nothing is transposed;
 #: it is ahead then: 48 x 1024 times 1024 x 256, float32, one core: 107 Gflop/s, packed 96.
@@ -103,11 +104,11 @@ def multiply(m, n, depth, factor, a, b, adds, c, ldc, rows, units, operations):
 """
 
 
-def is_used(dtype, m, n, k):
+def is_used(dtype, m, n, k, is_transposed=False):
     """Whether a source names this routine for a product of these sizes."""
     if dtype.name not in ("float32", "float64") or any(x <= _TINY for x in (m, n, k)):
         return False  # asked first, so that batches of other sizes meet the next question less often
-    if max(m * n, m * k, n * k) < _LARGE:
+    if max(m * n, m * k, n * k) < (_LARGE_TRANSPOSED if is_transposed else _LARGE):
         return False
     return Shape.of(dtype.name) is not None
 
