@@ -1,6 +1,7 @@
 """Convolutions by tiles, transposed copies, and reductions over large windows, compiled."""
 
 import ctypes
+import re
 
 import numpy as np
 import pytest
@@ -75,6 +76,14 @@ def test_compiled_convolutions_and_their_gradients_are_those_without_jit(name, l
     for found, expected in zip(jit(g)(x, w), g(x, w), strict=True):
         scale = np.max(np.abs(expected))
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * scale)
+
+
+def test_few_columns_are_rows_of_tiles_whose_vectors_are_places():
+    """Also where the output has them next to each other: it is written at the end."""
+    f, x, w = convolution("many", CHANNELS_LAST, np.float32)
+    of_images = jit(lambda y: fungrad.vjp(lambda x: f(x, w), x)[1](y))
+    text = of_images.lower(f(x, w)).compile().as_text()
+    assert re.search(r"tile_float32_v\d+_4x\d_t1", text)
 
 
 @pytest.mark.parametrize("name", ["depthwise", "depthwise, many", "single"])

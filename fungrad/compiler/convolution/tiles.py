@@ -87,27 +87,30 @@ class Tiling:
         ]
         self.writes_in_place = self._step(work.target) == 1
         self.inner = prod([sizes[i] for i in groups.contracted])
-        self.is_across, self.tile = self._best_tile()
+        self.is_across, self.tile, self.is_moved = self._best_tile()
 
     def _best_tile(self):
-        """Whether vectors are of places, and the tile: what takes the least time for a row."""
+        """Whether vectors are of places, the tile, and whether tiles write to other memory first.
+
+        It is what takes the least time for a row.
+        """
         work, most = self.work, self.reach[self.row].most
+        moving = most * self.columns * _COST_OF_MOVING
         tile, cost = tiles.best_tile(work.dtype, most, self.columns)
-        of_columns = cost * self.inner
-        if not self.writes_in_place:
-            of_columns += most * self.columns * _COST_OF_MOVING
-        has_neighbours = work.target.strides[self.row] == 1 or work.sizes[self.row] == 1
+        is_moved = not self.writes_in_place
+        found = [(cost * self.inner + is_moved * moving, False, tile, is_moved)]
         are_steps = all(p.step == p.distance == 1 for p in self.reach[self.row].phases)
-        if (
-            not self.channels
-            and has_neighbours
-            and are_steps
-            and self._step(work.target) is not None
-        ):
-            across, cost = tiles.best_tile(work.dtype, self.columns, most)
-            if cost * self.inner < of_columns:
-                return True, across
-        return False, tile
+        if are_steps and not self.channels:
+            has_neighbours = work.target.strides[self.row] == 1 or work.sizes[self.row] == 1
+            is_moved = not has_neighbours or self._step(work.target) is None
+            tile, cost = tiles.best_tile(work.dtype, self.columns, most)
+            found.append((cost * self.inner + is_moved * moving, True, tile, is_moved))
+        return min(found, key=lambda each: each[0])[1:]
+
+    @property
+    def step_of_columns(self):
+        """The stride of the columns in the output, None where they cannot be joined."""
+        return self._step(self.work.target)
 
     def _step(self, v):
         return joined_step(self.right, v.sizes, v.strides)
@@ -166,12 +169,13 @@ class _Writing:
             self.strides = dict(zip(self.names, row_major(self.surrounded_shape), strict=True))
         else:
             self.strides = work.x.strides
-        self.is_moved = not (plan.is_across or plan.writes_in_place)
-        if self.is_moved:
-            made = (*[work.sizes[i] for i in self.positions], plan.columns)
-            self.made = dict(zip(self.positions, row_major(made), strict=False))
-        else:
-            self.made = work.target.strides
+        self.made, self.step = work.target.strides, plan.step_of_columns
+        if plan.is_moved:
+            ends = ([*plan.right], self.positions)
+            self.made_order = [i for end in (ends if plan.is_across else ends[::-1]) for i in end]
+            made = row_major([work.sizes[i] for i in self.made_order])
+            self.made = dict(zip(self.made_order, made, strict=True))
+            self.step = joined_step(plan.right, work.sizes, self.made)
         count = prod([work.sizes[i] for i in plan.images])
         places = prod([work.sizes[i] for i in self.positions])
         lines = min([p[plan.outer[0]].count for p in plan.phases]) if plan.outer else 1
@@ -234,7 +238,7 @@ class _Writing:
                 images = units.memory(self.build, writer, part, self.dtype, size)
                 with writer.loop(writer.integer(size)) as i:
                     writer.store(images, i, work.zero)
-            if self.is_moved:
+            if plan.is_moved:
                 size = places * plan.columns
                 spare = units.memory(self.build, writer, part, self.dtype, size)
             first, count = units.of_part(writer, part)
@@ -246,10 +250,10 @@ class _Writing:
                     for pointer, v in zip(pointers, (work.x, self.right, work.target), strict=True)
                 )
                 source = self._source(x, images)
-                made = spare if self.is_moved else y
+                made = spare if plan.is_moved else y
                 for phase, table in zip(plan.phases, tables, strict=True):
                     self._phase(phase, table, source, w, made, band)
-                if self.is_moved:
+                if plan.is_moved:
                     self._write_out(spare, y, band)
         self.build.call(writer)
 
@@ -313,8 +317,7 @@ class _Writing:
         if plan.is_across:
             w, source = source, w
             steps.reverse()
-            step = joined_step(plan.right, work.target.sizes, work.target.strides)
-            rows, distance = plan.columns, 1
+            rows, distance, step = plan.columns, 1, self.step
         else:
             rows, distance, step = row.count, row.distance, self.made[plan.row] * row.step
         between = distance * self.strides[plan.row] if plan.channels else distance
@@ -340,18 +343,21 @@ class _Writing:
     def _write_out(self, spare, y, band):
         """Copy what was made for an image, or the band, to the output."""
         work, plan, writer = self.work, self.plan, self.writer
-        labels = (*self.positions, *plan.right)
+        labels = list(self.made_order)
+        if self.units.bands > 1:
+            labels.remove(plan.outer[0])
         shape = [work.sizes[i] for i in labels]
-        near, far = list(row_major(shape)), [work.target.strides[i] for i in labels]
+        pairs = (spare, self.made), (y, work.target.strides)
+        steps = [[strides[i] for i in labels] for _, strides in pairs]
         if self.units.bands == 1:
-            write_copy(writer, self.dtype, shape, (spare, near), (y, far))
+            write_copy(writer, self.dtype, shape, (spare, steps[0]), (y, steps[1]))
             return
         for p in plan.reach[plan.outer[0]].phases:
             first, n = self.units.lines_of_band(writer, band, p.count)
             with writer.loop(n, "row") as q:
                 place = (first + q) * writer.integer(p.step) + writer.integer(p.start)
-                source, target = (
-                    (moved(writer, pointer, place * writer.integer(steps[0]), "line"), steps[1:])
-                    for pointer, steps in ((spare, near), (y, far))
-                )
-                write_copy(writer, self.dtype, shape[1:], source, target)
+                lines = [
+                    moved(writer, pointer, place * writer.integer(strides[plan.outer[0]]), "line")
+                    for pointer, strides in pairs
+                ]
+                write_copy(writer, self.dtype, shape, *zip(lines, steps, strict=True))

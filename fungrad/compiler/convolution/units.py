@@ -9,6 +9,9 @@ from fungrad.compiler.language.scalar import INDEX, call, constant
 from fungrad.compiler.language.statements import Point
 
 AT_A_TIME = 12  # products that take as long as one operation of other kernels
+#: So much more than what is worth waking a thread is divided: each part clears memory of its own,
+#: and of few images each band copies all of one.
+_LEAST = 3
 
 
 class Units:
@@ -20,7 +23,7 @@ class Units:
     def __init__(self, count, lines, products, most_parts=parts.PARTS):
         self.count = count
         self.operations = products // AT_A_TIME
-        self.parts = most_parts if self.operations > parts.WORTH_WAKING else 1
+        self.parts = most_parts if self.operations > _LEAST * parts.WORTH_WAKING else 1
         self.bands = max(1, min(lines, -(-self.parts // max(count, 1))))
 
     def begin(self, writer):
