@@ -9,7 +9,7 @@ import pytest
 import fungrad
 import fungrad.numpy as fnp
 from fungrad import jit, lax, threads
-from fungrad.compiler.language import parts, transposing
+from fungrad.compiler.language import parts, streaming, transposing
 from fungrad.compiler.products import tiles
 
 CHANNELS_FIRST, CHANNELS_LAST = ("NCHW", "OIHW", "NCHW"), ("NHWC", "HWIO", "NHWC")
@@ -152,6 +152,38 @@ def test_transposed_copies(dtype, shape):
     called(kernel, rows, columns, x, columns + 2, y, rows + 1)
     np.testing.assert_array_equal(y[:, :-1], x[:, :columns].T)
     assert (y[:, -1] == -1).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(8, 8), (9, 23), (30, 17), (64, 40), (40, 2), (16, 16), (0, 9)])
+@pytest.mark.parametrize("skew", [0, 1])
+def test_transposed_copies_past_the_caches(dtype, shape, skew):
+    (rows, columns), row = shape, -(-shape[0] // 16) * 16
+    x = np.arange(rows * (columns + 2), dtype=dtype).reshape(rows, columns + 2)
+    y = aligned(columns * row + skew, dtype)[skew:].reshape(columns, row)
+    kernel = transposing.routine(f"transpose_streamed_{np.dtype(dtype).name}")
+    called(kernel, rows, columns, x, columns + 2, y, row)
+    np.testing.assert_array_equal(y[:, :rows], x[:, :columns].T)
+    assert (y[:, rows:] == -1).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("columns", [0, 3, 16, 50, 64])
+@pytest.mark.parametrize("row", [64, 67])
+@pytest.mark.parametrize("skew", [0, 5])
+def test_rows_written_past_the_caches(dtype, columns, row, skew):
+    x = np.arange(7 * 70, dtype=dtype).reshape(7, 70)
+    y = aligned(7 * row + skew, dtype)[skew:].reshape(7, row)
+    kernel = streaming.routine(f"stream_{np.dtype(dtype).name}")
+    called(kernel, 7, columns, x, 70, y, row)
+    np.testing.assert_array_equal(y[:, :columns], x[:, :columns])
+    assert (y[:, columns:] == -1).all()
+
+
+def aligned(size, dtype):
+    """An array of -1 that begins at a line of the caches."""
+    y = np.full(size + 64, -1, dtype)
+    return y[-y.ctypes.data % 64 // y.itemsize :][:size]
 
 
 REDUCTIONS = {"sum": (0.0, lax.add), "largest": (-np.inf, lax.max), "smallest": (np.inf, lax.min)}

@@ -53,6 +53,53 @@ def test_what_has_no_tiles(f):
     assert "tile0" not in source_of(f, np.ones((515, 515)))
 
 
+#: Results of 16 MB and more: rows that begin at lines of the cache, and others.
+LARGE = {np.float64: (1504, 1477), np.float32: (2112, 2063)}
+
+
+@pytest.mark.parametrize("dtype", LARGE)
+@pytest.mark.parametrize("name", ["x + x.T", "two arrays"])
+def test_large_results_are_made_in_pairs_of_tiles_and_go_past_the_caches(name, dtype):
+    f = FUNCTIONS[name]
+    for n in LARGE[dtype]:
+        x = RANDOM.standard_normal((n, n), dtype)
+        source = source_of(f, x)
+        assert "is_second" in source and f"stream_{x.dtype.name}(" in source
+        wanted = fungrad.tree.leaves(f(x))
+        for count in (1, 2):
+            with fungrad.threads(count):
+                for y, w in zip(fungrad.tree.leaves(fungrad.jit(f)(x)), wanted, strict=True):
+                    np.testing.assert_array_equal(y, w)
+
+
+def test_a_large_result_replaces_an_operand():
+    x, z = RANDOM.standard_normal((2, 1600, 1600))
+    f = fungrad.jit(lambda x, z: x.T + (x + z), donate_argnums=1)
+    wanted = x.T + (x + z)
+    np.testing.assert_array_equal(f(x, z.copy()), wanted)
+
+
+def test_tiles_that_are_no_square_have_no_pairs():
+    x = RANDOM.standard_normal((2000, 1100))
+    f = lambda x: x.T * 2 + 1
+    source = source_of(f, x)
+    assert "is_second" not in source and "stream_float64(" in source
+    np.testing.assert_array_equal(fungrad.jit(f)(x), f(x))
+
+
+@pytest.mark.parametrize("dtype", LARGE)
+@pytest.mark.parametrize("shape", [(2400, 2496), (2496, 2311), (2113, 2300)])
+def test_a_matrix_is_transposed_as_a_whole(dtype, shape):
+    x = RANDOM.standard_normal(shape, dtype)
+    f = lambda x: x.T.copy()
+    source = source_of(f, x)
+    assert f"transpose_streamed_{x.dtype.name}(" in source and "tile0" not in source
+    for count in (1, 2):
+        with fungrad.threads(count):
+            np.testing.assert_array_equal(fungrad.jit(f)(x), x.T)
+    assert "streamed" not in source_of(f, x[:300, :300])
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("is_reverse", [False, True])
 def test_many_short_lines_advance_next_to_each_other(dtype, is_reverse):

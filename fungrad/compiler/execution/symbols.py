@@ -29,6 +29,7 @@ _LIBRARIES = (
     "order.numpy_sorting",
     "products.tiles",
     "language.transposing",
+    "language.streaming",
 )
 
 

@@ -60,7 +60,18 @@ class _NestWriter:
         self.accumulators = {}
         self.cut, self.partials = None, {}
         self.tiles = tiles_of(nest, self.writer)
+        self.is_copy = self.tiles is not None and self.tiles.is_copy()
+        if self.tiles is not None and not self.is_copy:
+            self._use_tiles()
         self._order_nodes()
+
+    def _use_tiles(self):
+        """Let what is read across rows be read from tiles, and large results be made in some."""
+        self.tiles.read_packed()
+        for number, root in enumerate(self.roots):
+            place = self.tiles.streamed(root, self.pointers[number]) if root.view else None
+            if place is not None:
+                self.pointers[number], self.places[number] = place
 
     def is_idle(self):
         """Whether every element would be written where it already stands."""
@@ -85,7 +96,7 @@ class _NestWriter:
         """Find, for every expression, the number of loops around it and its first phase."""
         level = {axis.symbol: number + 1 for number, axis in enumerate(self.axes)}
         if self.tiles is not None:
-            level[self.tiles.steps[1]] = len(self.axes)
+            level |= self.tiles.levels
         rows = self.nest.row_phases
         self.depth, self.since = {}, {}
         self.order = topological_order(self._expressions(range(len(self.roots))))
@@ -154,6 +165,9 @@ class _NestWriter:
 
     def write(self):
         """Write all statements of the kernel."""
+        if self.is_copy:
+            self.tiles.write_copy(self.pointers[0])
+            return
         number = axis_to_cut(self.nest, self.order)
         if number is None:
             self._write()

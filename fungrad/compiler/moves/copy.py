@@ -1,6 +1,7 @@
 """Copies: elements of one view written or added to another of the same shape, or one scalar."""
 
 from contextlib import ExitStack
+from math import prod
 
 from fungrad.compiler.language import transposing
 from fungrad.compiler.language.kernel_writer import KernelArray, KernelWriter
@@ -49,7 +50,7 @@ def _copy_loops(writer, source, target, x, y):
         rows, columns = axes
         writer.write(
             Call(
-                f"transpose_{source.buffer.dtype.name}",
+                transposing.name_of(source.buffer.dtype, prod(source.shape)),
                 [
                     *[writer.integer(source.shape[a]) for a in axes],
                     names[0],
