@@ -10,6 +10,7 @@ from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Call
 from fungrad.compiler.language.views import whole
 from fungrad.compiler.moves import copy as copies
+from fungrad.core.program import Literal
 from fungrad.primitives.caution import Remark
 
 
@@ -34,6 +35,10 @@ class RoutineBuilder:
     def view(self, v):
         """The memory of an operand, which may have gaps between its elements."""
         return self.lowering.operand_view(v)
+
+    def is_computed_where_read(self, v):
+        """Whether an operand has no memory: its elements are computed by who reads them."""
+        return not (type(v) is Literal or v in self.lowering.schedule.stored)
 
     def contiguous(self, v):
         """The memory of an operand in row-major order."""
@@ -147,6 +152,7 @@ _FILES = {
     "loops.callbacks": "callback",
     "loops.loops": "scan while_loop",
     "loops.stacks": "add_stacks empty_stack map_stack",
+    "moves.row_updates": "scatter_rows",
     "moves.updates": "dynamic_update scatter",
     "order.cumulative": "cumulative",
     "order.extrema": "arg_extremum",

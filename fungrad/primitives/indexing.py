@@ -5,6 +5,8 @@ Bounds modes: "raise" (NumPy's: negative indices count from the end, others rais
 "wrap" (modulo the size).
 """
 
+import math
+
 import numpy as np
 
 from fungrad.core.errors import DtypeError, LinearityError, OutOfBoundsError, ShapeError
@@ -199,6 +201,8 @@ def with_batch(arrays, batched, axis):
     ]
 
 
+_LONG_ROW = 64  # elements, beside which the numbers of the rows are few
+_MANY_ELEMENTS = 100_000  # of the updates: work for two threads
 _COMBINE = {
     "add": np.add,
     "multiply": np.multiply,
@@ -338,8 +342,16 @@ class Scatter(Routine):
         """Which output begins as which operand, so that it may take over its memory."""
         return {0: 0}
 
+    def reads_in_order(self, x, updates, *indices):
+        """The operands that compiled code reads once, element by element, so that they need no
+        memory: where long rows are written by number.
+        """
+        is_by_rows = self.axes == (0,) and math.prod(x.shape[1:]) >= _LONG_ROW
+        return (0, 1) if is_by_rows and updates.size >= _MANY_ELEMENTS else ()
+
     def emit(self, build, inputs, outputs):
-        build.scatter(self, inputs, outputs)
+        is_by_rows = self.reads_in_order(*[v.type for v in inputs])
+        (build.scatter_rows if is_by_rows else build.scatter)(self, inputs, outputs)
 
 
 def _running_number(shape):

@@ -130,8 +130,11 @@ class _Fusion:
             self._limit_size(equation)
             return
         if not isinstance(primitive, Pointwise):
-            for v in equation.inputs:
-                if not self.is_stored(v) and source_of(v, self.is_stored, self.maker) is None:
+            in_order = self._read_in_order(equation)
+            for number, v in enumerate(equation.inputs):
+                if self.is_stored(v) or (number in in_order and self.cost(v) < _EXPENSIVE):
+                    continue
+                if source_of(v, self.is_stored, self.maker) is None:
                     self.stored.add(v)
             return
         for read in reading(equation).reads:
@@ -141,6 +144,23 @@ class _Fusion:
             if read.is_guarded and self.cost(v) >= _EXPENSIVE:
                 self.stored.add(equation.outputs[0])  # so that its loop is split at the guards
         self._limit_size(equation)
+
+    def _read_in_order(self, equation):
+        """The numbers of the operands that a routine can compute where it reads them.
+
+        What an output begins with is better made in its memory, unless it is a constant.
+        """
+        primitive = equation.primitive
+        if not hasattr(primitive, "reads_in_order"):
+            return ()
+        found = primitive.reads_in_order(*[v.type for v in equation.inputs])
+        begins = getattr(primitive, "begins_with", {}).values()
+        return [n for n in found if n not in begins or self._is_constant(equation.inputs[n])]
+
+    def _is_constant(self, v):
+        uses = Uses(())
+        uses.follow(v, None, self.maker, self.stored)
+        return not uses.stored
 
     def _is_worth_storing(self, equation, v, read):
         """Whether computing `v` where this read is would cost more than a look into memory."""
