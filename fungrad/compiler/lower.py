@@ -40,6 +40,7 @@ class Lowering:
         self.joins = Joins(self.homes, self.schedule, lambda v: not self._has_local_size(v))
         self.destinations = {}
         self.fresh = set()
+        self.postponed = []  # equations that the next step computes together with its own
         self.names = variable_names(program)
         self.views = {}
         self.locals = {}

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from types import MethodType
 
+from fungrad.compiler.fusion.groups import Single, Uses
 from fungrad.compiler.language.kernel_writer import KernelWriter
 from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Call
@@ -39,6 +40,24 @@ class RoutineBuilder:
     def is_computed_where_read(self, v):
         """Whether an operand has no memory: its elements are computed by who reads them."""
         return not (type(v) is Literal or v in self.lowering.schedule.stored)
+
+    def only_reader(self, v):
+        """The routine of the next step, if it alone reads `v`, each element where it makes one of
+        the same type, in memory where nothing has lived; else None.
+        """
+        schedule, homes = self.lowering.schedule, self.lowering.homes
+        number = homes.made_in[v] + 1
+        if homes.last_use.get(v) != number or number == len(schedule.steps):
+            return None
+        step = schedule.steps[number]
+        if not isinstance(step, Single) or [u.type for u in step.outputs] != [v.type]:
+            return None
+        if step.outputs[0] in self.lowering.destinations.keys() - self.lowering.fresh:
+            return None
+        uses = Uses(v.type.shape)
+        for operand in step.equation.inputs:
+            uses.follow(operand, uses.own, schedule.maker, schedule.stored)
+        return step.equation if v in uses.stored and v not in uses.elsewhere else None
 
     def contiguous(self, v):
         """The memory of an operand in row-major order."""

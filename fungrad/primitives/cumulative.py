@@ -9,6 +9,9 @@ from fungrad.primitives.movement import Broadcast, Iota
 from fungrad.primitives.reductions import highest, lowest, shifted
 
 
+_MANY_ELEMENTS = 100_000  # which are worth not to be written in between
+
+
 class _Cumulative:
     """What cumulative operations share: type and batching; `axis` and `reverse` are fields."""
 
@@ -21,6 +24,10 @@ class _Cumulative:
 
     def batch(self, inputs, batched, axis):
         return type(self)(self.axis + 1, self.reverse)(*inputs), True
+
+    def reads_in_order(self, *inputs):
+        """The operands that compiled code reads once, element by element (see `Scatter`)."""
+        return _read_in_order(self, inputs)
 
     def _accumulate(self, function, x):
         line = np.flip(x, self.axis) if self.reverse else x
@@ -123,8 +130,20 @@ class Recurrence(Routine):
         ]
         return Recurrence(self.axis + 1, self.reverse)(*wide), True
 
+    def reads_in_order(self, *inputs):
+        """The operands that compiled code reads once, element by element (see `Scatter`)."""
+        return _read_in_order(self, inputs)
+
     def emit(self, build, inputs, outputs):
         build.cumulative(self, inputs, outputs)
+
+
+def _read_in_order(primitive, inputs):
+    """All operands, where they are large and at most one axis is behind that of the primitive."""
+    x, is_slow = inputs[0], getattr(primitive, "combine", None) == "logaddexp"
+    is_near_end = primitive.axis >= len(x.shape) - 2
+    is_used = is_near_end and x.size >= _MANY_ELEMENTS and not is_slow
+    return tuple(range(len(inputs))) if is_used else ()
 
 
 class _CumExtremum(_Cumulative):

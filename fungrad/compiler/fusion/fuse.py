@@ -13,6 +13,7 @@ from fungrad.compiler.fusion.groups import (
     Single,
     StepGraph,
     Uses,
+    long_axes,
     new_allies,
 )
 from fungrad.compiler.language.views import reading, source_of
@@ -155,12 +156,23 @@ class _Fusion:
             return ()
         found = primitive.reads_in_order(*[v.type for v in equation.inputs])
         begins = getattr(primitive, "begins_with", {}).values()
-        return [n for n in found if n not in begins or self._is_constant(equation.inputs[n])]
+        may_fail = getattr(primitive, "may_fail", False)
+        return [n for n in found if self._may_wait(equation.inputs[n], n in begins, may_fail)]
 
-    def _is_constant(self, v):
-        uses = Uses(())
-        uses.follow(v, None, self.maker, self.stored)
-        return not uses.stored
+    def _may_wait(self, v, is_beginning, may_fail):
+        """Whether an operand that is not stored can be computed by a routine that reads it.
+
+        Not what is read across rows, for which loops have tiles.
+        """
+        uses = Uses(v.type.shape)
+        uses.follow(v, uses.own, self.maker, self.stored)
+        if is_beginning and uses.stored:
+            return False
+        made_by = [self.maker[u].primitive for u in uses.inlined if u in self.maker]
+        if not may_fail and any(getattr(p, "may_fail", False) for p in made_by):
+            return False
+        found = [long_axes(axes) for each in uses.stored.values() for axes in each if axes]
+        return all(axes == tuple(sorted(axes)) for axes in found)
 
     def _is_worth_storing(self, equation, v, read):
         """Whether computing `v` where this read is would cost more than a look into memory."""

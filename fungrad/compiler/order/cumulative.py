@@ -1,10 +1,14 @@
 """Routines along one axis: running combinations and recurrences."""
 
+from math import prod
+
 from fungrad.compiler.language import transposing
+from fungrad.compiler.language.elements import Elements
+from fungrad.compiler.language.index import IndexBuilder
 from fungrad.compiler.language.parts import PARTS
 from fungrad.compiler.language.scalar import INDEX, Builder, call, constant
 from fungrad.compiler.language.statements import Call, Point
-from fungrad.primitives.cumulative import Recurrence
+from fungrad.primitives.cumulative import CumMax, CumMin, CumProd, CumSum, Recurrence
 
 _build = Builder()
 
@@ -14,6 +18,8 @@ _LINES = 32  # next to each other: several vectors
 _ABREAST = 4  # lines in one loop, where each step waits for the one before it
 _LARGE = 100_000  # elements, from which on that is worth its code
 _MOST = 2**20  # bytes of these, which stay in the second cache
+_MOST_LINES = 2**18  # bytes of lines that two combinations go along, one after the other
+_QUICK = (CumSum, CumProd, CumMax, CumMin, Recurrence)
 
 
 def _split(shape, axis):
@@ -34,17 +40,130 @@ def as_lines(view, axis):
 
 def cumulative(build, primitive, inputs, outputs):
     """Write a running combination: `y[i] = combine(y[i-1], x[i])`, or a linear recurrence."""
-    views = [as_lines(build.contiguous(v), primitive.axis) for v in inputs]
+    if not build.lowering.postponed and _goes_on(build, primitive, outputs[0]):
+        build.lowering.postponed.append(build.equation)
+        return
     target = as_lines(build.output(outputs[0]), primitive.axis)
     writer = build.kernel(f"{primitive.name}_kernel")
-    running = _Running(writer, primitive, views, target)
-    if _is_worth_turning(primitive, target):
-        scratch = build.temporary(target.buffer.dtype, (PARTS, target.shape[1], _LINES))
-        running.write_turned(scratch)
+    if build.lowering.postponed:
+        (first,) = build.lowering.postponed
+        build.lowering.postponed.clear()
+        _write_both(build, writer, first, target)
     else:
-        running.write()
+        operands = [_operand(build, writer, v, primitive.axis) for v in inputs]
+        output = writer.array(target, is_written=True)
+        running = _Running(writer, primitive, operands, output, target.shape)
+        if _is_worth_turning(primitive, target):
+            scratch = build.temporary(target.buffer.dtype, (PARTS, target.shape[1], _LINES))
+            running.write_turned(scratch)
+        else:
+            running.write()
     writer.in_parts = target.shape[0] > 1
     build.call(writer)
+
+
+# ---- two of them on the same lines
+
+
+def _goes_on(build, primitive, output):
+    """Whether the next step runs along the same lines, and reads a result nobody else does.
+
+    Then both are computed a few lines at a time, and the first result never leaves the cache: in
+    the gradient of a function of running sums these stand between its two passes.
+    """
+    reader, shape = build.only_reader(output), output.type.shape
+    if reader is None or not isinstance(reader.primitive, _QUICK):
+        return False
+    if {primitive.axis, reader.primitive.axis} != {len(shape) - 1}:
+        return False
+    n, size, itemsize = shape[-1], prod(shape), output.type.dtype.itemsize
+    is_long = size >= max(_LARGE, PARTS * _ABREAST * n)
+    return is_long and n * _ABREAST * itemsize <= _MOST_LINES
+
+
+def _write_both(build, writer, first, target):
+    """A few lines of the first, in scratch memory of the part, and then of the second."""
+    number = lambda value: constant(value, INDEX)
+    (v,), axis, shape = first.outputs, first.primitive.axis, target.shape
+    before, n = map(writer.integer, shape[:2])
+    scratch = build.temporary(v.type.dtype, (PARTS, _ABREAST, shape[1]))
+    output = writer.array(target, is_written=True)
+    scratch = writer.array(scratch, is_written=True)
+    blocks = writer.parameter(-(-shape[0] // _ABREAST))
+    with writer.loop(number(PARTS), "part") as part:
+        start, stop = [
+            writer.let(_build.call("index_divide", INDEX, blocks * p, number(PARTS)), "block")
+            for p in (part, part + number(1))
+        ]
+        with writer.loop(stop - start) as block:
+            begin = (start + block) * number(_ABREAST)
+            begin = writer.let(
+                _build.call("minimum", INDEX, begin, before - number(_ABREAST)), "line"
+            )
+            lines = [begin + number(k) for k in range(_ABREAST)]
+            at_hand = _AtHand(scratch, part, {i: number(k) for k, i in enumerate(lines)})
+            inputs = [_operand(build, writer, x, axis) for x in first.inputs]
+            passes = [_Running(writer, first.primitive, inputs, at_hand, shape)]
+            inputs = [
+                _Computed(build, writer, x, axis, (v, at_hand)) for x in build.equation.inputs
+            ]
+            passes.append(_Running(writer, build.equation.primitive, inputs, output, shape))
+            for each in passes:
+                each.advance(lines, n - number(1))
+
+
+class _AtHand:
+    """Access to a few lines in the scratch memory of a part."""
+
+    def __init__(self, scratch, part, numbers):
+        self.scratch, self.part, self.numbers = scratch, part, numbers
+
+    def load(self, i, j, k):
+        """The element of a line as it is now."""
+        return self.scratch.load(self.part, self.numbers[i], j)
+
+    def store(self, index, value):
+        """Write an element of a line."""
+        i, j, _ = index
+        self.scratch.store((self.part, self.numbers[i], j), value)
+
+
+# ---- one of them
+
+
+def _operand(build, writer, v, axis):
+    """Access to the elements of an operand by (before, along, after) the axis."""
+    if build.is_computed_where_read(v):
+        return _Computed(build, writer, v, axis)
+    return writer.array(as_lines(build.contiguous(v), axis))
+
+
+class _Computed:
+    """The elements of an operand that has no memory; at most one axis is behind the routine's."""
+
+    def __init__(self, build, writer, v, axis, of_line=None):
+        self.writer, self.v, self.axis = writer, v, axis
+        self.of_line = of_line  # a value that stands in lines at hand, and these
+        self.index = IndexBuilder()
+        self.elements = Elements(build.lowering, writer, self.index)
+
+    def load(self, i, j, k):
+        """The element, computed now."""
+        shape, build = self.v.type.shape, self.index
+        at, before = [], shape[: self.axis]
+        if not i.is_constant:
+            build.extents[i] = prod(before)
+        for axis, n in enumerate(before):
+            inner = build.constant(prod(before[axis + 1 :]), INDEX)
+            number = build.call("index_divide", INDEX, i, inner)
+            if axis:
+                number = build.call("index_remainder", INDEX, number, build.constant(n, INDEX))
+            at.append(number)
+        at = (*at, *(j, k)[: len(shape) - self.axis])
+        if self.of_line is not None:
+            v, lines = self.of_line
+            self.elements.known[v, at] = lines.load(i, j, k)
+        return self.writer.let(self.writer.resolved(self.elements.element(self.v, at), build), "x")
 
 
 def _is_worth_turning(primitive, target):
@@ -60,11 +179,10 @@ def _is_worth_turning(primitive, target):
 class _Running:
     """Loops over lines; the lines next to each other advance together, so that loops vectorise."""
 
-    def __init__(self, writer, primitive, views, target):
+    def __init__(self, writer, primitive, inputs, output, shape):
         self.writer, self.primitive = writer, primitive
-        self.before, self.n, self.after = target.shape
-        self.inputs = [writer.array(v) for v in views]
-        self.output = writer.array(target, is_written=True)
+        self.before, self.n, self.after = shape
+        self.inputs, self.output = inputs, output
 
     def write(self):
         if not self.n:
@@ -125,14 +243,17 @@ class _Running:
         with writer.loop(writer.parameter(-(-self.before // _ABREAST))) as block:
             begin = _build.call("minimum", INDEX, block * count, before - count)
             begin = writer.let(begin, "line")
-            lines = [begin + constant(k, INDEX) for k in range(_ABREAST)]
-            zero = constant(0, INDEX)
-            states = [writer.variable(self._first(i, zero, last), "state") for i in lines]
-            with writer.loop(last) as j:
-                here, _ = self._places(j, last)
-                for i, state in zip(lines, states, strict=True):
-                    state.set(self._next(state.symbol, i, here, zero))
-                    self.output.store((i, here, zero), state.symbol)
+            self.advance([begin + constant(k, INDEX) for k in range(_ABREAST)], last)
+
+    def advance(self, lines, last):
+        """Go along some lines, each a step behind the other."""
+        zero = constant(0, INDEX)
+        states = [self.writer.variable(self._first(i, zero, last), "state") for i in lines]
+        with self.writer.loop(last) as j:
+            here, _ = self._places(j, last)
+            for i, state in zip(lines, states, strict=True):
+                state.set(self._next(state.symbol, i, here, zero))
+                self.output.store((i, here, zero), state.symbol)
 
     def _line(self, i, last):
         """One line: what was written last stays in a local variable."""
