@@ -1,8 +1,8 @@
 """`python -m tests.speed.first_call workload size library`: a first derivative in this process.
 
-Prints as JSON the seconds from the plain function to its first result (the library is imported, the
-arguments are in place), and the memory that calls need on top of what was there after compilation,
-in bytes: results, temporaries, and scratch that is kept.
+Prints as JSON the seconds from the plain function to its first result (the library is imported with
+its jit and grad, the arguments are in place), and the memory that calls need on top of what was
+there after compilation, in bytes: results, temporaries, and scratch that is kept.
 """
 
 import ctypes

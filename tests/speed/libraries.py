@@ -19,7 +19,8 @@ class Fungrad:
 
     def __init__(self):
         import fungrad
-        import fungrad.numpy  # noqa: F401
+        import fungrad.numpy
+        from fungrad import grad, jit  # noqa: F401  # as a program that uses them begins
 
         self.module = fungrad
 

@@ -1,12 +1,15 @@
 """Measuring: interleaved medians in one process, and times that fresh processes report."""
 
+import compileall
 import gc
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -94,28 +97,29 @@ def reported(what, environment):
 
 
 def in_fresh_processes(codes, rounds=7):
-    """The median of what each code reports, in turns, each time from a fresh interpreter.
-
-    The first round, in which bytecode is written, is left out.
-    """
+    """The median of what each code reports, in turns, each time from a fresh interpreter."""
     samples = {name: [] for name in codes}
-    with bytecode() as folder:
-        for number in range(rounds + 1):
+    with installation() as environment:
+        for _ in range(rounds):
             for name, code in codes.items():
-                value = reported(code, written_to(folder))
-                if number:
-                    samples[name].append(value)
+                samples[name].append(reported(code, environment))
     return {name: median(values) for name, values in samples.items()}
 
 
-def bytecode():
-    """A new folder for the bytecode of fresh processes, removed with the object."""
-    return tempfile.TemporaryDirectory(prefix="fungrad-bytecode-")
+@contextmanager
+def installation():
+    """The environment of processes that import a copy of the library, with bytecode beside it.
 
-
-def written_to(folder):
-    """The environment in which Python keeps its bytecode in a folder."""
-    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+    That is how installers leave a package, the other libraries among them: no measured process has
+    to compile the sources of one, or to write what the next one reads.
+    """
+    with tempfile.TemporaryDirectory(prefix="fungrad-installed-") as folder:
+        for package in ("fungrad", "tests/speed"):
+            left_out = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / package, Path(folder, package), ignore=left_out)
+        compileall.compile_dir(folder, quiet=1)
+        names = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+        yield {**dict.fromkeys(names, ""), "PYTHONPATH": folder, "PYTHONSAFEPATH": "1"}
 
 
 def empty_cache():

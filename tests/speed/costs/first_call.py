@@ -3,7 +3,7 @@
 from statistics import median
 
 from tests.speed.costs.compilations import JAX, STEP
-from tests.speed.measure import bytecode, empty_cache, installed, reported, written_to
+from tests.speed.measure import empty_cache, installation, installed, reported
 from tests.speed.table import Row
 
 ROUNDS = 3
@@ -12,12 +12,10 @@ ROUNDS = 3
 def rows():
     """Cold: no slower than JAX. Warm: four times as fast."""
     cold, warm, theirs = [], [], []
-    with bytecode() as folder:
-        for number in range(ROUNDS + 1):
-            found = figures(written_to(folder))
-            if number:  # bytecode is written in the first round
-                for values, value in zip((cold, warm, theirs), found, strict=False):
-                    values.append(value)
+    with installation() as environment:
+        for _ in range(ROUNDS):
+            for values, value in zip((cold, warm, theirs), figures(environment), strict=False):
+                values.append(value)
     others = {"jax": median(theirs)} if theirs else {}
     return [
         Row("MLP step: first call, cold cache", median(cold), others, "s", "jax", 1.0),
