@@ -1,11 +1,11 @@
 """NumPy's index expressions, read once: a block by slices, then elements of it by index arrays."""
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from fungrad.core.errors import OutOfBoundsError, ShapeError, UnknownValueError
+from fungrad.core.record import record
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import array
 from fungrad.numpy.dispatch import has_tracer
@@ -22,7 +22,7 @@ _KINDS = (
 )
 
 
-@dataclass
+@record
 class Plan:
     """How an index reads an array: Slice, Reverse, Reshape to `block`, Gather, Transpose.
 

@@ -4,9 +4,8 @@ The adjoint of `(x @ w)[rows]` is `x.T @ scatter(c, rows)`, which is `x[rows].T 
 derivative of a program that selects rows (see `selections`) costs what that program does.
 """
 
-from dataclasses import dataclass
-
 from fungrad.core.program import Literal
+from fungrad.core.record import record
 from fungrad.optimize.algebra import is_literal
 from fungrad.optimize.rewrite import rewritten
 from fungrad.optimize.rowwise import axes_of_inputs, resized
@@ -22,7 +21,7 @@ _DEEPEST = 50  # equations between a scatter and a product; the search is a recu
 _MODES = ("raise", "clip", "wrap")  # of scatters that write all rows
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Scattered:
     """An array that is 0 but for some places along an axis; places that occur twice are added up.
 

@@ -5,9 +5,8 @@ by slice, and need less than all of it, the selections move towards the inputs t
 that works row by row.
 """
 
-from dataclasses import dataclass
-
 from fungrad.core.program import Literal, Variable
+from fungrad.core.record import record
 from fungrad.optimize.rewrite import Rebuilding, with_inputs
 from fungrad.optimize.rowwise import axes_of_inputs, resized
 from fungrad.primitives.indexing import Gather
@@ -20,7 +19,7 @@ _DEEPEST = 100
 _WHOLE = None  # the demand of a reader that needs all of an array
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Range:
     """A slice along an axis."""
 
@@ -42,7 +41,7 @@ class Range:
         return result.add(Slice(tuple(starts), tuple(stops), tuple(steps)), [x], source)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Index:
     """An index array along an axis, the variable or literal of the old program."""
 

@@ -1,6 +1,5 @@
 """Every product of two arrays: dot, matmul, tensordot, two-operand einsum."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
@@ -8,9 +7,10 @@ import numpy as np
 
 from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
+from fungrad.core.record import record
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Groups:
     """The labels of a contraction by the operands in which they stand."""
 

@@ -1,6 +1,6 @@
 """Batching: one program over a whole axis of inputs."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fungrad.core.program import derived
 from fungrad.core.types import ArrayType
@@ -15,8 +15,7 @@ from fungrad.transforms.interpret import (
 )
 
 
-@dataclass(frozen=True)
-class BatchAxis:
+class BatchAxis(NamedTuple):
     """The batch axis of a `vmap`: its size, and its name for collectives such as psum."""
 
     size: int

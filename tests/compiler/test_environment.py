@@ -39,7 +39,7 @@ def test_a_changed_file_changes_it(monkeypatch, tmp_path):
     (folder / "compiler").mkdir(parents=True)
     (folder / "core").mkdir()
     put(folder / "core" / "a.py", "1", 1e9)
-    monkeypatch.setattr(environment, "__file__", str(folder / "compiler" / "environment.py"))
+    monkeypatch.setattr(environment, "__file__", str(folder / "compiler" / "x" / "y.py"))
     seen = [environment._library()]
     put(folder / "core" / "a.py", "22", 1e9)
     seen.append(environment._library())
@@ -48,6 +48,8 @@ def test_a_changed_file_changes_it(monkeypatch, tmp_path):
     put(folder / "core" / "b.py", "", 1e9)
     seen.append(environment._library())
     (folder / "core" / "__pycache__").mkdir()
+    (folder / "nn").mkdir()
+    put(folder / "nn" / "c.py", "", 1e9)  # what makes programs does not compile them
     assert environment._library() == seen[-1] and len(set(seen)) == 4
     put(folder / "core" / "b.py", "", environment.IMPORTED + 1)  # while this process runs
     assert len({environment._library() for _ in range(3)}) == 3

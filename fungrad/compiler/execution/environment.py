@@ -19,6 +19,9 @@ from fungrad.lazy import IMPORTED
 #: The files of Numba and llvmlite that change with every version of them.
 _VERSION_FILES = (("llvmlite", "_version.py"), ("numba", "_version.py"), ("scipy", "version.py"))
 
+#: The folders that the compiler is in, or imports.
+_LAYERS = ("core", "primitives", "numpy", "transforms", "optimize", "compiler", "control")
+
 _PROCESSOR_FIELDS = ("vendor_id", "cpu family", "model", "stepping", "flags")
 _MOST_OF_A_PROCESSOR = 8192  # bytes of /proc/cpuinfo, which describes the first one first
 
@@ -44,30 +47,41 @@ def _content(package, name):
 
 
 def _library():
-    """A digest of where the library is, and of the names, sizes and times of its files."""
+    """A digest of where the library is, and of the names, sizes and times of its files.
+
+    What stands above the compiler is left out: it makes programs, and how each of them is compiled
+    does not depend on who made it.
+    """
     import fungrad
 
+    top = str(Path(__file__).parents[2])
     digest = blake2b(digest_size=16)
-    waiting = [str(Path(__file__).parents[2])]
-    digest.update(repr((fungrad.__version__, waiting)).encode())
-    if not os.path.isdir(waiting[0]):
+    digest.update(repr((fungrad.__version__, top)).encode())
+    if not os.path.isdir(top):
         return digest.hexdigest()  # it lies in an archive, which does not change file by file
-    newest = 0
+    waiting, newest = [top], 0
     while waiting:
-        files = []
-        with os.scandir(waiting.pop()) as listing:
+        files, folder = [], waiting.pop()
+        with os.scandir(folder) as listing:
             for item in listing:
                 if item.name.endswith(".py"):
                     status = item.stat()
                     files.append((item.name, status.st_size, status.st_mtime_ns))
                     newest = max(newest, status.st_mtime)
-                elif item.is_dir() and item.name != "__pycache__":
+                elif _is_part(item, folder == top):
                     waiting.append(item.path)
         waiting.sort()
         digest.update(repr(sorted(files)).encode())
     if newest > IMPORTED:
         digest.update(os.urandom(16))  # what this process runs is not what the files say now
     return digest.hexdigest()
+
+
+def _is_part(item, is_layer):
+    """Whether an entry of a folder is one in which files of the compiler lie."""
+    if is_layer:
+        return item.name in _LAYERS
+    return item.name != "__pycache__" and item.is_dir()
 
 
 @cache

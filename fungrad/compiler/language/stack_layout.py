@@ -1,8 +1,8 @@
 """How stacks lie in memory: what their writers, their readers and a call agree on (see `stacks`)."""
 
-from dataclasses import dataclass
-
 import numpy as np
+
+from fungrad.core.record import record
 
 #: The words of a stack in the argument `stacks`, and which of them counts the elements in use.
 STACK_WORDS = 4
@@ -32,7 +32,7 @@ def row_dtype(type):
     return _INDEX if is_stack(type.element) else type.element.dtype
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Growth:
     """The culprit where there is no memory for a stack: the loop that fills it, with what."""
 

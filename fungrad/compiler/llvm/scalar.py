@@ -14,7 +14,7 @@ from fungrad.compiler.language.scalar import Builder, Scalar, topological_order
 from fungrad.compiler.llvm.conversion import bitcast, convert, make_complex
 from fungrad.compiler.llvm.functions import call_by_lane, llvm_type
 from fungrad.compiler.llvm.words import emit_machine_word
-from fungrad.compiler.math import OUTLINED, TABLES, branch, expand
+from fungrad.compiler.math import OUTLINED, branch, expand, table
 
 _build = Builder()
 
@@ -73,14 +73,14 @@ def _constant(dtype, value):
 
 def _lookup(builder, node, index):
     """Loads an entry of a constant table, which is emitted once per module."""
-    table = TABLES[node.attribute]
+    values = table(node.attribute)
     name = f"fungrad_table_{node.attribute}"
     entry = llvm_type(node.dtype)
     constants = builder.module.globals.get(name)
     if constants is None:
-        array = ir.ArrayType(entry, len(table))
+        array = ir.ArrayType(entry, len(values))
         constants = ir.GlobalVariable(builder.module, array, name)
-        constants.initializer = ir.Constant(array, [entry(v.item()) for v in table])
+        constants.initializer = ir.Constant(array, [entry(v.item()) for v in values])
         constants.global_constant = True
         constants.linkage = "internal"
     address = builder.gep(constants, [index.type(0), index], inbounds=True)

@@ -12,10 +12,10 @@ from importlib import import_module
 import numpy as np
 
 from fungrad.compiler.math import arithmetic
-from fungrad.compiler.math.tables import TABLES
+from fungrad.compiler.math.tables import table
 from fungrad.primitives.special import FORMULAS
 
-__all__ = ["OUTLINED", "TABLES", "ULP_BOUNDS", "branch", "expand"]
+__all__ = ["OUTLINED", "ULP_BOUNDS", "branch", "expand", "table"]
 
 _BOUNDS = {
     1.0: "exp exp2 log log2 log10 sin cos power cbrt",

@@ -1,12 +1,13 @@
 """What range reductions are made of: the bits of numbers, exact sums and products, polynomials."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
+from fungrad.core.record import record
 
-@dataclass(frozen=True)
+
+@record(frozen=True)
 class Format:
     """A binary floating-point format: its unsigned integer, mantissa bits and exponent bias.
 

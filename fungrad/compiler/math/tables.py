@@ -1,5 +1,6 @@
 """Constant tables that expansions look up, by name."""
 
+from functools import cache
 from math import isqrt
 
 import numpy as np
@@ -47,9 +48,10 @@ def _two_over_pi():
     return np.array(table)
 
 
-TABLES = {
-    "two_over_pi": _two_over_pi(),
-    **tail_integrals.TABLES,
-    **parameter_derivatives.TABLES,
-    **oscillating_integrals.TABLES,
-}
+@cache
+def table(name):
+    """The table of a name."""
+    if name == "two_over_pi":
+        return _two_over_pi()
+    families = oscillating_integrals, parameter_derivatives, tail_integrals
+    return next(family.TABLES[name] for family in families if name in family.TABLES)
