@@ -3,6 +3,7 @@
 import ctypes
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -46,12 +47,22 @@ def test_functions_of_other_versions_come_from_llvmlite(monkeypatch):
     assert type(others) is SimpleNamespace
     monkeypatch.setattr(machine, "library", lambda: others)
     monkeypatch.setattr(library, "library", lambda: others)
-    machine._target_machine.cache_clear()
-    try:
-        assert machine.object_code([TEXT], ("f",)) == expected
-        assert "f:" in machine.assembly([TEXT], ("f",)) and len(machine.vectors()) == 2
-    finally:
-        machine._target_machine.cache_clear()
+    monkeypatch.setattr(machine, "_places", [machine._Place()])
+    monkeypatch.setattr(machine, "_target", machine._target.__wrapped__)
+    assert machine.object_code([TEXT], ("f",)) == expected
+    assert "f:" in machine.assembly([TEXT], ("f",)) and len(machine.vectors()) == 2
+
+
+def test_threads_compile_at_once(monkeypatch):
+    """Each in a place of its own, or else one after another: the same code as alone."""
+    texts = [TEXT.replace("@abs(i64 %n)", f"@abs(i64 {n})") for n in range(6)]
+    expected = [machine.object_code([each], ("f",)) for each in texts]
+    monkeypatch.setattr(machine, "_places", [machine._Place() for _ in range(3)])
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(10):
+            found = threads.map(lambda each: machine.object_code([each], ("f",)), texts)
+            assert list(found) == expected
+    assert all(place.machines for place in machine._places)
 
 
 def test_what_is_wrong_with_a_text_is_said():

@@ -179,9 +179,13 @@ def test_a_program_whose_code_is_gone_is_compiled_anew(tmp_path):
     x = np.ones(40)
     f = grad(lambda x: fnp.sin(x) @ fnp.cos(x))
     expected = f(x)
-    jit(f)(x)
+    for _ in range(2):  # the process keeps what it has once, such as the pool of threads
+        clear_caches()
+        for file in (tmp_path / "cache").glob("*.code"):
+            file.unlink()
+        jit(f)(x)
     files = sorted((tmp_path / "cache").glob("*.code"))
-    assert len(files) >= 3
+    assert len(files) >= 2
     for file in files:
         content = file.read_bytes()
         file.unlink()

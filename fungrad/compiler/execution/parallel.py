@@ -163,17 +163,30 @@ def _native():
     return Native(_SOURCE, constants, _FUNCTIONS, memory)
 
 
+def requests(texts):
+    """The requests of what these LLVM texts need and this process does not have yet."""
+    is_needed = any("@fungrad.parallel." in text for text in texts)
+    return (_request(),) if is_needed and not _run.cache_info().currsize else ()
+
+
+@cache
+def _request():
+    from fungrad.compiler.llvm.request import Request
+
+    return Request("kernel", _native(), "run", (Scalar("int64"),) * 4, None, "llvm", 0)
+
+
 @cache
 def _run():
-    from fungrad.compiler.llvm.build import kernel
+    from fungrad.compiler.llvm.build import built
 
-    built = kernel(_native(), "run", (Scalar("int64"),) * 4, language="llvm", effort=0)
-    keep_for_ever(built)
+    code = built(_request())
+    keep_for_ever(code)
     number = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 4)
-    pool = number(built.address)(0, 0, 0, 0)
+    pool = number(code.address)(0, 0, 0, 0)
     words = (ctypes.c_int64 * _SIZE).from_address(pool)
     words[_PLACES["THREADS"]] = threads()
-    return built, words
+    return code, words
 
 
 def address(name):

@@ -235,7 +235,7 @@ class Builder:
         return Scalar("loop", initial[0].dtype, (count, *initial), body)
 
     def table(self, name, index, dtype=np.float64):
-        """The entry of a constant table (see `fungrad.compiler.math.table`) at an int64 index."""
+        """The entry of a table (see `fungrad.compiler.math.constant_table`) at an int64 index."""
         return call("table", np.dtype(dtype), index, attribute=name)
 
 

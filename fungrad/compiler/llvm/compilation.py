@@ -1,27 +1,29 @@
 """Several functions compiled together: while LLVM works on one, Python makes the text of the next.
 
-LLVM works without the interpreter's lock, so its thread and the one that runs the passes share two
-cores; but only one thread at a time may be inside of it.
+LLVM works without the interpreter's lock, so its threads and the one that runs the passes share the
+cores. Once there is no text left to make, that one compiles as well.
 """
 
 import threading
 from contextlib import suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
+from fungrad.compiler.execution import parallel
 from fungrad.compiler.llvm import build, machine
 
 
 class Compilation:
     """A context that takes requests, each after those that it calls; `finish` returns the kernels.
 
-    The thread starts with the first request that is neither in memory nor on disk.
+    A thread starts with the first request that is neither in memory nor on disk, more of them with
+    those that follow where there are cores for them.
     """
 
     def __init__(self):
         self._requests = []
-        self._waiting = {}  # what is being compiled, by its key
+        self._waiting = {}  # what is being compiled, by its key, in order
         self._texts, self._codes = SimpleQueue(), SimpleQueue()
-        self._thread = None
+        self._threads = 0
 
     def __enter__(self):
         for request in build.first_requests():
@@ -29,7 +31,8 @@ class Compilation:
         return self
 
     def __exit__(self, *exception):
-        self._texts.put(None)
+        for _ in range(self._threads):
+            self._texts.put(None)
 
     def add(self, request):
         """Ask for a function."""
@@ -42,34 +45,47 @@ class Compilation:
         calls_waiting = any(each.key in self._waiting for each in request.needs.values())
         if not calls_waiting and build.find(request) is not None:
             return
-        self._waiting[request.key] = request
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._compile, name="fungrad LLVM", daemon=True)
-            self._thread.start()
+        self._start_thread()
         with build.explained(request):
-            self._texts.put((request, request.texts()))
+            texts = request.texts()
+        for other in parallel.requests(texts):
+            self._ask(other)
+        self._waiting[request.key] = request
+        self._texts.put((request, texts))
 
-    def _compile(self):
-        """What the thread does: object code of texts, in their order, until there is None.
+    def _start_thread(self):
+        if self._threads < max(1, machine.PLACES - 1):
+            self._threads += 1
+            threading.Thread(target=self._work, name="fungrad LLVM", daemon=True).start()
+
+    def _work(self):
+        """What a thread does: object code of texts, in their order, until there is None.
 
         It imports nothing: a process that forks meanwhile does not inherit the lock of an import.
         """
         with suppress(Exception):  # what is wrong is said for each request
             machine.prepare()
         while (job := self._texts.get()) is not None:
-            request, texts = job
-            try:
-                code = machine.object_code(texts, request.exports, request.effort)
-            except Exception as error:
-                code = error
-            self._codes.put((request, code))
+            self._compile(*job)
+
+    def _compile(self, request, texts):
+        try:
+            code = machine.object_code(texts, request.exports, request.effort)
+        except Exception as error:
+            code = error
+        self._codes.put((request.key, code))
 
     def finish(self):
         """The kernels of all requests, in their order."""
-        for _ in self._waiting:
-            request, found = self._codes.get()
+        with suppress(Empty):
+            while True:
+                self._compile(*self._texts.get_nowait())
+        codes = {}
+        for key, request in self._waiting.items():
+            while key not in codes:
+                codes.update([self._codes.get()])
             with build.explained(request):
-                if isinstance(found, Exception):
-                    raise found
-                build.finished(request, *found)
+                if isinstance(codes[key], Exception):
+                    raise codes[key]
+                build.finished(request, *codes[key])
         return [build.built(request) for request in self._requests]

@@ -16,7 +16,7 @@ from numba.np.numpy_support import as_dtype, from_dtype
 from fungrad.compiler.language.scalar import result_dtype
 from fungrad.compiler.language.words import VOCABULARY
 from fungrad.compiler.llvm.scalar import emit_word
-from fungrad.compiler.math import table
+from fungrad.compiler.math import constant_table
 
 inf, nan = math.inf, math.nan
 
@@ -87,7 +87,7 @@ def _typed_integer_power(typing_context, x, exponent):
 def _typed_table(typing_context, name, index):
     if not isinstance(name, types.StringLiteral):
         return None
-    dtype = table(name.literal_value).dtype
+    dtype = constant_table(name.literal_value).dtype
     return _after_literal(name, _typed("table", (index,), dtype, name.literal_value))
 
 

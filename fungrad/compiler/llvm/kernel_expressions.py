@@ -12,7 +12,7 @@ from fungrad.compiler.language.scalar import result_dtype
 from fungrad.compiler.language.words import VOCABULARY
 from fungrad.compiler.llvm import pointer_code
 from fungrad.compiler.llvm.scalar import emit_word, llvm_type
-from fungrad.compiler.math import table
+from fungrad.compiler.math import constant_table
 
 _BOOL, INT, _FLOAT = np.dtype(bool), np.dtype(np.int64), np.dtype(np.float64)
 _DTYPES = {
@@ -277,7 +277,7 @@ class Expressions:
 
     def _word_with_name(self, word, arguments):
         name = arguments[0].value
-        dtype = table(name).dtype if word == "table" else None
+        dtype = constant_table(name).dtype if word == "table" else None
         operands = [self.value(x) for x in arguments[1:]]
         return self.word(word, *operands, dtype=dtype, attribute=name)
 

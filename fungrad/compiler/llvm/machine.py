@@ -12,32 +12,85 @@ from fungrad.compiler.llvm.library import library, taken, text
 
 _INTERNAL = 8  # LLVM's number of the linkage of names that nobody else sees
 
-# One thread at a time is inside of LLVM, and a process that forks waits for it to leave: the child
-# would inherit what it was in the middle of.
-_lock = RLock()
+#: As many threads compile at once as there are places.
+PLACES = min(4, os.cpu_count() or 1)
+
+
+class _Place:
+    """Where one thread at a time compiles: target machines are not shared."""
+
+    def __init__(self):
+        self.lock, self.machines = RLock(), {}
+
+
+_places = [_Place() for _ in range(PLACES)]
+_beginning = RLock()  # what LLVM does once
+
+
+@contextmanager
+def _place():
+    """A place where nobody is; the first one becomes free if there is none."""
+    free = (place for place in _places if place.lock.acquire(blocking=False))
+    place = next(free, None)
+    if place is None:
+        place = _places[0]
+        place.lock.acquire()
+    try:
+        yield place
+    finally:
+        place.lock.release()
+
+
+# A process that forks waits until nobody is inside of LLVM: the child would inherit what they were
+# in the middle of.
+_locks = [*[place.lock for place in _places], _beginning]
+
+
+def _before_fork():
+    for lock in _locks:
+        lock.acquire()
+
+
+def _after_fork():
+    for lock in _locks:
+        lock.release()
+
+
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
     )
 
 
 def prepare():
-    """Load LLVM, which takes 10 ms without the interpreter's lock."""
-    with _lock:
-        _target_machine(0)
+    """Load LLVM, which takes 5 ms without the interpreter's lock."""
+    with _place() as place:
+        _target_machine(place, 0)
 
 
 def description():
     """What the machine code depends on besides its text: LLVM, the processor, its features."""
-    with _lock:
-        triple = text(library().GetProcessTriple)
-        return llvmlite.__version__, library().GetVersionInfo(), triple, *processor()
+    triple, *_ = _target()
+    return llvmlite.__version__, library().GetVersionInfo(), triple, *processor()
+
+
+@cache
+def _target():
+    """The triple of this process and LLVM's target for it, which is made ready."""
+    with _beginning:
+        library().InitializeNativeTarget()
+        library().InitializeNativeAsmPrinter()
+        triple, error = text(library().GetProcessTriple), ctypes.c_char_p()
+        target = library().GetTargetFromTriple(triple.encode(), ctypes.byref(error))
+    if not target:
+        raise RuntimeError(taken(error))
+    return triple, target
 
 
 @cache
 def processor():
     """The name of the processor, and its features as LLVM takes them."""
-    with _lock:
+    with _beginning:
         features = text(library().GetHostCPUFeatures).split(",")
         features = sorted(features, key=lambda feature: feature[1:])
         return text(library().GetHostCPUName), ",".join(features)
@@ -51,7 +104,7 @@ def vectors():
         return 64, 32
     if "+avx2" in features and "+fma" in features:
         return 32, 16
-    return 16, 16 if is_x86(text(library().GetProcessTriple)) else 32
+    return 16, 16 if is_x86(_target()[0]) else 32
 
 
 def is_x86(triple):
@@ -59,28 +112,22 @@ def is_x86(triple):
     return triple.startswith(("x86", "i386", "i686"))
 
 
-@cache
-def _target_machine(effort):
+def _target_machine(place, effort):
     """The target machine whose code generator makes that effort, from 0 to 3."""
-    library().InitializeNativeTarget()
-    library().InitializeNativeAsmPrinter()
-    triple, (name, features) = text(library().GetProcessTriple), processor()
-    error = ctypes.c_char_p()
-    target = library().GetTargetFromTriple(triple.encode(), ctypes.byref(error))
-    if not target:
-        raise RuntimeError(taken(error))
-    # What is loaded by copying it (see `image`) has no tables of addresses.
-    relocations = b"static" if is_x86(triple) else b"default"
     level = 3 if effort else 0
-    what = triple.encode(), name.encode(), features.encode(), level, relocations, b"jitdefault"
-    machine = library().CreateTargetMachine(target, *what, 0, 1, b"")
-    if not machine:
-        raise RuntimeError("LLVM has no target machine for this processor")
-    return machine
+    if level not in place.machines:
+        (triple, target), (name, features) = _target(), processor()
+        # What is loaded by copying it (see `image`) has no tables of addresses.
+        relocations = b"static" if is_x86(triple) else b"default"
+        what = triple.encode(), name.encode(), features.encode(), level, relocations, b"jitdefault"
+        place.machines[level] = library().CreateTargetMachine(target, *what, 0, 1, b"")
+        if not place.machines[level]:
+            raise RuntimeError("LLVM has no target machine for this processor")
+    return place.machines[level]
 
 
 @contextmanager
-def _module(texts, exports, effort):
+def _module(texts, exports, effort, machine):
     """The module of these LLVM texts, optimised, in which only `exports` are visible."""
     context = library().ContextCreate()
     modules = []
@@ -96,7 +143,8 @@ def _module(texts, exports, effort):
             error = ctypes.c_char_p()
             if library().LinkModules(module, modules.pop(1), ctypes.byref(error)):
                 raise RuntimeError(f"LLVM cannot link: {taken(error)}")
-        _prepare(module, exports, effort)
+        _verify(module, exports, machine)
+        _optimise(module, machine, effort)
         yield module
     finally:
         for module in modules:
@@ -104,8 +152,8 @@ def _module(texts, exports, effort):
         library().ContextDispose(context)
 
 
-def _prepare(module, exports, effort):
-    machine = _target_machine(effort)
+def _verify(module, exports, machine):
+    """RuntimeError where a module is wrong; else only its `exports` are visible from now on."""
     layout = library().CreateTargetMachineData(machine)
     library().SetDataLayout(module, text(library().CopyStringRepOfTargetData, layout).encode())
     library().DisposeTargetData(layout)
@@ -116,7 +164,6 @@ def _prepare(module, exports, effort):
     for value in _values(module):
         if not library().IsDeclaration(value) and _name(value) not in exports:
             library().SetLinkage(value, _INTERNAL)
-    _optimise(module, machine, effort)
 
 
 def _values(module):
@@ -164,22 +211,25 @@ def object_code(texts, exports, effort=3):
     `effort`). Effort 1 is for loops that are written in vectors already, of which only the last
     steps are left to do. Effort 0 takes a seventh of the time, for code that runs once per call.
     """
-    with _lock, _module(texts, exports, effort) as module:
-        declared = [_name(v) for v in _values(module) if library().IsDeclaration(v)]
-        imports = [name for name in declared if not name.startswith("llvm.")]
-        return _emitted(module, effort, True), imports
+    with _place() as place:
+        machine = _target_machine(place, effort)
+        with _module(texts, exports, effort, machine) as module:
+            declared = [_name(v) for v in _values(module) if library().IsDeclaration(v)]
+            imports = [name for name in declared if not name.startswith("llvm.")]
+            return _emitted(module, machine, True), imports
 
 
 def assembly(texts, exports, effort=3):
     """The assembly of LLVM texts, to look at."""
-    with _lock, _module(texts, exports, effort) as module:
-        return _emitted(module, effort, False).decode()
+    with _place() as place:
+        machine = _target_machine(place, effort)
+        with _module(texts, exports, effort, machine) as module:
+            return _emitted(module, machine, False).decode()
 
 
-def _emitted(module, effort, is_object):
+def _emitted(module, machine, is_object):
     error = ctypes.c_char_p()
-    what = _target_machine(effort), module, is_object
-    buffer = library().TargetMachineEmitToMemory(*what, ctypes.byref(error))
+    buffer = library().TargetMachineEmitToMemory(machine, module, is_object, ctypes.byref(error))
     if not buffer:
         raise RuntimeError(taken(error))
     start, size = library().GetBufferStart(buffer), library().GetBufferSize(buffer)
@@ -190,5 +240,4 @@ def _emitted(module, effort, is_object):
 
 def registered_address(name):
     """The address of a symbol that LLVM or Numba bring along, or None."""
-    with _lock:
-        return library().SearchAddressOfSymbol(name.encode())
+    return library().SearchAddressOfSymbol(name.encode())

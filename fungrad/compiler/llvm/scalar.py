@@ -14,7 +14,7 @@ from fungrad.compiler.language.scalar import Builder, Scalar, topological_order
 from fungrad.compiler.llvm.conversion import bitcast, convert, make_complex
 from fungrad.compiler.llvm.functions import call_by_lane, llvm_type
 from fungrad.compiler.llvm.words import emit_machine_word
-from fungrad.compiler.math import OUTLINED, branch, expand, table
+from fungrad.compiler.math import OUTLINED, branch, constant_table, expand
 
 _build = Builder()
 
@@ -73,7 +73,7 @@ def _constant(dtype, value):
 
 def _lookup(builder, node, index):
     """Loads an entry of a constant table, which is emitted once per module."""
-    values = table(node.attribute)
+    values = constant_table(node.attribute)
     name = f"fungrad_table_{node.attribute}"
     entry = llvm_type(node.dtype)
     constants = builder.module.globals.get(name)

@@ -12,10 +12,10 @@ from importlib import import_module
 import numpy as np
 
 from fungrad.compiler.math import arithmetic
-from fungrad.compiler.math.tables import table
+from fungrad.compiler.math.tables import constant_table
 from fungrad.primitives.special import FORMULAS
 
-__all__ = ["OUTLINED", "ULP_BOUNDS", "branch", "expand", "table"]
+__all__ = ["OUTLINED", "ULP_BOUNDS", "branch", "constant_table", "expand"]
 
 _BOUNDS = {
     1.0: "exp exp2 log log2 log10 sin cos power cbrt",

@@ -49,7 +49,7 @@ def _two_over_pi():
 
 
 @cache
-def table(name):
+def constant_table(name):
     """The table of a name."""
     if name == "two_over_pi":
         return _two_over_pi()
