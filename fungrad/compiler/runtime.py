@@ -8,12 +8,11 @@ from fungrad.compiler.execution import cache as disk
 from fungrad.compiler.execution import templates
 from fungrad.compiler.execution.calling import caller, plain
 from fungrad.compiler.execution.interface import Interface
-from fungrad.compiler.execution.plan import OUT_OF_MEMORY, Plan, plain_plan
+from fungrad.compiler.execution.plan import OUT_OF_MEMORY, TOO_LARGE, Plan, plain_plan
 from fungrad.compiler.execution.program_key import outline
 from fungrad.compiler.language.arguments import LLVM_TYPES
 from fungrad.compiler.language.stack_layout import Growth, is_stack
 from fungrad.compiler.llvm import build
-from fungrad.compiler.products.blas import TOO_LARGE
 from fungrad.core.errors import DtypeError, FungradError
 from fungrad.core.program import derived
 from fungrad.core.types import ArrayType, type_of

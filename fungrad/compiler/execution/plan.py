@@ -31,8 +31,8 @@ _RETURNED = {"RESULT": 0, "MADE": 1, "INPUT": 2, "OBJECT": 3}
 _WRITEABLE = 0x0400
 _CARRAY = 0x0001 | 0x0100 | _WRITEABLE
 
-#: The status of code that could not get memory.
-OUT_OF_MEMORY = -1
+#: The status of code that could not get memory, and of sizes that BLAS has no 32 bits for.
+OUT_OF_MEMORY, TOO_LARGE = -1, -2
 
 _ALIGNMENT = 64
 SLOT_SIZE = 16  # bytes: the largest number

@@ -29,7 +29,6 @@ from fungrad.compiler.execution.plan import (
     plain_plan,
 )
 from fungrad.compiler.language.arguments import Argument, Array, Pointer, Result, Scalar
-from fungrad.compiler.llvm.effort import effort_of
 from fungrad.compiler.llvm.request import KEY_SIZE, Request
 from fungrad.core.errors import CompilationError
 
@@ -178,6 +177,8 @@ def _builtin(source, name, arguments, kernels, plan, on_error):
 
 def entry_request(source, name, arguments, kernels=None):
     """The request of an entry, whose machine code `builtin` takes."""
+    from fungrad.compiler.llvm.effort import effort_of  # of no use to who finds all on disk
+
     return Request("entry", source, name, arguments, kernels, effort=effort_of(source))
 
 

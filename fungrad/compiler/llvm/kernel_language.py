@@ -316,12 +316,25 @@ class _Function(Expressions):
 def _assignments(tree):
     """How often each name is assigned; a name assigned once is a value, not a variable."""
     counts = Counter(parameter.arg for parameter in tree.args.args)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            counts[node.id] += 1
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            counts[node.target.id] += 1
+    blocks = [tree.body]
+    while blocks:
+        for statement in blocks.pop():
+            counts.update(_names_given(statement))
+            blocks += [getattr(statement, "body", ()), getattr(statement, "orelse", ())]
     return counts
+
+
+def _names_given(statement):
+    """The names to which a statement itself gives a value; twice one that it changes."""
+    kind = type(statement)
+    if kind is ast.AugAssign:
+        targets = [statement.target] * 2
+    elif kind is ast.For:
+        targets = [statement.target]
+    else:
+        targets = statement.targets if kind is ast.Assign else []
+    parts = [getattr(target, "elts", (target,)) for target in targets]
+    return [each.id for part in parts for each in part if type(each) is ast.Name]
 
 
 def _called(node):

@@ -62,10 +62,9 @@ beta = 0 is not read.
 
 from functools import cache
 
+from fungrad.compiler.execution.plan import TOO_LARGE
 from fungrad.compiler.language.arguments import LLVM_TYPES, Pointer, Scalar, parameters
 from fungrad.compiler.products import product_batches, product_parts, scipy_library
-
-TOO_LARGE = -2  # the status when a size does not fit into the 32 bits that BLAS has for it
 
 _LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
 
