@@ -1,12 +1,14 @@
 """Several functions compiled together, on a thread of their own."""
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
 
 from fungrad import jit
-from fungrad.compiler.llvm import build
+from fungrad.compiler.llvm import build, machine
 from fungrad.compiler.llvm.build import Pointer, Request, Scalar
 from fungrad.compiler.llvm.compilation import Compilation
 from fungrad.core.errors import CompilationError
@@ -90,6 +92,45 @@ def test_a_failure_names_the_function_and_ends_the_thread(place):
             thread.join(10)
     assert threading.active_count() <= before
     assert run(compiled()[0][2]) == {6.0}
+
+
+def test_what_takes_long_is_compiled_first(monkeypatch):
+    """The thread that makes texts has the rest of the work when it has made the last one."""
+    order, begins, compiled = [], threading.Event(), machine.object_code
+    monkeypatch.setattr(machine, "prepare", lambda: begins.wait(30))
+    lines = "".join(f"    x[{i}] = {i}.0\n" for i in range(30))
+    texts = ["    x[0] = 2.0\n", "    for i in range(n):\n        x[i] = 1.0\n", lines]
+    sources = [f"def f(n, x):\n{text}    return 0" for text in texts]
+
+    def object_code(texts, exports, effort):
+        order.append(exports[0])
+        return compiled(texts, exports, effort)
+
+    monkeypatch.setattr(machine, "object_code", object_code)
+    efforts = zip(sources, (0, 3, 0), strict=True)
+    asked = [Request("kernel", s, "f", ARGUMENTS, None, effort=e) for s, e in efforts]
+    with Compilation() as compilation:
+        for request in asked:
+            compilation.add(request)
+        kernels = compilation.finish()
+        begins.set()
+    assert [k.symbol for k in kernels] == [r.symbol for r in asked]
+    short, loop, long = [order.index(request.symbol) for request in asked]
+    assert loop < short and long < short
+
+
+def test_what_machine_code_calls_is_asked_for_with_it():
+    program = """
+from fungrad.compiler.execution import interrupts, symbols
+texts = ["call i64 @fungrad.interrupts.pause(i64 0)", "@fungrad.scipy.ddot @fungrad.parallel.run"]
+asked = symbols.requests(texts)
+print(*[request.name for request in asked], len(symbols.requests(["@fungrad.scipy.ddot"])))
+interrupts.address("pause")
+print(*[request.name for request in symbols.requests(texts)])
+"""
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert found.split("\n")[:2] == ["pause run 0", "run"]
 
 
 def test_a_source_that_cannot_be_translated():

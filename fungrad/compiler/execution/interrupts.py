@@ -51,9 +51,14 @@ _FUNCTIONS = {
 PAUSE = "fungrad.interrupts.pause"
 
 
+def requests():
+    """The request of the code of `pause`, where this process does not have it yet."""
+    return () if _pause.cache_info().currsize else (_request(),)
+
+
 @cache
-def _pause():
-    from fungrad.compiler.llvm.build import kernel
+def _request():
+    from fungrad.compiler.llvm.request import Request
 
     constants = {
         "CLOCK": _COARSE_CLOCK,
@@ -62,7 +67,14 @@ def _pause():
         "INTERRUPTED": INTERRUPTED,
     }
     native = Native(_SOURCE, constants, _FUNCTIONS)
-    return kernel(native, "pause", (Scalar("int64"),) * 3, language="llvm", effort=1)
+    return Request("kernel", native, "pause", (Scalar("int64"),) * 3, None, "llvm", 1)
+
+
+@cache
+def _pause():
+    from fungrad.compiler.llvm.build import built
+
+    return built(_request())
 
 
 def address(name):

@@ -163,10 +163,9 @@ def _native():
     return Native(_SOURCE, constants, _FUNCTIONS, memory)
 
 
-def requests(texts):
-    """The requests of what these LLVM texts need and this process does not have yet."""
-    is_needed = any("@fungrad.parallel." in text for text in texts)
-    return (_request(),) if is_needed and not _run.cache_info().currsize else ()
+def requests():
+    """The request of the pool's code, where this process does not have it yet."""
+    return () if _run.cache_info().currsize else (_request(),)
 
 
 @cache

@@ -21,6 +21,9 @@ _PLACES = {
     "special": ("products.scipy_library", "special_function"),
 }
 
+#: Those of which the machine code is compiled in each process, or loaded.
+_COMPILED = ("interrupts", "parallel")
+
 #: The files whose kernels, `routine(name)`, a source may call by name.
 _LIBRARIES = (
     "products.blas",
@@ -52,6 +55,16 @@ def address(name):
     if found is None:
         raise LookupError(f"no symbol named {name}")
     return found
+
+
+def requests(texts):
+    """The requests of what LLVM texts take from this library and this process does not have yet."""
+    prefixes = {prefix for text in texts for prefix in _OWN.findall(text)}
+    files = [_file(_PLACES[prefix][0]) for prefix in _COMPILED if prefix in prefixes]
+    return [request for file in files for request in file.requests()]
+
+
+_OWN = re.compile(r"@fungrad\.(\w+)\.")
 
 
 def routines(source):

@@ -6,10 +6,13 @@ cores. Once there is no text left to make, that one compiles as well.
 
 import threading
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty, PriorityQueue, SimpleQueue
 
-from fungrad.compiler.execution import parallel
+from fungrad.compiler.execution import symbols
 from fungrad.compiler.llvm import build, machine
+
+_LOOPS = 8  # times as long as other code of the same length takes what is made fast
+_END = (1, 0, None, None)
 
 
 class Compilation:
@@ -22,7 +25,7 @@ class Compilation:
     def __init__(self):
         self._requests = []
         self._waiting = {}  # what is being compiled, by its key, in order
-        self._texts, self._codes = SimpleQueue(), SimpleQueue()
+        self._jobs, self._codes = PriorityQueue(), SimpleQueue()  # what takes long comes first
         self._threads = 0
 
     def __enter__(self):
@@ -32,7 +35,7 @@ class Compilation:
 
     def __exit__(self, *exception):
         for _ in range(self._threads):
-            self._texts.put(None)
+            self._jobs.put(_END)
 
     def add(self, request):
         """Ask for a function."""
@@ -48,10 +51,11 @@ class Compilation:
         self._start_thread()
         with build.explained(request):
             texts = request.texts()
-        for other in parallel.requests(texts):
+        for other in symbols.requests(texts):
             self._ask(other)
         self._waiting[request.key] = request
-        self._texts.put((request, texts))
+        work = sum(map(len, texts)) * (_LOOPS if request.effort > 1 else 1)
+        self._jobs.put((-work, len(self._waiting), request, texts))
 
     def _start_thread(self):
         if self._threads < max(1, machine.PLACES - 1):
@@ -59,14 +63,14 @@ class Compilation:
             threading.Thread(target=self._work, name="fungrad LLVM", daemon=True).start()
 
     def _work(self):
-        """What a thread does: object code of texts, in their order, until there is None.
+        """What a thread does: object code of texts, until the end.
 
         It imports nothing: a process that forks meanwhile does not inherit the lock of an import.
         """
         with suppress(Exception):  # what is wrong is said for each request
             machine.prepare()
-        while (job := self._texts.get()) is not None:
-            self._compile(*job)
+        while (job := self._jobs.get()) is not _END:
+            self._compile(*job[2:])
 
     def _compile(self, request, texts):
         try:
@@ -79,7 +83,7 @@ class Compilation:
         """The kernels of all requests, in their order."""
         with suppress(Empty):
             while True:
-                self._compile(*self._texts.get_nowait())
+                self._compile(*self._jobs.get_nowait()[2:])
         codes = {}
         for key, request in self._waiting.items():
             while key not in codes:
