@@ -62,6 +62,7 @@ SHORT_FUNCTIONS = """
     IsDeclaration i p
     ModuleFunctionsIter p p
     ModuleGlobalsIter p p
+    PrintModuleToString v pt
     PTOSetLoopVectorization v pb
     PTOSetSLPVectorization v pb
     SearchAddressOfSymbol p s

@@ -219,6 +219,14 @@ def object_code(texts, exports, effort=3):
             return _emitted(module, machine, True), imports
 
 
+def optimised(texts, exports, effort=3):
+    """LLVM texts as one, after the passes, to look at."""
+    with _place() as place:
+        machine = _target_machine(place, effort)
+        with _module(texts, exports, effort, machine) as module:
+            return text(library().PrintModuleToString, module)
+
+
 def assembly(texts, exports, effort=3):
     """The assembly of LLVM texts, to look at."""
     with _place() as place:
