@@ -6,11 +6,12 @@ arrays inside loops, one variable per element), or not at all: then it is comput
 
 import numpy as np
 
+from fungrad.compiler.fusion.accumulators import combined
 from fungrad.compiler.fusion.fuse import fuse
 from fungrad.compiler.fusion.groups import Group
 from fungrad.compiler.fusion.homes import Homes
 from fungrad.compiler.fusion.joins import Joins
-from fungrad.compiler.fusion.kernels import combined, kernels_of
+from fungrad.compiler.fusion.kernels import kernels_of
 from fungrad.compiler.language.index import IndexBuilder
 from fungrad.compiler.language.scalar import INDEX, Builder, call, constant
 from fungrad.compiler.language.stack_layout import is_stack

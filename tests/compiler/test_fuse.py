@@ -244,7 +244,7 @@ def test_joined_arrays_are_written_by_one_loop_each():
     assert len(texts) == 2 and not any("select" in text for text in texts)
 
 
-def test_sums_of_joined_arrays_are_split_where_no_part_ends_within_a_sum():
+def test_sums_of_joined_arrays_are_split_where_no_part_ends_within_a_sum_of_rows():
     def sums(axis):
         return lambda x, y: r.Sum((axis,))(Concatenate(1)(e.exp(x), y))
 

@@ -8,6 +8,7 @@ parts there are, and where they end, depends on sizes only.
 
 import math
 
+from fungrad.compiler.fusion.accumulators import combined
 from fungrad.compiler.language.kernel_writer import KernelWriter
 from fungrad.compiler.language.numba_scalar import is_operator
 from fungrad.compiler.language.parts import CALL_WEIGHT, LIGHT, PARTS, WORTH_WAKING
@@ -109,15 +110,15 @@ class Partial:
         return PART * nest.writer.integer(self.size) + nest.place(form)
 
 
-def combining(nest, partials, combined):
+def combining(nest, partials):
     """The writer of a kernel that combines the partial results."""
     writer = KernelWriter("combining_kernel")
     for partial in partials:
-        _combine(writer, nest, partial, combined)
+        _combine(writer, nest, partial)
     return writer
 
 
-def _combine(writer, nest, partial, combined):
+def _combine(writer, nest, partial):
     root = partial.root
     start = root.view.offset + root.form.offset
     made = View(root.view.buffer, start, partial.shape, root.view.strides)
@@ -135,6 +136,9 @@ def _combine(writer, nest, partial, combined):
         for i, stride in zip(index, strides, strict=True):
             place = place + i * stride
         total = None
+        if root.goes_on:
+            before = writer.load(target.pointer, target.position(index), root.value.dtype)
+            total = _build.cast(before, partial.dtype)
         for part in range(PARTS):
             here = constant(part, INDEX) * size + place
             value = writer.load(source, here, partial.dtype)

@@ -5,13 +5,12 @@ local variable, along outer ones in the memory of its result. Where a later phas
 the loops over the rows hold one nest of inner loops per phase.
 """
 
-import numpy as np
-
+from fungrad.compiler.fusion.accumulators import accumulator_dtype, combined, identity_of
 from fungrad.compiler.fusion.cut import Cut, Partial, axis_to_cut, combining
 from fungrad.compiler.fusion.guards import guard
 from fungrad.compiler.fusion.loop_tiles import tiles_of
 from fungrad.compiler.fusion.nest import LoopNest
-from fungrad.compiler.language.scalar import INDEX, Builder, call, constant, topological_order
+from fungrad.compiler.language.scalar import INDEX, Builder, constant, topological_order
 from fungrad.compiler.language.statements import Let, Loop, Return, Set, Store, load
 
 _build = Builder()
@@ -28,7 +27,7 @@ def kernels_of(group, lowering):
             writer.write()
             yield nest.writer
             if writer.partials:
-                yield combining(nest, writer.partials.values(), combined)
+                yield combining(nest, writer.partials.values())
 
 
 def _parts(group, lowering):
@@ -74,14 +73,16 @@ class _NestWriter:
                 self.pointers[number], self.places[number] = place
 
     def is_idle(self):
-        """Whether every element would be written where it already stands."""
-        return not self.nest.checks and all(
-            root.reduction is None
-            and root.value.op == "load"
-            and root.value.attribute == self.pointers.get(number)
-            and root.value.operands == (self.places[number],)
-            for number, root in enumerate(self.roots)
-        )
+        """Whether everything that would be written stands there already."""
+        return not self.nest.checks and all(map(self._is_there, range(len(self.roots))))
+
+    def _is_there(self, n):
+        value, reduction = self.roots[n].value, self.roots[n].reduction
+        if reduction is not None:
+            is_nothing = value.is_constant and value.attribute == reduction.identity(value.dtype)
+            return self.roots[n].goes_on and is_nothing
+        is_read_here = value.op == "load" and value.attribute == self.pointers.get(n)
+        return is_read_here and value.operands == (self.places[n],)
 
     def _row_depth(self):
         """How many loops go over the rows; 0 where there is one phase."""
@@ -303,6 +304,9 @@ class _NestWriter:
                 self._keep(n, root.value)
             elif self._suffix(root) is not None:
                 self._combine_stored(n, root.value)
+            elif self._is_in_parts(root):
+                before = self._stored(n) if self._goes_on(n) else identity_of(root)
+                self._deliver(n, combined(root.reduction, before, root.value))
             else:
                 self._deliver(n, root.value)
 
@@ -335,8 +339,9 @@ class _NestWriter:
     def _start(self, n):
         root = self.roots[n]
         dtype = accumulator_dtype(root.reduction, root.value.dtype)
-        identity = constant(root.reduction.identity(root.value.dtype), dtype)
-        self.accumulators[n] = self.writer.variable(identity, "total")
+        is_stored = self._goes_on(n) and not self._outer_reduced(root)
+        first = _build.cast(self._stored(n), dtype) if is_stored else identity_of(root, dtype)
+        self.accumulators[n] = self.writer.variable(first, "total")
 
     def _finish(self, n):
         root, variable = self.roots[n], self.accumulators.pop(n)
@@ -363,10 +368,20 @@ class _NestWriter:
         if n in self.pointers:
             self._store(n, value)
 
+    def _is_in_parts(self, root):
+        """Whether this nest combines some of what the reduction is of."""
+        reduced = [a for a in range(len(self.nest.shape)) if root.reduces(a)]
+        return any(self.nest.shape[a] < self.nest.group.domain[a] for a in reduced)
+
+    def _goes_on(self, n):
+        """Whether a reduction begins with what earlier parts of the domain have made of it."""
+        return self.roots[n].goes_on and n not in self.partials
+
+    def _stored(self, n):
+        return load(self.pointers[n], self.places[n], self.roots[n].value.dtype)
+
     def _combine_stored(self, n, value):
-        root = self.roots[n]
-        before = load(self.pointers[n], self.places[n], value.dtype)
-        self._store(n, combined(root.reduction, before, value))
+        self._store(n, combined(self.roots[n].reduction, self._stored(n), value))
 
     def _store(self, n, value):
         remark = self.nest.lowering.remark(self.roots[n].equation.outputs[0])
@@ -378,27 +393,14 @@ class _NestWriter:
         Inside of the outermost loop, if that is not combined: then its turns are independent.
         """
         for number, root in self.accumulating:
-            self._write_identity(number, root, self.axes[depth:])
+            if not self._goes_on(number):
+                self._write_identity(number, root, self.axes[depth:])
 
     def _write_identity(self, n, root, axes):
-        identity = constant(root.reduction.identity(root.value.dtype), root.value.dtype)
-        statement = Store(self.pointers[n], self.places[n], identity)
+        statement = Store(self.pointers[n], self.places[n], identity_of(root))
         for axis in reversed(axes):
             if not root.reduces(axis.members[0]):
                 loop = self._loop(axis)
                 loop.body.append(statement)
                 statement = loop
         self.writer.write(statement)
-
-
-def combined(reduction, x, y):
-    """Two partial results of a reduction combined; sums may be reordered."""
-    word = "fast_add" if reduction.combine == "add" and x.dtype.kind != "c" else reduction.combine
-    return call(word, x.dtype, x, y)
-
-
-def accumulator_dtype(reduction, dtype):
-    """float64 for sums of float32, else the dtype itself."""
-    if reduction.combine == "add" and dtype == np.float32:
-        return np.dtype(np.float64)
-    return dtype

@@ -37,6 +37,7 @@ class Root:
     view: object = None  # where it is stored; None: nobody outside reads it
     form: Affine = None
     symbol: Scalar = None  # of a reduction that later phases read
+    goes_on: bool = False  # whether an earlier part of the domain has combined some already
 
     @property
     def reduction(self):
@@ -80,11 +81,13 @@ class LoopNest:
     def halves(self):
         """Two parts in which a comparison of an index has one result each, or None.
 
-        So padding and concatenation become loops without a choice in them. No part ends within
-        what a reduction combines.
+        So padding and concatenation become loops without a choice in them. What a reduction
+        combines is in several parts only where that is the one loop, and no later phase waits for
+        the result: rows are long loops each, and kernels for their ends take long to compile.
         """
+        is_row = sum(n != 1 for n in self.group.domain) == 1 and not self.group.last_phase
         for a, symbol in enumerate(self.symbols):
-            if any(r.reduces(a) for r in self.roots):
+            if not is_row and any(r.reduces(a) for r in self.roots):
                 continue
             breaks = self.build.breaks.get(symbol)
             if breaks and self.shape[a] > LITERAL:
@@ -139,6 +142,7 @@ class LoopNest:
         if root.reduction is not None:
             root.value = self.element(equation.inputs[0], self.index)
             root.at = [i for a, i in enumerate(self.index) if a not in root.reduction.axes]
+            root.goes_on = any(self.part[a][0] > 0 for a in root.reduction.axes)
             root.symbol = self.build.symbol(f"r{len(self.rows)}", v.type.dtype)
             self.rows[v] = root.symbol
             self.row_phases[root.symbol] = self.phase + 1
