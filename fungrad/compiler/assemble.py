@@ -15,6 +15,7 @@ from fungrad.compiler.language.stack_layout import STACK_WORDS, is_stack, stack_
 from fungrad.compiler.language.statements import Point, load
 from fungrad.compiler.language.views import Buffer, whole
 from fungrad.compiler.loops.callbacks import address
+from fungrad.compiler.loops.late_choices import branch_on_late_choices
 from fungrad.compiler.loops.stacks import StackValue
 from fungrad.compiler.loops.strong_products import check_at_once
 from fungrad.compiler.lower import Lowering
@@ -129,7 +130,8 @@ def assemble(program, donated=(), has_remarks=True):
         if kind == "gift":
             parameters.origins[what] = Given(program.inputs[what].type.shape, is_written=True)
     body = [*entry.preamble, *_workspace_pointers(entry), *entry.body]
-    text = Text("entry", parameters.names, check_at_once(body, entry.unique))
+    body = branch_on_late_choices(check_at_once(body, entry.unique))
+    text = Text("entry", parameters.names, body)
     form = form_of(
         parameters.arguments,
         parameters.origins,

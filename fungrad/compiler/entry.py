@@ -23,7 +23,8 @@ _build = Builder()
 
 _FLOAT64 = np.dtype(np.float64)
 _RESERVED = set(
-    "np math inf nan view offset sizes workspace stacks memory reserve counters report callbacks invoke".split()
+    """np math inf nan view offset sizes workspace stacks memory reserve counters report callbacks
+    invoke guessed""".split()
 )
 
 

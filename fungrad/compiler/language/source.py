@@ -144,7 +144,10 @@ class _Printer:
         self.line(indent, "    break")
 
     def branch(self, statement, indent):
-        self.line(indent, f"if {self.value(statement.condition, indent)}:")
+        condition = self.value(statement.condition, indent)
+        if statement.is_guessed:
+            condition = f"guessed({condition})"
+        self.line(indent, f"if {condition}:")
         self.block(statement.body, indent + "    ")
         if statement.otherwise:
             self.line(indent, "else:")

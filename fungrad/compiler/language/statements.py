@@ -79,11 +79,15 @@ class Leave:
 
 @record(slots=True)
 class If:
-    """One body where the condition holds, another one where not."""
+    """One body where the condition holds, another one where not.
+
+    Where it `is_guessed`, the processor is to guess and go on; else LLVM may make selections of it.
+    """
 
     condition: Scalar
     body: list = list
     otherwise: list = list
+    is_guessed: bool = False
 
 
 @record(slots=True)

@@ -1,10 +1,11 @@
 """Translates the language of generated functions to LLVM text, without Numba's front end.
 
-Generated source is Python that Numba could compile: numbers and pointers, `for` over `range` (in
-entries also over `turns`, see `interrupts`), `while`, `if`, tuples only in assignments, and calls of words, conversions, pointer functions and
-kernels. A name has one type wherever it is assigned, and stands before it is used, so one walk
-over the syntax tree suffices. Numba needs ten times as long for the same kernel, and 400 ms to be
-imported; what is outside the language (`OutsideError`) is left to it.
+Generated source is Python that Numba could compile: numbers and pointers, `for` over `range`,
+`while`, `if`, tuples only in assignments, and calls of words, conversions, pointer functions and
+kernels; in loops of entries also `turns` (see `interrupts`) and `guessed` (see `late_choices`). A
+name has one type wherever it is assigned, and stands before it is used, so one walk over the
+syntax tree suffices. Numba needs ten times as long for the same kernel, and 400 ms to be imported;
+what is outside the language (`OutsideError`) is left to it.
 """
 
 import ast
@@ -36,6 +37,8 @@ from fungrad.compiler.llvm.pointer_code import memory_type
 from fungrad.compiler.llvm.scalar import llvm_type
 
 __all__ = ["OutsideError", "translate"]
+
+_SURE = (1000, 1)  # weights with which LLVM makes no selection of a branch
 
 
 def translate(source, name, arguments, symbol, functions, in_parts=False):
@@ -212,10 +215,14 @@ class _Function(Expressions):
         pass
 
     def If(self, statement):
-        condition = self.condition(statement.test).code
+        is_guessed = _called(statement.test) == "guessed"
+        test = statement.test.args[0] if is_guessed else statement.test
+        condition = self.condition(test).code
         names = ("then", "otherwise", "done") if statement.orelse else ("then", "done")
         blocks = [self.function.append_basic_block(name) for name in names]
-        self.builder.cbranch(condition, blocks[0], blocks[1])
+        branch = self.builder.cbranch(condition, blocks[0], blocks[1])
+        if is_guessed:
+            branch.set_weights(_SURE)
         bodies = (statement.body, statement.orelse)
         for start, body in zip(blocks[:-1], bodies, strict=False):
             self.builder.position_at_end(start)
