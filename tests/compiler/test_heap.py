@@ -68,6 +68,15 @@ def test_a_workspace_is_shared_by_programs_of_one_size():
     assert kept[0] == kept[1] >= x.nbytes
 
 
+@pytest.mark.parametrize("mib", [1, 1.6, 2, 3.9, 79.5])
+def test_huge_pages_of_a_workspace_are_full(mib):
+    huge, wanted = 2**21, int(mib * 2**20)
+    size = heap.workspace_size(wanted)
+    block = size + 64
+    assert wanted <= size < wanted + huge + 2**13
+    assert block // huge * huge <= wanted + 2**13  # what asks for huge pages
+
+
 def test_arrays_can_be_resized_and_keep_their_elements():
     y = fungrad.jit(lambda x: x + 1)(np.zeros(N))
     y.resize(3 * N, refcheck=False)

@@ -19,8 +19,9 @@ from fungrad.compiler.language.arguments import Scalar
 #: From so many bytes on an array lies here; smaller ones the C library keeps by itself.
 LARGE = 4 * 2**20
 
-#: From so many bytes on the workspace of a call does, in whole huge pages: calls for arrays of other
-#: shapes find it there, rather than fault in 700 pages for every new size of a batch.
+#: From so many bytes on the workspace of a call does, a page less than whole huge pages: calls for
+#: arrays of other shapes find it there, rather than fault in 700 pages for every new size of a
+#: batch. Its end lies in small pages, of which those are there that are used.
 LARGE_WORKSPACE = 2**20
 
 _BLOCKS = 64  # that are kept at most
@@ -188,7 +189,8 @@ def workspace_size(nbytes):
     """How many bytes a workspace has that lies in this heap; None where it does not."""
     if nbytes < LARGE_WORKSPACE or sys.platform != "linux":
         return None
-    return -(-(nbytes + _HEADER) // _HUGE) * _HUGE - _HEADER
+    page = os.sysconf("SC_PAGE_SIZE")
+    return -(-(nbytes + _HEADER + page) // _HUGE) * _HUGE - page - _HEADER
 
 
 @cache
