@@ -171,6 +171,8 @@ class IntegerPower(Pointwise):
         return x
 
     def evaluate(self, x):
+        if x.dtype.kind == "c" and self.exponent != 2:
+            return np.power(x, self.exponent)  # in its order, which shows at infinities
         result, base, n = None, x, abs(self.exponent)
         while n:
             if n & 1:
@@ -195,6 +197,9 @@ class IntegerPower(Pointwise):
         return self(*inputs), True
 
     def element(self, build, index, read, types, output):
+        if output.dtype.kind == "c" and self.exponent != 2:
+            x = read(0, index)
+            return build.call("integer_power", x.dtype, x, attribute=self.exponent)
         result, base, n = None, read(0, index), abs(self.exponent)
         while n:
             if n & 1:

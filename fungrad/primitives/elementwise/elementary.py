@@ -45,7 +45,7 @@ rsqrt = unary(
 )
 cbrt = unary("cbrt", np.cbrt, lambda t, x, y: strong_divide(t, 3 * square(y)), kinds="f")
 reciprocal = unary(
-    "reciprocal", lambda x: 1 / x, lambda t, x, y: strong_multiply(t, strong_multiply(-y, y))
+    "reciprocal", np.reciprocal, lambda t, x, y: strong_multiply(t, strong_multiply(-y, y))
 )
 
 exp = unary("exp", np.exp, lambda t, x, y: strong_multiply(t, y))
