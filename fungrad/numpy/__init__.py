@@ -216,6 +216,7 @@ from fungrad.numpy.quantiles import (
     percentile,
     quantile,
 )
+from fungrad.numpy.moments import mean, std, var
 from fungrad.numpy.reductions import (
     all,
     amax,
@@ -225,13 +226,10 @@ from fungrad.numpy.reductions import (
     argmin,
     count_nonzero,
     max,
-    mean,
     min,
     prod,
     ptp,
-    std,
     sum,
-    var,
 )
 from fungrad.numpy.running_totals import cumprod, cumsum, cumulative_prod, cumulative_sum
 from fungrad.numpy.selection import (

@@ -8,7 +8,7 @@ from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, part
 from fungrad.numpy.products import PRECISION, conjugated, factors
-from fungrad.numpy.promotion import as_quotient, broadcast_to, convert, promote
+from fungrad.numpy.promotion import as_quotient, broadcast_to, convert, promote, result_dtype
 from fungrad.numpy.reductions import KEEP, sum
 from fungrad.numpy.running_totals import cumsum
 from fungrad.numpy.selection import where
@@ -61,10 +61,18 @@ def ediff1d(ary, to_end=None, to_begin=None):
     parts = [ufuncs.subtract(part(ary, 0, 1, None), part(ary, 0, 0, -1))]
     dtype = parts[0].dtype
     if to_begin is not None:
-        parts.insert(0, convert(ravel(operand(to_begin)), dtype))
+        parts.insert(0, _end("to_begin", to_begin, dtype))
     if to_end is not None:
-        parts.append(convert(ravel(operand(to_end)), dtype))
+        parts.append(_end("to_end", to_end, dtype))
     return concatenate(parts) if len(parts) > 1 else parts[0]
+
+
+def _end(name, x, dtype):
+    """What stands before or after differences, in their dtype; TypeError where it does not fit."""
+    x = ravel(operand(x))
+    if not np.can_cast(x.dtype, dtype, "same_kind"):
+        raise TypeError(f"dtype of `{name}`, {x.dtype}, must be compatible with {dtype} of `ary`")
+    return convert(x, dtype)
 
 
 @traced(np.trapezoid)
@@ -90,10 +98,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 def gradient(f, *varargs, axis=None, edge_order=1):
     """`numpy.gradient`: second-order differences, with uniform or given spacing."""
     f = operand(f)
-    if f.dtype.kind == "b":
-        raise DtypeError("gradient is not defined for booleans, which have no differences")
-    f = convert(f, as_quotient(f.dtype))
-    axes = normalize_axes(axis, f.ndim)
+    axes, dtype = normalize_axes(axis, f.ndim), f.dtype
     spacings = list(varargs) or [1.0]
     if len(spacings) == 1 and np.ndim(spacings[0]) == 0:
         spacings = spacings * len(axes)
@@ -101,6 +106,7 @@ def gradient(f, *varargs, axis=None, edge_order=1):
         raise TypeError("invalid number of arguments")
     if edge_order not in (1, 2):
         raise ValueError("'edge_order' greater than 2 not supported")
+    f = convert(f, as_quotient(dtype))
     results = []
     for a, h in zip(axes, spacings, strict=True):
         if f.shape[a] < edge_order + 1:
@@ -108,7 +114,9 @@ def gradient(f, *varargs, axis=None, edge_order=1):
                 "Shape of array too small to calculate a numerical gradient, at least "
                 "(edge_order + 1) elements are required."
             )
-        results.append(_slopes(f, a, number_or_operand(h), edge_order))
+        if dtype.kind == "b":
+            raise DtypeError("gradient is not defined for booleans, which have no differences")
+        results.append(convert(_slopes(f, a, number_or_operand(h), edge_order), f.dtype))
     if len(results) == 1 and (axis is None or np.ndim(axis) == 0):
         return results[0]
     return tuple(results)
@@ -258,9 +266,12 @@ def unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
     axis = normalize_axis(axis, p.ndim)
     step = diff(p, axis=axis)
     discont = period / 2 if discont is None else discont
-    high = period / 2
+    dtype = result_dtype(step, number_or_operand(period))
+    is_whole = dtype.kind in "iu"
+    high = period // 2 if is_whole else period / 2
     wrapped = ufuncs.remainder(step + high, period) - high
-    wrapped = where(ufuncs.logical_and(wrapped == -high, step > 0), high, wrapped)
+    if not is_whole or period % 2 == 0:
+        wrapped = where(ufuncs.logical_and(wrapped == -high, step > 0), high, wrapped)
     correction = where(ufuncs.absolute(step) < discont, 0, wrapped - step)
     rest = part(p, axis, 1, None) + cumsum(correction, axis)
-    return concatenate([part(p, axis, 0, 1), rest], axis)
+    return concatenate([convert(part(p, axis, 0, 1), dtype), convert(rest, dtype)], axis)

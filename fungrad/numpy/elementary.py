@@ -1,6 +1,7 @@
 """Elementwise functions that are composed of universal functions."""
 
 import math
+from operator import index
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from fungrad.numpy.promotion import (
     align,
     as_float,
     as_quotient,
+    broadcast_to,
     convert,
     loop_operands,
     result_dtype,
@@ -31,6 +33,7 @@ from fungrad.numpy.ufuncs import (
     subtract,
 )
 from fungrad.numpy.writing import as_view
+from fungrad.numpy.writing import require_cast
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.movement import Fill
 
@@ -156,17 +159,29 @@ def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
     info, zero = np.finfo(x.dtype), x.dtype.type(0)
     high = info.max if posinf is None else posinf
     low = info.min if neginf is None else neginf
-    y = where(e.isnan(x), nan, x)
+    y = where(e.isnan(x), _filler(nan, x), x)
     is_infinite = e.isinf(x)
-    y = where(logical_and(is_infinite, e.greater(x, zero)), high, y)
-    return where(logical_and(is_infinite, e.less(x, zero)), low, y)
+    y = where(logical_and(is_infinite, e.greater(x, zero)), _filler(high, x), y)
+    return where(logical_and(is_infinite, e.less(x, zero)), _filler(low, x), y)
+
+
+def _filler(value, x):
+    """A value in the dtype and shape of the array that it is written into."""
+    if isinstance(value, int | float):
+        return convert(operand(value), x.dtype)
+    require_cast("nan_to_num", operand(value).dtype, x.dtype)
+    return broadcast_to(convert(operand(value), x.dtype), tuple(x.shape))
 
 
 def _round(a, decimals=0, out=None):
     refuse_out("round", out)
-    a = operand(a)
+    a, decimals = operand(a), index(decimals)
     if a.dtype.kind == "b":
+        if decimals:
+            raise TypeError("round: booleans are rounded to 0 decimals only")
         return convert(a, np.dtype(np.float16))
+    if a.dtype.kind == "c":
+        return e.make_complex(_round(e.real(a), decimals), _round(e.imag(a), decimals))
     if a.dtype.kind in "iu":
         if decimals >= 0:
             return a
@@ -174,7 +189,7 @@ def _round(a, decimals=0, out=None):
         return convert(multiply(ufuncs.rint(divide(a, scale)), scale), a.dtype)
     if decimals == 0:
         return ufuncs.rint(a)
-    scale = 10.0 ** abs(decimals)
+    scale = 10.0 ** abs(decimals) if abs(decimals) <= 308 else np.inf
     if decimals > 0:
         return divide(ufuncs.rint(multiply(a, scale)), scale)
     return multiply(ufuncs.rint(divide(a, scale)), scale)

@@ -33,6 +33,10 @@ def bincount(x, /, weights=None, minlength=0, *, length=None):
     x = operand(x)
     if x.ndim != 1:
         raise ValueError(f"bincount: positions of shape {x.shape} must have one axis")
+    if x.dtype.kind not in "biu":
+        raise TypeError(f"bincount: positions must be integers, not {x.dtype}")
+    if minlength < 0:
+        raise ValueError("'minlength' must not be negative")
     values = _known(x)
     mode = "drop"
     if values is None and length is None and minlength:
@@ -81,7 +85,7 @@ def histogram_bin_edges(a, bins=10, range=None, weights=None):
     low, high = _outer_edges(a, range)
     dtype = result_dtype(*(range or (low, high)), a)
     dtype = dtype if dtype.kind in "fc" else np.result_type(dtype, float)
-    return linspace(convert(low, dtype), convert(high, dtype), count + 1, dtype=dtype)
+    return linspace(low, high, count + 1, dtype=dtype)
 
 
 def _bin_count(bins):
@@ -104,7 +108,7 @@ def _outer_edges(a, range):
             if not (np.isfinite(low) and np.isfinite(high)):
                 raise ValueError(f"supplied range of [{low}, {high}] is not finite")
     elif not a.size:
-        low, high = np.float64(0), np.float64(1)
+        low, high = 0.0, 1.0
     else:
         low, high = min(a), max(a)
         known = _known(low), _known(high)

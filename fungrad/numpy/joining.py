@@ -307,6 +307,8 @@ def resize(a, new_shape):
     """`numpy.resize`: the elements repeated to fill a shape."""
     a = ravel(operand(a))
     shape = tuple(new_shape) if isinstance(new_shape, tuple | list) else (new_shape,)
+    if any(n < 0 for n in shape):
+        raise ValueError("all elements of `new_shape` must be non-negative")
     size = int(np.prod(shape))
     if not a.size:
         return broadcast(a.dtype.type(0), shape)

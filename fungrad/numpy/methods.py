@@ -9,6 +9,7 @@ from fungrad.core.tracing import Tracer
 from fungrad.numpy import (
     elementary,
     in_place,
+    moments,
     products,
     reductions,
     running_totals,
@@ -195,8 +196,11 @@ _METHODS = {
     "nonzero": selection.nonzero,
     **{
         name: getattr(reductions, name)
-        for name in "sum prod max min ptp any all argmax argmin mean var std".split()
+        for name in "sum prod max min ptp any all argmax argmin".split()
     },
+    "mean": moments.mean,
+    "var": moments.var,
+    "std": moments.std,
     "cumsum": running_totals.cumsum,
     "cumprod": running_totals.cumprod,
 }

@@ -13,6 +13,7 @@ from fungrad.numpy.matrix_arguments import (
     require_precision,
     square_matrices,
 )
+from fungrad.numpy.moments import real_part, root
 from fungrad.numpy.promotion import convert
 from fungrad.numpy.selection import where
 from fungrad.numpy.shapes import expand_dims, moveaxis, ravel, reshape
@@ -42,7 +43,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
     if axis is None:
         if ord is None or (ord in ("f", "fro") and x.ndim == 2) or (ord == 2 and x.ndim == 1):
             flat = x if x.ndim == 1 else ravel(x)
-            y = r.root(r.sum(_moduli(flat)))
+            y = root(r.sum(_moduli(flat)))
             return reshape(y, (1,) * x.ndim) if keepdims else y
         axis = tuple(range(x.ndim))
     axes = normalize_axes(axis, x.ndim)
@@ -56,13 +57,13 @@ def norm(x, ord=None, axis=None, keepdims=False):
 def _vector_norm(x, ord, axes, keepdims):
     modulus = ufuncs.absolute
     if ord == 2:
-        return r.root(r.sum(_moduli(x), axes, keepdims=keepdims))
+        return root(r.sum(_moduli(x), axes, keepdims=keepdims))
     if ord == np.inf:
-        return r.max(modulus(x), axes, keepdims=keepdims)
+        return _largest(modulus(x), axes, keepdims)
     if ord == -np.inf:
         return r.min(modulus(x), axes, keepdims=keepdims)
     if ord == 0:
-        return r.sum(convert(x != 0, r.real_part(x.dtype)), axes, keepdims=keepdims)
+        return r.sum(convert(x != 0, real_part(x.dtype)), axes, keepdims=keepdims)
     if ord == 1:
         return r.sum(modulus(x), axes, keepdims=keepdims)
     if isinstance(ord, str):
@@ -74,11 +75,11 @@ def _vector_norm(x, ord, axes, keepdims):
 def _matrix_norm(x, ord, axes, keepdims):
     row, column = axes
     if ord in (None, "fro", "f"):
-        return r.root(r.sum(_moduli(x), axes, keepdims=keepdims))
+        return root(r.sum(_moduli(x), axes, keepdims=keepdims))
     if ord in (1, -1, np.inf, -np.inf):
         inner, outer = (row, column) if abs(ord) == 1 else (column, row)
         lines = r.sum(ufuncs.absolute(x), inner, keepdims=True)
-        y = (r.max if ord > 0 else r.min)(lines, outer, keepdims=True)
+        y = (_largest if ord > 0 else r.min)(lines, outer, keepdims=True)
         return y if keepdims else reshape(y, [n for a, n in enumerate(x.shape) if a not in axes])
     if ord in (2, -2, "nuc"):
         require_precision(x)
@@ -86,14 +87,15 @@ def _matrix_norm(x, ord, axes, keepdims):
         if ord == "nuc":
             y = r.sum(s, -1)
         else:
-            y = r.max(s, -1, initial=0) if ord == 2 and not s.shape[-1] else _end(s, ord)
+            y = _largest(s, -1) if ord == 2 else r.min(s, -1)
         return expand_dims(y, axes) if keepdims else y
     raise ValueError("Invalid norm order for matrices.")
 
 
-def _end(s, ord):
-    """The largest singular value, or for ord -2 the smallest one; an error where there is none."""
-    return (r.max if ord == 2 else r.min)(s, -1)
+def _largest(sizes, axes, keepdims=False):
+    """The largest of numbers that are not negative; 0 where there is none."""
+    options = {} if sizes.size else {"initial": 0}
+    return r.max(sizes, axes, keepdims=keepdims, **options)
 
 
 @traced(np.linalg.vector_norm)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.numpy import reductions
+from fungrad.numpy import moments, reductions
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.creation import linspace
 from fungrad.numpy.dispatch import traced
@@ -58,10 +58,9 @@ def _widths(pad_width, ndim):
     pad_width = np.asarray(pad_width)
     if pad_width.dtype.kind not in "iu":
         raise TypeError("`pad_width` must be of integral type.")
+    if (pad_width < 0).any():
+        raise ValueError("index can't contain negative values")
     pairs = np.broadcast_to(pad_width, (ndim, 2)).tolist()
-    for a, b in pairs:
-        if a < 0 or b < 0:
-            raise ValueError("index can't contain negative values")
     return [(int(a), int(b)) for a, b in pairs]
 
 
@@ -100,7 +99,7 @@ def _pad_axis(x, axis, low, high, mode, options):
 
 _STATISTICS = {
     "maximum": reductions.max,
-    "mean": reductions.mean,
+    "mean": moments.mean,
     "median": median,
     "minimum": reductions.min,
 }

@@ -10,7 +10,8 @@ from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand, stacked
 from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to, convert
-from fungrad.numpy.reductions import KEEP, any, mean, sum
+from fungrad.numpy.moments import mean
+from fungrad.numpy.reductions import KEEP, any, sum
 from fungrad.numpy.running_totals import cumsum
 from fungrad.numpy.selection import where as choose
 from fungrad.numpy.shapes import moveaxis, reshape
@@ -56,6 +57,9 @@ def _nan_if_any(x, result):
     """The result, or nan for lines of real numbers that contain one."""
     if x.dtype.kind not in "fc":
         return result
+    if x.dtype.kind == "c":  # which of them is the last in NumPy's order
+        last = _ranked(x, broadcast_to(np.int64(x.shape[-1] - 1), tuple(x.shape[:-1])))
+        return choose(ufuncs.isnan(last), last, result)
     return choose(any(ufuncs.isnan(x), -1), result.dtype.type(np.nan), result)
 
 
@@ -125,7 +129,8 @@ def quantile(
         result = _weighted(x, q, _last(_spread(weights, a, axes), axis)[0], method)
         return _restored(result, axes, shape, np.ndim(q), keepdims)
     n = x.shape[-1]
-    if not n:
+    if not n and np.size(q):
+        _require_method(method)
         raise IndexError(f"quantile: axis {axis} of shape {shape} has no elements")
     result = _nan_if_any(x, _at_quantile(x, q, n, method))
     return _restored(result, axes, shape, np.ndim(q), keepdims)
@@ -138,6 +143,9 @@ def nanquantile(
 ):  # fmt: skip
     """`numpy.nanquantile` in all its methods."""
     a = _real("nanquantile", a)
+    _require_fractions(q)
+    if not a.size:  # NumPy's, which has no axes for q
+        return mean(a, axis, keepdims=keepdims)
     if weights is not None:
         is_nan = ufuncs.isnan(a)
         axes = normalize_axes(axis, a.ndim)
@@ -145,12 +153,7 @@ def nanquantile(
         a = choose(is_nan, -np.inf, a)
         return quantile(a, q, axis, out, False, method, keepdims, weights=weights)
     refuse_out("nanquantile", out)
-    _require_fractions(q)
     x, axes, shape = _last(a, axis)
-    if not x.shape[-1]:
-        kind = x.dtype if x.dtype.kind == "f" else np.dtype(np.float64)
-        result = broadcast_to(kind.type(np.nan), (*np.shape(q), *x.shape[:-1]))
-        return _restored(result, axes, shape, np.ndim(q), keepdims)
     count = x.shape[-1]
     if x.dtype.kind == "f":
         count = ufuncs.maximum(sum(ufuncs.logical_not(ufuncs.isnan(x)), -1), 1)
@@ -205,6 +208,13 @@ def _whole_place(method, n, q):
     return place if is_whole else None
 
 
+def _require_method(method):
+    whole = ("linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf")
+    names = (*whole, "averaged_inverted_cdf", "closest_observation", *_POSITIONS)
+    if method not in names:
+        raise ValueError(f"{method!r} is not a valid method. Use one of: {', '.join(names)}")
+
+
 def _place(method, n, q):
     """The position between elements, and the weight of the next one given the fraction."""
     if method == "linear":
@@ -215,12 +225,8 @@ def _place(method, n, q):
         return half, lambda part: choose(part == 0.5, 0.5, 0.0 * part)
     if method == "averaged_inverted_cdf":
         return n * q - 1, lambda part: choose(part == 0, 0.5 + 0.0 * part, 1.0)
-    try:
-        alpha, beta = _POSITIONS[method]
-    except KeyError:
-        whole = ("linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf")
-        names = ", ".join([*whole, "averaged_inverted_cdf", "closest_observation", *_POSITIONS])
-        raise ValueError(f"{method!r} is not a valid method. Use one of: {names}") from None
+    _require_method(method)
+    alpha, beta = _POSITIONS[method]
     return n * q + (alpha + q * (1 - alpha - beta)) - 1, lambda part: part
 
 

@@ -11,6 +11,7 @@ from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import reductions as r
+from fungrad.primitives.indexing import Gather
 from fungrad.primitives.movement import Reshape, Transpose
 from fungrad.primitives.ordering import Sort
 
@@ -57,7 +58,9 @@ def whole_axis(axis):
 
 def reduced_axes(axis, ndim):
     """Non-negative axes as a tuple; a scalar has axes 0 and -1, as in NumPy's reductions."""
-    if not ndim and axis is not None and not isinstance(axis, tuple | list) and axis in (0, -1):
+    if isinstance(axis, list):
+        raise TypeError("'list' object cannot be interpreted as an integer; axes are a tuple")
+    if not ndim and hasattr(axis, "__index__") and axis in (0, -1):
         return ()
     return normalize_axes(axis, ndim)
 
@@ -148,15 +151,34 @@ def any_empty(a, axes):
 
 
 def _complex_extremum(name, a, axes):
-    """The first or last complex number in sorted order, and nan where there is one."""
+    """The first element that NumPy's order of complex numbers puts last or first, or that is nan."""
     if not axes:
         return a
     rest = [i for i in range(a.ndim) if i not in axes]
     shape = tuple([a.shape[i] for i in rest])
     lines = Reshape((*shape, math.prod(a.shape[i] for i in axes)))(Transpose((*rest, *axes))(a))
-    line = Sort(len(shape))(lines)
+    return element_at(lines, complex_place(name == "maximum", lines))
+
+
+def complex_place(largest, lines):
+    """Where the first nan of each line of complex numbers is, else the first extreme element."""
+    along = lines.ndim - 1
+    line = Sort(along)(lines)  # nan last
     last = line[..., -1]
-    return last if name == "maximum" else e.select(e.isnan(last), last, line[..., 0])
+    extreme = last if largest else e.select(e.isnan(last), last, line[..., 0])
+    extreme = broadcast_to(Reshape((*lines.shape[:-1], 1))(extreme), lines.shape)
+    is_there = e.logical_or(e.equal(lines, extreme), e.isnan(lines))
+    return r.ArgExtremum(along, True)(is_there)
+
+
+def element_at(lines, place):
+    """The element of each line at a place."""
+    n, shape = lines.shape[-1], tuple(place.shape)
+    if not place.size:
+        return Reshape(shape)(lines)
+    starts = np.arange(0, lines.size, n).reshape(shape)
+    at = ufuncs.add(place, starts[()])
+    return Gather((0,), "clip")(Reshape((lines.size,))(lines), at)
 
 
 @traced(np.max, np.amax)
@@ -219,9 +241,8 @@ def _position(largest, a, axis, out, keepdims):
     if not flat.shape[along]:
         raise ValueError(f"attempt to get {name} of an empty sequence")
     if flat.dtype.kind == "c":
-        extreme = _complex_extremum("maximum" if largest else "minimum", flat, (along,))
-        extreme = broadcast_to(kept(extreme, flat.shape, (along,), True), flat.shape)
-        flat, largest = e.logical_or(e.equal(flat, extreme), e.isnan(flat)), True
+        order = (*[i for i in range(flat.ndim) if i != along], along)
+        return kept(complex_place(largest, Transpose(order)(flat)), a.shape, axes, keepdims)
     return kept(r.ArgExtremum(along, largest)(flat), a.shape, axes, keepdims)
 
 
@@ -235,127 +256,3 @@ def argmax(a, axis=None, out=None, *, keepdims=KEEP):
 def argmin(a, axis=None, out=None, *, keepdims=KEEP):
     """`numpy.argmin`: positions, which have no derivative."""
     return _position(False, a, axis, out, keepdims)
-
-
-# ---- means and moments
-
-
-def _size(a, axes, where, dtype):
-    """The number of elements that are reduced: an int, or an array where a mask is given."""
-    if where is KEEP or where is True or where is None:
-        count = 1
-        for i in axes:
-            count *= a.shape[i]
-        return count
-    mask = broadcast_to(ufuncs.truth(operand(where)), tuple(a.shape))
-    return convert(sum(mask, axes, dtype=np.int64), dtype)
-
-
-def inexact(dtype):
-    """The dtype in which NumPy takes means: float64 for integers."""
-    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
-
-
-@traced(np.mean)
-def mean(a, axis=None, dtype=None, out=None, keepdims=KEEP, *, where=KEEP):
-    """`numpy.mean`."""
-    refuse_out("mean", out)
-    a = operand(a)
-    target = np.dtype(dtype) if dtype is not None else inexact(a.dtype)
-    wide = np.dtype(np.float32) if target == np.float16 and dtype is None else target
-    axes = normalize_axes(axis, a.ndim)
-    total = reduced(r.Sum, convert(a, wide), axes, KEEP, where, wide.type(0))
-    count = _size(a, axes, where, wide)
-    if type(count) is int and count:
-        y = ufuncs.divide(total, count)
-    else:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            y = ufuncs.divide(total, count)
-    return kept(convert(y, target), a.shape, axes, keepdims)
-
-
-def _ddof(ddof, correction):
-    return ddof if correction is KEEP else correction
-
-
-@traced(np.var)
-def var(
-    a,
-    axis=None,
-    dtype=None,
-    out=None,
-    ddof=0,
-    keepdims=KEEP,
-    *,
-    where=KEEP,
-    mean=KEEP,
-    correction=KEEP,
-):
-    """`numpy.var`."""
-    refuse_out("var", out)
-    a = operand(a)
-    target = np.dtype(dtype) if dtype is not None else inexact(a.dtype)
-    wide = np.dtype(np.float32) if target == np.float16 and dtype is None else target
-    if mean is not KEEP:
-        wide = target = np.result_type(wide, operand(mean).dtype)
-    a = convert(a, wide)
-    axes = normalize_axes(axis, a.ndim)
-    count = _size(a, axes, where, real_part(wide))
-    center = _mean(a, axes, where) if mean is KEEP else operand(mean)
-    deviation = ufuncs.subtract(a, center)
-    if wide.kind == "c":
-        square = e.square(e.real(deviation)) + e.square(e.imag(deviation))
-    else:
-        square = e.square(deviation)
-    total, lost = sum(square, axes, where=where), _ddof(ddof, correction)
-    if type(count) is int and type(lost) is int and lost < count:
-        y = ufuncs.divide(total, count - lost)
-    else:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            y = ufuncs.divide(total, ufuncs.maximum(count - lost, 0))
-    return kept(convert(y, real_part(target)), a.shape, axes, keepdims)
-
-
-def _mean(a, axes, where):
-    return mean(a, axes, keepdims=len(axes) < a.ndim, where=where)
-
-
-def real_part(dtype):
-    """The dtype of the real part."""
-    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
-
-
-@traced(np.std)
-def std(
-    a,
-    axis=None,
-    dtype=None,
-    out=None,
-    ddof=0,
-    keepdims=KEEP,
-    *,
-    where=KEEP,
-    mean=KEEP,
-    correction=KEEP,
-):
-    """`numpy.std`; the derivative at a constant array is 0."""
-    refuse_out("std", out)
-    return root(
-        var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction)
-    )
-
-
-def root(x):
-    """The square root of sums of squares: the derivative at 0 is 0, a subgradient."""
-    if type(x) is not Tracer:
-        return np.sqrt(x)
-    value = x.value if x.is_known else None
-    if isinstance(value, np.generic):
-        has_zeros = value == 0
-    else:
-        has_zeros = value is None or np.count_nonzero(value) < value.size
-    if not has_zeros:  # the recording of an eager call holds for this branch
-        return ufuncs.sqrt(x)
-    zero, one = x.dtype.type(0), x.dtype.type(1)
-    is_zero = e.equal(x, zero)
-    return e.select(is_zero, zero, e.sqrt(e.select(is_zero, one, x)))

@@ -5,7 +5,8 @@ import numpy as np
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import normalize_axis, refuse_out, traced
 from fungrad.numpy.promotion import convert
-from fungrad.numpy.reductions import reduced_axes, total_dtype, whole_axis
+from fungrad.numpy.reductions import INT64, reduced_axes, total_dtype, whole_axis
+from fungrad.numpy.ufuncs import truth
 from fungrad.primitives import cumulative
 from fungrad.primitives.joining import Pad
 from fungrad.primitives.movement import Reshape
@@ -14,7 +15,10 @@ from fungrad.primitives.movement import Reshape
 def _running(primitive, name, a, axis, dtype, out):
     refuse_out(name, out)
     a = operand(a)
-    a = convert(a, np.dtype(dtype) if dtype is not None else total_dtype(a.dtype))
+    dtype = np.dtype(dtype) if dtype is not None else total_dtype(a.dtype)
+    if dtype.kind == "b":
+        return truth(_running(primitive, name, truth(a), axis, INT64, None))
+    a = convert(a, dtype)
     if axis is None or reduced_axes(whole_axis(axis), a.ndim) == ():
         a, axis = Reshape((a.size,))(a) if a.ndim != 1 else a, 0
     return primitive(normalize_axis(axis, a.ndim), False)(a)

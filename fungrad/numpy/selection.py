@@ -86,18 +86,28 @@ def choose(a, choices, out=None, mode="raise"):
 def clip(a, a_min=KEEP, a_max=KEEP, out=None, *, min=KEEP, max=KEEP, **options):
     """`numpy.clip`; at the bounds the derivative is split equally."""
     refuse_out("clip", out)
-    low = a_min if min is KEEP else min
-    high = a_max if max is KEEP else max
+    low, high = (None if x is KEEP else x for x in _bounds(a_min, a_max, min, max))
     a = a if isinstance(a, int | float) else operand(a)
-    if low is not KEEP and low is not None:
-        a = ufuncs.maximum(a, _bound(low))
-    if high is not KEEP and high is not None:
-        a = ufuncs.minimum(a, _bound(high))
-    return a
+    if not isinstance(a, int | float) and a.dtype.kind in "iu":
+        limits = np.iinfo(a.dtype)  # beyond which a Python number is no bound
+        low = None if type(low) is int and low <= limits.min else low
+        high = None if type(high) is int and high >= limits.max else high
+    if low is None and high is None:
+        return ufuncs.positive(a)
+    if low is not None:
+        a = ufuncs.maximum(a, number_or_operand(low))
+    return a if high is None else ufuncs.minimum(a, number_or_operand(high))
 
 
-def _bound(x):
-    return number_or_operand(x)
+def _bounds(a_min, a_max, min, max):
+    if a_min is KEEP and a_max is KEEP:
+        return min, max
+    if a_min is KEEP or a_max is KEEP:
+        name = "a_min" if a_min is KEEP else "a_max"
+        raise TypeError(f"clip() missing 1 required positional argument: {name!r}")
+    if min is not KEEP or max is not KEEP:
+        raise ValueError("clip: `min` or `max` beside `a_min` and `a_max` is forbidden")
+    return a_min, a_max
 
 
 @traced(np.piecewise)

@@ -161,6 +161,8 @@ def rollaxis(a, axis, start=0):
     a = operand(a)
     axis = normalize_axis(axis, a.ndim)
     start += a.ndim if start < 0 else 0
+    if not 0 <= start <= a.ndim:
+        raise np.exceptions.AxisError(f"'start' arg requires {-a.ndim} <= start < {a.ndim + 1}")
     start -= 1 if axis < start else 0
     order = [i for i in range(a.ndim) if i != axis]
     order.insert(start, axis)
@@ -170,8 +172,10 @@ def rollaxis(a, axis, start=0):
 @traced(np.broadcast_to)
 def broadcast_to(array, shape, subok=False):
     """`numpy.broadcast_to`."""
-    array = operand(array)
-    return as_view(promotion.broadcast_to(array, shape_of(shape)), array)
+    array, shape = operand(array), shape_of(shape)
+    if any(type(n) is int and n < 0 for n in shape):
+        raise ValueError(f"all elements of broadcast shape must be non-negative, not {shape}")
+    return as_view(promotion.broadcast_to(array, shape), array)
 
 
 @traced(np.broadcast_arrays)

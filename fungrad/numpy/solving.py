@@ -15,6 +15,7 @@ from fungrad.numpy.matrix_arguments import (
     promoted,
     square_matrices,
 )
+from fungrad.numpy.moments import real_part
 from fungrad.numpy.norms import matrix_rank
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.numpy.shapes import expand_dims, reshape, transpose
@@ -130,7 +131,7 @@ def pinv(a, rcond=None, hermitian=False, *, rtol=_NOT_GIVEN):
 
 def pseudo_inverse(a, rcond):
     """The pseudo-inverse, given the part of the largest singular value that counts as 0."""
-    part = convert(operand(rcond), r.real_part(a.dtype))
+    part = convert(operand(rcond), real_part(a.dtype))
     return PseudoInverse()(a, broadcast_to(part, a.shape[:-2]))
 
 
@@ -162,7 +163,7 @@ def lstsq(a, b, rcond=None):
         rest = reshape(rest, (m, -1)) if m and rest.size else reshape(rest, (m, 0))
         residuals = r.sum((rest * rest.conj()).real, 0)
     else:
-        residuals = zeros(0, r.real_part(a.dtype))
+        residuals = zeros(0, real_part(a.dtype))
     rank = convert(matrix_rank(a, rtol=rcond), np.dtype(np.int32))
     return x, residuals, rank, s
 
@@ -180,7 +181,7 @@ def matrix_power(a, n):
     if n < 0:
         a, n = inv(a), -n
     if n == 0:
-        return products.matmul(a * 0, a) + eye(a.shape[-1], dtype=a.dtype)
+        return broadcast_to(eye(a.shape[-1], dtype=a.dtype), tuple(a.shape))
     result = None
     while n:
         if n & 1:

@@ -58,13 +58,27 @@ def sort_complex(a):
 @traced(np.partition)
 def partition(a, kth, axis=-1, kind="introselect", order=None):
     """`numpy.partition`: on traced values everything is sorted."""
+    a = _reachable(operand(a), kth, axis)
     return sort(a, axis, order=order)
 
 
 @traced(np.argpartition)
 def argpartition(a, kth, axis=-1, kind="introselect", order=None):
     """`numpy.argpartition`: on traced values everything is sorted."""
+    a = _reachable(operand(a), kth, axis)
     return argsort(a, axis, order=order)
+
+
+def _reachable(a, kth, axis):
+    """The operand of a partition; ValueError where a rank is none of its lines'."""
+    if axis is None or not a.ndim:
+        size = a.size
+    else:
+        size = a.shape[normalize_axis(axis, a.ndim)]
+    for k in np.ravel(np.asarray(kth)):
+        if a.size and not -size <= k < size:
+            raise ValueError(f"kth(={k}) out of bounds ({size})")
+    return a
 
 
 @traced(np.lexsort)

@@ -4,14 +4,15 @@ import numpy as np
 
 from fungrad.core.errors import ShapeError
 from fungrad.core.tracing import Tracer
-from fungrad.numpy import reductions, running_totals, ufuncs
-from fungrad.numpy.arrays import operand
+from fungrad.numpy import moments, reductions, running_totals, ufuncs
+from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.creation import zeros
 from fungrad.numpy.dispatch import normalize_axes, traced
 from fungrad.numpy.joining import concatenate, getitem_any
 from fungrad.numpy.products import dot
 from fungrad.numpy.promotion import broadcast_to, convert, promote_to_float
-from fungrad.numpy.reductions import KEEP, argmax, argmin, is_set, mean, reduced_axes, root, sum
+from fungrad.numpy.moments import mean
+from fungrad.numpy.reductions import KEEP, argmax, argmin, is_set, reduced_axes, sum
 from fungrad.numpy.selection import where as choose
 from fungrad.numpy.shapes import reshape
 from fungrad.primitives import elementwise as e
@@ -93,12 +94,24 @@ def nancumprod(a, axis=None, dtype=None, out=None):
 
 def _nan_extremum(function, fill, a, axis, out, keepdims, initial, where):
     if operand(a).dtype.kind == "c":
-        fill = complex(fill, fill)
+        return _complex_nan_extremum(function, fill, a, axis, out, keepdims, initial, where)
     x, is_nan = _without_nan(a, fill)
     y = function(x, axis, out, keepdims, initial, where)
     if is_nan is None or is_set(initial):
         return y
     return choose(reductions.all(is_nan, axis, keepdims=keepdims), np.nan, y)
+
+
+def _complex_nan_extremum(function, fill, a, axis, out, keepdims, initial, where):
+    """Nan gives way to any number; where there is nothing else, the first of them is returned."""
+    a = operand(a)
+    if where is not KEEP or initial is not KEEP:
+        x = _without_nan(a, complex(fill, fill))[0]
+        return function(x, axis, out, keepdims, initial, where)
+    is_nan = e.isnan(a)
+    all_nan = reductions.all(is_nan, axis, keepdims=True)
+    x = choose(ufuncs.greater(is_nan, all_nan), a.dtype.type(complex(fill, fill)), a)
+    return function(x, axis, out, keepdims)
 
 
 @traced(np.nanmax)
@@ -175,13 +188,11 @@ def nanvar(
     ddof = ddof if correction is KEEP else correction
     x, is_nan = _without_nan(a, 0)
     if is_nan is None:
-        return reductions.var(x, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
+        return moments.var(x, axis, dtype, out, ddof, keepdims, where=where, mean=mean)
     axis = axis if axis is None else reduced_axes(axis, x.ndim)
     _require_inexact(dtype)
-    if dtype is not None:
-        x = convert(x, np.dtype(dtype))
     center = nanmean(a, axis, dtype, None, True, where=where) if mean is KEEP else mean
-    gap = ufuncs.subtract(x, center)
+    gap = convert(ufuncs.subtract(x, number_or_operand(center)), x.dtype)
     gap = choose(is_nan, gap.dtype.type(0), gap)
     square = e.square(ufuncs.absolute(gap))
     total = sum(square, axis, dtype, out, keepdims, where=where)
@@ -203,7 +214,7 @@ def nanstd(
     correction=KEEP,
 ):
     """`numpy.nanstd`; the derivative at a constant array is 0."""
-    return root(
+    return moments.standard(
         nanvar(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction)
     )
 
@@ -225,7 +236,10 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
         return zeros((0, 0))
     x = convert(x, np.dtype(dtype) if dtype is not None else np.result_type(x.dtype, np.float64))
     ddof = (0 if bias else 1) if ddof is None else ddof
+    if ddof != int(ddof):
+        raise ValueError("ddof must be integer")
     weights = None
+    _require_weights(x.shape[1], fweights=fweights, aweights=aweights)
     for w in (fweights, aweights):
         if w is not None:
             weights = operand(w) * 1.0 if weights is None else ufuncs.multiply(weights, operand(w))
@@ -246,6 +260,23 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     gap = ufuncs.subtract(x, center)
     product = dot(gap, ufuncs.conjugate(ufuncs.multiply(gap, weights)).T)
     return reshape(product / factor, _shape_of_cov(product))
+
+
+def _require_weights(size, **given):
+    """NumPy's errors for weights of observations that do not fit, or are known to be negative."""
+    for name, w in given.items():
+        if w is None:
+            continue
+        w = operand(w)
+        if name == "fweights" and w.dtype.kind not in "iu":
+            raise TypeError("fweights must be integer")
+        if w.ndim > 1:
+            raise RuntimeError(f"cannot handle multidimensional {name}")
+        if w.shape != (size,):
+            raise RuntimeError(f"incompatible numbers of samples and {name}")
+        known = w.value if type(w) is Tracer and w.is_known else w
+        if type(known) is not Tracer and np.any(known < 0):
+            raise ValueError(f"{name} cannot be negative")
 
 
 def _shape_of_cov(product):

@@ -46,10 +46,11 @@ def call(function, ufunc, inputs, keywords):
     if unknown:
         raise TypeError(f"{name}: {', '.join(unknown)} not supported on traced values")
     if dtype is not None:
-        casting = keywords.get("casting", "same_kind")
-        inputs = [_cast(name, operand(x), np.dtype(dtype), casting) for x in inputs]
+        inputs, dtypes = _in_loop(ufunc, inputs, dtype, keywords.get("casting", "same_kind"))
     results = function(*inputs, **axes)
     results = results if type(results) is tuple else (results,)
+    if dtype is not None:
+        results = [convert(r, d) for r, d in zip(results, dtypes, strict=True)]
     outs = out if type(out) is tuple else (out,) * len(results)
     if where is not True:
         results = [_masked(r, where, o) for r, o in zip(results, outs, strict=True)]
@@ -57,14 +58,17 @@ def call(function, ufunc, inputs, keywords):
     return tuple(given) if len(given) > 1 else given[0]
 
 
-def _cast(name, x, dtype, casting):
-    """An operand in the dtype that the user asked for; TypeError where it would lose too much."""
-    if not np.can_cast(x.dtype, dtype, casting):
-        raise TypeError(
-            f"{name}: an operand of dtype {x.dtype} is not cast to dtype={dtype} with the casting "
-            f"rule {casting!r}"
-        )
-    return convert(x, dtype)
+def _in_loop(ufunc, inputs, dtype, casting):
+    """The operands and the dtypes of the results of NumPy's loop with results of a dtype.
+
+    Raises NumPy's TypeError where there is no such loop, or its operands would lose too much.
+    """
+    given = [type(x) if isinstance(x, int | float | complex) else operand(x) for x in inputs]
+    kinds = [x if isinstance(x, type) else x.dtype for x in given]
+    wanted = (None,) * ufunc.nin + (np.dtype(dtype),) * ufunc.nout
+    found = ufunc.resolve_dtypes((*kinds, *[None] * ufunc.nout), signature=wanted, casting=casting)
+    operands = [convert(operand(x), d) for x, d in zip(inputs, found[: ufunc.nin], strict=True)]
+    return operands, found[ufunc.nin :]
 
 
 def _masked(result, where, out):

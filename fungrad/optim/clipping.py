@@ -5,7 +5,7 @@ import numpy as np
 import fungrad.numpy as fnp
 from fungrad.core import tree
 from fungrad.nn.checking import require
-from fungrad.numpy.reductions import root
+from fungrad.numpy.moments import root
 from fungrad.optim.scaling import times
 from fungrad.optim.transformation import dtype_of, in_dtype, stateless
 

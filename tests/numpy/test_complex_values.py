@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fungrad.numpy as fnp
-from fungrad import jit
+from fungrad import jit, vmap
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -101,3 +101,20 @@ def test_exponentials_whose_parts_overflow_on_the_way():
     )
     assert not compared(["exp", "sinh", "cosh"], z)
     assert not compared(["exp", "sinh", "cosh"], np.array([89 + 1.57j, -90 + 1.57j], np.complex64))
+
+
+#: Functions of complex lines with nans, of which the first, or the last in NumPy's order, is found.
+OF_LINES = "max min argmax argmin nanmax nanmin ptp median".split()
+
+
+@pytest.mark.parametrize("name", OF_LINES)
+def test_complex_lines_with_nan(name):
+    rng = np.random.default_rng(1)
+    z = rng.choice(grid(np.complex128)[::3], (40, 7))
+    if name == "median":  # NumPy divides infinite means by complex numbers
+        z = np.where(np.isinf(z) | (np.abs(z) > 10), 2 + 1j, z)
+    for x in (z, np.where(np.isnan(z), 1 - 0j, z)):
+        expected = getattr(np, name)(x, axis=-1)
+        numbers = getattr(fnp, name)
+        assert not disagreements(name, jit(lambda x: numbers(x, axis=-1))(x), expected, [x])
+        assert not disagreements(name, vmap(numbers)(x), expected, [x])
