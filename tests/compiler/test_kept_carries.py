@@ -98,8 +98,9 @@ def test_a_history_survives_what_overwrites_the_other_view_of_it():
             return after, (c, after)
 
         _, (before, after) = lax.scan(step, x, rows)
-        first = fnp.exp(-before)  # could take over the memory of what dies here
-        return first, fnp.exp(-after) + first
+        first = fnp.exp(-before)  # a product reads it, so it gets memory, as `before` dies
+        gram = first.T @ first
+        return (fnp.sin(after) * gram[0]).sum()
 
     check(f, X, ROWS)
 
