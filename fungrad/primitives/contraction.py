@@ -84,6 +84,11 @@ class Contract(Routine):
         g = self.groups
         return not g.batch and len(g.contracted) == 1 and len(g.left) <= 1 and len(g.right) <= 1
 
+    @property
+    def makes_new(self):
+        """Whether `evaluate` returns an array of its own, not a view of one."""
+        return self.orders[2] is None
+
     @cached_property
     def is_scaling(self):
         """Whether an operand is a scalar, and the axes of the other stay as they are."""
@@ -114,6 +119,15 @@ class Contract(Routine):
             result = np.matmul(x, y).reshape(batch + rows + columns)
         return result if out is None else result.transpose(out)
 
+    def expression(self, x, y):
+        if self.is_scaling:
+            return "{0} * {1}"
+        left, right, out = self.orders
+        if not self.is_matrix_product:
+            return "{0}.reshape(-1, 1) * {1}" if self == _OUTER else None
+        product = f"{'{0}.T' if left else '{0}'}.dot({'{1}.T' if right else '{1}'})"
+        return f"{product}.T" if out else product
+
     def jvp(self, inputs, tangents):
         (x, y), (dx, dy) = inputs, tangents
         tangent = None if dx is None else self(dx, y)
@@ -138,3 +152,6 @@ class Contract(Routine):
 
     def emit(self, build, inputs, outputs):
         build.contract(self, inputs, outputs)
+
+
+_OUTER = Contract((0,), (1,), (0, 1))

@@ -34,6 +34,12 @@ class _Cumulative:
         result = function(line)
         return np.flip(result, self.axis) if self.reverse else result
 
+    def expression(self, x, *rest):
+        if self.combine not in ("add", "multiply") or x.dtype.kind not in "fc":
+            return None
+        back = f"[{', '.join([':'] * self.axis + ['::-1'])}]" if self.reverse else ""
+        return f"{self.combine}_accumulate({{0}}{back}, {self.axis}){back}"
+
     def emit(self, build, inputs, outputs):
         build.cumulative(self, inputs, outputs)
 

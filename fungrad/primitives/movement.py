@@ -50,6 +50,11 @@ class Reshape(Pointwise):
     def evaluate(self, x):
         return x.reshape(self.shape) if self.shape else x.reshape(())[()]
 
+    def expression(self, x):
+        if self.shape:
+            return f"{{0}}.reshape({self.shape})"
+        return f"{{0}}[{', '.join('0' * x.ndim)}]" if x.ndim else "{0}"
+
     def jvp(self, inputs, tangents):
         return self(*inputs), self(*tangents)
 
@@ -100,6 +105,32 @@ class Broadcast(Pointwise):
         result.flags.writeable = False
         return result
 
+    def evaluation(self, x):
+        shape, strides, size = self.shape, [0] * len(self.shape), x.dtype.itemsize
+        for a, n in zip(reversed(self.axes), reversed(x.shape), strict=True):
+            strides[a] = size if n != 1 else 0
+            size *= n
+
+        def broadcast(v):
+            if type(v) is not ndarray or not v.flags.c_contiguous:
+                return self.evaluate(v)
+            result = ndarray(shape, v.dtype, v, 0, strides)
+            result.flags.writeable = False
+            return result
+
+        ndarray = np.ndarray
+        return broadcast
+
+    def unrepeated(self, x):
+        """As `x`, but with the axes that NumPy stretches in an operation with a whole array."""
+        rank = len(self.shape)
+        if not x.ndim or self.axes == tuple(range(rank - x.ndim, rank)):
+            return "{0}"
+        shape = [1] * rank
+        for a, n in zip(self.axes, x.shape, strict=True):
+            shape[a] = n
+        return f"{{0}}.reshape({tuple(shape)})" if self.axes == tuple(sorted(self.axes)) else None
+
     def jvp(self, inputs, tangents):
         return self(*inputs), self(*tangents)
 
@@ -131,6 +162,7 @@ class Fill(Pointwise):
     shape: tuple
     is_free = True
     is_creation = True
+    makes_new = True
 
     def infer(self, x):
         if x.shape:
@@ -203,6 +235,9 @@ class Transpose(Pointwise):
     def evaluate(self, x):
         return x.transpose(self.order)
 
+    def expression(self, x):
+        return "{0}.T" if self.order == (1, 0) else f"{{0}}.transpose({self.order})"
+
     def jvp(self, inputs, tangents):
         return self(*inputs), self(*tangents)
 
@@ -247,6 +282,12 @@ class Slice(Pointwise):
 
     def evaluate(self, x):
         return x[self.index]
+
+    def expression(self, x):
+        if any([type(n) is not int for n in (*self.starts, *self.stops)]):
+            return None
+        ranges = zip(self.starts, self.stops, self.steps, strict=True)
+        return f"{{0}}[{', '.join([f'{a}:{b}:{s}' for a, b, s in ranges])}]" if x.ndim else "{0}"
 
     def jvp(self, inputs, tangents):
         return self(*inputs), self(*tangents)

@@ -38,6 +38,7 @@ class Sum(_Along, Reduction):
     """The sum along axes, in the dtype of the input."""
 
     axes: tuple
+    makes_new = True
     combine = "add"
     kinds = "iufc"
 
@@ -45,6 +46,9 @@ class Sum(_Along, Reduction):
         if x.dtype.kind in "fc":
             return np.add.reduce(x, self.axes)
         return np.add.reduce(x, axis=self.axes, dtype=x.dtype)
+
+    def expression(self, x):
+        return f"add_reduce({{0}}, {self.axes})" if x.dtype.kind in "fc" else None
 
     def identity(self, dtype):
         return dtype.type(0)
@@ -60,11 +64,15 @@ class Prod(_Along, Reduction):
     """The product along axes, in the dtype of the input."""
 
     axes: tuple
+    makes_new = True
     combine = "multiply"
     kinds = "iufc"
 
     def evaluate(self, x):
         return np.multiply.reduce(x, axis=self.axes, dtype=x.dtype)
+
+    def expression(self, x):
+        return f"multiply_reduce({{0}}, {self.axes})" if x.dtype.kind in "fc" else None
 
     def identity(self, dtype):
         return dtype.type(1)
@@ -135,10 +143,14 @@ class Max(_Extremum, Reduction):
     """The largest element along axes; nan where there is one."""
 
     axes: tuple
+    makes_new = True
     combine = "maximum"
 
     def evaluate(self, x):
         return np.maximum.reduce(x, axis=self.axes)
+
+    def expression(self, x):
+        return f"maximum_reduce({{0}}, {self.axes})"
 
     def identity(self, dtype):
         return lowest(dtype)
@@ -148,10 +160,14 @@ class Min(_Extremum, Reduction):
     """The smallest element along axes; nan where there is one."""
 
     axes: tuple
+    makes_new = True
     combine = "minimum"
 
     def evaluate(self, x):
         return np.minimum.reduce(x, axis=self.axes)
+
+    def expression(self, x):
+        return f"minimum_reduce({{0}}, {self.axes})"
 
     def identity(self, dtype):
         return highest(dtype)

@@ -46,34 +46,36 @@ def _tangent_of_quotient(tangents, y, z):
 def _strong_multiply(x, y):
     if not isinstance(x, np.ndarray) and not isinstance(y, np.ndarray):
         return x.dtype.type(0) if x == 0 or y == 0 else x * y
-    z = _quiet_product(x, y)
-    return _without_nan(z, lambda: (x == 0) | (y == 0))
+    return _quiet_product(x, y)
 
 
 def _strong_divide(x, y):
     if not isinstance(x, np.ndarray) and not isinstance(y, np.ndarray):
-        return x if x == 0 else np.divide(x, y)
-    return _without_nan(_quiet_quotient(x, y), lambda: x == 0)
+        return x if x == 0 else x / y if y else np.divide(x, y)
+    return _quiet_quotient(x, y)
 
 
 @np.errstate(invalid="ignore", over="ignore")
 def _quiet_product(x, y):
-    return x * y
+    z = x * y
+    return z if _is_without_nan(z) else _nan_unless(z, (x == 0) | (y == 0))
 
 
 @np.errstate(invalid="ignore", divide="ignore", over="ignore")
 def _quiet_quotient(x, y):
-    return np.divide(x, y)
+    z = x / y
+    return z if _is_without_nan(z) else _nan_unless(z, x == 0)
 
 
-def _without_nan(z, is_zero):
-    """z, but 0 where it is nan although a factor is 0, which `is_zero()` says."""
+def _is_without_nan(z):
     line = z.reshape(-1)
-    total = line.dot(line)  # of squares: nan where an element is, and no warnings
-    if total == total:
-        return z
-    is_nan = np.isnan(z)
-    return np.where(is_nan & is_zero(), z.dtype.type(0), z)
+    total = line.dot(line)  # of squares: nan where an element is
+    return total == total
+
+
+def _nan_unless(z, is_zero):
+    """z, but 0 where it is nan although a factor is 0."""
+    return np.where(np.isnan(z) & is_zero, z.dtype.type(0), z)
 
 
 # Products and quotients in which 0 annihilates inf and nan: a zero tangent or cotangent stays 0

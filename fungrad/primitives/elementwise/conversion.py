@@ -23,6 +23,10 @@ class Convert(Pointwise):
                 x = x.real
             return x.astype(self.dtype)
 
+    def expression(self, x):
+        is_exact = x.dtype.kind == "b" or (x.dtype.kind == "f" and self.dtype == np.float64)
+        return f"{{0}}.astype('{self.dtype.str}')" if is_exact else None
+
     def jvp(self, inputs, tangents):
         y = self(*inputs)
         return y, self(tangents[0]) if ArrayType((), self.dtype).is_differentiable else None

@@ -1,5 +1,7 @@
 """What a row of the table of elementwise primitives is; the package's docstring explains it."""
 
+import operator
+
 import numpy as np
 
 from fungrad.core.errors import DtypeError, LinearityError, ShapeError
@@ -9,6 +11,19 @@ from fungrad.primitives.movement import Broadcast
 from fungrad.primitives.reductions import Sum
 
 BOOL = np.dtype(bool)
+_BUILTIN = type(operator.add)
+_OPERATORS = {
+    operator.add: "{0} + {1}",
+    operator.sub: "{0} - {1}",
+    operator.mul: "{0} * {1}",
+    operator.neg: "-{0}",
+    operator.eq: "{0} == {1}",
+    operator.ne: "{0} != {1}",
+    operator.lt: "{0} < {1}",
+    operator.le: "{0} <= {1}",
+    operator.gt: "{0} > {1}",
+    operator.ge: "{0} >= {1}",
+}
 
 
 def same_dtype(dtypes):
@@ -94,6 +109,23 @@ class Elementwise(Pointwise):
         if dtypes[0].kind not in self.kinds:
             raise DtypeError(f"{self.word} is not defined for dtype {dtypes[0]}")
         return ArrayType(common_shape(self.word, types), self.result(dtypes))
+
+    @property
+    def repeats(self):
+        """Whether `evaluate` repeats smaller operands as NumPy does."""
+        kind = type(self.evaluate)
+        return kind is np.ufunc or kind is _BUILTIN or self.selector
+
+    @property
+    def makes_new(self):
+        """Whether `evaluate` returns an array of its own."""
+        return self.repeats
+
+    def expression(self, *types):
+        if self.selector:
+            is_scalar = not any([t.shape for t in types])
+            return "({1} if {0} else {2})" if is_scalar else "where({0}, {1}, {2})"
+        return _OPERATORS.get(self.evaluate)
 
     def jvp(self, inputs, tangents):
         y = self(*inputs)
