@@ -12,7 +12,7 @@ from fungrad.numpy.dispatch import has_tracer
 from fungrad.numpy.masked import mask_error
 from fungrad.numpy.promotion import broadcast_to, common_shape, convert
 from fungrad.primitives import elementwise as e
-from fungrad.primitives.indexing import Gather, Scatter
+from fungrad.primitives.indexing import Gather, Scatter, is_within
 from fungrad.primitives.movement import Reshape, Reverse, Slice, Transpose
 
 INT64 = np.dtype(np.int64)
@@ -366,11 +366,6 @@ def _array_item(i):
     if array.dtype.kind not in "iub":
         raise IndexError(_KINDS)
     return int(array) if not array.ndim and array.dtype.kind != "b" else array
-
-
-def is_within(i, size):
-    """Whether every index of an int64 array lies in [0, size): one comparison, unsigned."""
-    return np.count_nonzero(i.view(np.uint64) < size) == i.size
 
 
 def static_slice(item, size):

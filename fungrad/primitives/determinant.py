@@ -3,6 +3,8 @@
 The determinant has the derivatives that a polynomial has everywhere, at singular matrices too.
 """
 
+from functools import cache
+
 import numpy as np
 
 from fungrad.core.errors import LinearityError
@@ -23,6 +25,7 @@ from fungrad.primitives.elementwise import (
     sign,
 )
 from fungrad.primitives.indexing import with_batch
+from fungrad.primitives.linalg import lapack
 from fungrad.primitives.lu import INT32, Factors, Solve
 from fungrad.primitives.matrices import (
     INT64,
@@ -53,6 +56,12 @@ def parity(pivots, dtype):
     return Prod((pivots.ndim - 1,))(dtype.type(1) - (turns + turns))
 
 
+@cache
+def _counted(n):
+    """0, 1, ... n - 1."""
+    return np.arange(n, dtype=INT32)
+
+
 class LogDet(Composed, Routine):
     """(sign, logarithm of the modulus) of determinants, given matrices, their factors and pivots.
 
@@ -68,6 +77,10 @@ class LogDet(Composed, Routine):
 
     def evaluate(self, a, factors, pivots):
         d = factors.diagonal(0, -2, -1)
+        if d.ndim == 1 and d.dtype.kind == "f" and np.count_nonzero(d) == d.size:
+            turns = np.count_nonzero(pivots != _counted(d.size)) + np.count_nonzero(d < 0)
+            size = np.add.reduce(np.log(np.absolute(d)))
+            return d.dtype.type(-1 if turns % 2 else 1) if size == size else size, size
         odd = np.not_equal(pivots, np.arange(pivots.shape[-1])).sum(-1) % 2
         total = np.sign(d).prod(-1) * (1 - 2 * odd).astype(d.dtype)
         with np.errstate(divide="ignore"):
@@ -96,6 +109,19 @@ class LogDet(Composed, Routine):
 
     def batch(self, inputs, batched, axis):
         return self(*with_batch(inputs, batched, axis)), (True, True)
+
+
+def _well_conditioned(a):
+    """The cofactors of one real matrix, by its inverse; None where that is not accurate."""
+    getrf, getri, lange = [lapack(name, a.dtype) for name in ("getrf", "getri", "lange")]
+    factors, pivots, info = getrf(a)
+    if info == 0:
+        inverse, info = getri(factors, pivots)
+        if info == 0 and lange("1", a) * lange("1", inverse) < _WELL_CONDITIONED:
+            turns = np.count_nonzero(pivots != _counted(len(a)))
+            total = np.multiply.reduce(factors.diagonal())
+            return inverse.T * (-total if turns % 2 else total)
+    return None
 
 
 #: Up to this condition number the inverse is as accurate as the singular values, and faster.
@@ -140,6 +166,9 @@ class Cofactors(Composed, Routine):
 
     def evaluate(self, a):
         if a.size:
+            if a.ndim == 2 and a.dtype.kind == "f":
+                result = _well_conditioned(a)
+                return super().evaluate(a) if result is None else result
             try:
                 inverse = np.linalg.inv(a)
             except np.linalg.LinAlgError:

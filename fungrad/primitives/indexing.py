@@ -39,6 +39,11 @@ def culprit(primitive, number, shape):
     return OutOfBounds(axes[number], shape[primitive.axes[number]])
 
 
+def is_within(i, size):
+    """Whether every index of an int64 array lies in [0, size): one comparison, unsigned."""
+    return np.count_nonzero(i.view(np.uint64) < size) == i.size
+
+
 def resolve(primitive, indices, shape):
     """Index arrays within bounds, and where they were valid (None: everywhere)."""
     resolved, valid, mode = [], None, primitive.mode
@@ -235,6 +240,10 @@ class Scatter(Routine):
         return x
 
     def evaluate(self, x, updates, *indices):
+        if self.combine == "add" and x.ndim == 1 and x.dtype == np.float64:
+            (i,) = indices
+            if i.dtype == INT64 and is_within(i, x.size) and not np.count_nonzero(x):
+                return np.bincount(np.ravel(i), np.ravel(updates), x.size)  # as `numpy.add.at`
         indices, valid = resolve(self, indices, x.shape)
         result = np.array(x)
         if not x.size and any(x.shape[a] == 0 for a in self.axes):

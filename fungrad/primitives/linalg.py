@@ -21,12 +21,28 @@ from fungrad.primitives.matrices import (
 )
 
 
-@cache
 def lapack(name, dtype):
     """SciPy's function for a routine of LAPACK."""
+    return _lapack(name, dtype.char)  # hashing a dtype takes longer than a small factorisation
+
+
+def blas(name, dtype):
+    """SciPy's function for a routine of BLAS."""
+    return _blas(name, dtype.char)
+
+
+@cache
+def _blas(name, code):
+    from scipy.linalg import get_blas_funcs
+
+    return get_blas_funcs(name, dtype=code)
+
+
+@cache
+def _lapack(name, code):
     from scipy.linalg import get_lapack_funcs
 
-    return get_lapack_funcs(name, dtype=dtype)
+    return get_lapack_funcs(name, dtype=code)
 
 
 class Cholesky(Routine):
@@ -45,6 +61,12 @@ class Cholesky(Routine):
         return a
 
     def evaluate(self, a):
+        if a.ndim == 2 and a.size:  # a third of the time of NumPy's for a small one
+            factor, info = lapack("potrf", a.dtype)(a, lower=1)
+            if info > 0:
+                error, message = self.failure()
+                raise error(message)
+            return factor
         try:
             return np.linalg.cholesky(a)
         except np.linalg.LinAlgError:

@@ -16,7 +16,7 @@ from fungrad.primitives.elementwise import (
 )
 from fungrad.primitives.indexing import with_batch
 from fungrad.primitives.joining import Concatenate
-from fungrad.primitives.linalg import TriangularSolve, lapack
+from fungrad.primitives.linalg import TriangularSolve, blas, lapack
 from fungrad.primitives.matrices import (
     INT64,
     adjoint,
@@ -51,7 +51,7 @@ def factorised(a):
     getrf = lapack("getrf", a.dtype)
     if a.ndim == 2:
         factors, pivots, info = getrf(a)
-        return factors, pivots.astype(INT32, copy=False), info > 0
+        return factors, pivots if pivots.dtype is INT32 else pivots.astype(INT32), info > 0
     many = prod(a.shape[:-2])
     if max(a.shape[-2:]) <= 8 and many >= 32:
         return _eliminated(np.array(a))
@@ -259,6 +259,21 @@ def _substituted(factors, pivots, b, form):
     return result.reshape(b.shape)
 
 
+#: Products up to which solutions are computed by the steps of LAPACK's getrs: OpenBLAS runs getrs
+#: itself on all cores, however small it is, which takes 40 ms where another process has one of them.
+_MOST_BY_STEPS = 1 << 15
+
+
+def _by_steps(factors, pivots, b, form):
+    """What getrs returns."""
+    laswp, trsm = lapack("laswp", b.dtype), blas("trsm", b.dtype)
+    if not form:
+        y = trsm(1, factors, laswp(b, pivots), lower=1, diag=1)
+        return trsm(1, factors, y)
+    y = trsm(1, factors, trsm(1, factors, b, trans_a=form), lower=1, diag=1, trans_a=form)
+    return laswp(y, pivots, inc=-1, overwrite_a=1)
+
+
 class Solve(Routine):
     """X with op(A) X = B, given A, its factors and pivots, and B.
 
@@ -283,6 +298,8 @@ class Solve(Routine):
         form = 2 if self.conjugated else int(self.transposed)
         if not b.size:
             return np.zeros(b.shape, b.dtype)
+        if b.ndim == 2 and 1 < b.shape[1] and a.size * b.shape[1] <= _MOST_BY_STEPS:
+            return _by_steps(factors, pivots, b, form)
         getrs = lapack("getrs", b.dtype)
         if b.ndim == 2:
             return getrs(factors, pivots, b, form)[0]
