@@ -4,7 +4,7 @@ import inspect
 import operator
 
 from fungrad.core.tree import flatten, flatten_with_path, keystr
-from fungrad.core.tree_kinds import kind_of
+from fungrad.core.tree_kinds import kind_of, kinds
 
 
 class Selected:
@@ -89,6 +89,50 @@ class AllArguments:
         """The name of a leaf for error texts: "argument 0['w']"."""
         path = flatten_with_path(self.args)[0][number][0]
         return f"argument {path[0].idx}{keystr(path[1:])}"
+
+
+class AllLeaves:
+    """What `AllArguments` is where all of them are leaves themselves."""
+
+    __slots__ = ("args", "leaves")
+
+    def __init__(self, args):
+        self.args = self.leaves = args
+
+    @property
+    def tree(self):
+        """The structure of the tuple of arguments."""
+        return flatten(self.args)[1]
+
+    def call(self, function, values):
+        """The function with the values in the places of the leaves."""
+        return function(*values)
+
+    def rebuild(self, values):
+        """The values as a tuple of arguments."""
+        return tuple(values)
+
+    def path(self, number):
+        """The path of a leaf for error texts: "[0]"."""
+        return f"[{number}]"
+
+    def label(self, number):
+        """The name of a leaf for error texts: "argument 0"."""
+        return f"argument {number}"
+
+
+def all_arguments(args):
+    """The leaves of a tuple of arguments."""
+    return AllLeaves(args) if are_leaves(args) else AllArguments(args)
+
+
+def are_leaves(arguments):
+    """Whether all arguments are leaves of a pytree themselves."""
+    for x in arguments:
+        kind = type(x)
+        if (kinds[kind] if kind in kinds else kind_of(kind)) is not None:
+            return False
+    return True
 
 
 def is_leaf(argument):

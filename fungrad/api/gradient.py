@@ -2,10 +2,8 @@
 
 from functools import wraps
 
-import numpy as np
-
 from fungrad.api.arguments import SelectedLeaf, select_arguments
-from fungrad.api.recorded import Recorded, operand_of, promoted_int, title_of
+from fungrad.api.recorded import Recorded, operand_of, plain_operand, promoted_int, title_of
 from fungrad.core.errors import (
     ComplexError,
     IntegerInputError,
@@ -88,7 +86,7 @@ def _derivation(transform, fun, argnums, has_aux, holomorphic, allow_int, argnam
         else:
             aux_tree, count = None, len(recorded.leaves)
         is_plain = count == 1 and recorded.is_numeric and not holomorphic
-        if not is_plain or recorded.output_type(0) not in _REAL_SCALARS:
+        if not is_plain or recorded.program.outputs[0].type not in _REAL_SCALARS:
             _require_scalar(recorded, count, holomorphic, title)
         outputs, leaves = recorded.gradient()
         aux = aux_tree.unflatten(recorded.outputs(outputs)[1:]) if has_aux else None
@@ -105,14 +103,10 @@ def differentiable(chosen, holomorphic, allow_int, title):
     operands, weak = [], []
     for number, leaf in enumerate(chosen.leaves):
         if not holomorphic:
-            kind = type(leaf)
-            if kind is float:
-                operands.append(np.float64(leaf))
-                weak.append(True)
-                continue
-            if kind is np.float64 or (kind is np.ndarray and leaf.ndim and leaf.dtype.kind == "f"):
-                operands.append(leaf)
-                weak.append(False)
+            found = plain_operand(leaf)
+            if found is not None:
+                operands.append(found[0])
+                weak.append(found[1])
                 continue
         x, is_weak = operand_of(leaf, title, lambda n=number: chosen.label(n))
         if x.dtype.kind not in "fc" and not allow_int:

@@ -7,18 +7,18 @@ import numpy as np
 
 from fungrad.api.arguments import select_arguments
 from fungrad.api.gradient import differentiable, grad, split_aux
-from fungrad.api.linear_maps import settled
 from fungrad.api.products import jvp, vjp
-from fungrad.api.recorded import Recorded, title_of
+from fungrad.api.recorded import Recorded, run_linear, settled, title_of
 from fungrad.api.zeros import float0, zeros_like
 from fungrad.control.scan import Scan
 from fungrad.control.while_loop import While
 from fungrad.core.errors import ComplexError, IntegerOutputError, ShapeError, TreeMismatchError
-from fungrad.core.program import subprograms
+from fungrad.core.program import derived, subprograms
 from fungrad.core.tracing import run
 from fungrad.primitives.basis import Basis
-from fungrad.primitives.movement import Reshape, Transpose
+from fungrad.primitives.movement import Fill, Reshape, Transpose
 from fungrad.transforms.batch import BatchAxis, batch
+from fungrad.transforms.interpret import finish, transform_recording
 from fungrad.transforms.jvp import jvp as forward
 from fungrad.transforms.linearize import linearize
 from fungrad.transforms.vjp import vjp as reverse
@@ -79,7 +79,8 @@ def _jacobian(fun, argnums, has_aux, holomorphic, allow_int, mode, name):
         else:
             outputs, blocks = _reverse_rows(recorded, active, main)
         n = len(operands)
-        blocks = settled([block for row in blocks for block in row], recorded.operands)
+        if not all(active[:n]):
+            blocks = _with_float0(blocks, recorded, active[:n], main)
         rows = [chosen.rebuild(blocks[k * n : (k + 1) * n]) for k in range(len(main))]
         if not has_aux:
             return recorded.tree.unflatten(rows)
@@ -152,15 +153,53 @@ def _has_loops(program):
     )
 
 
-def _pushed_after(recorded, active, directions, total):
-    """The outputs, and all tangents pushed through what `linearize` leaves to be done."""
-    halves = linearize(recorded.program, active)
+def _with_float0(blocks, recorded, active, main):
+    """The blocks, with those of inputs that have no derivative in their places."""
+    blocks, result = iter(blocks), []
+    for k in main:
+        for v, is_active in zip(recorded.program.inputs, active, strict=False):
+            shape = (*recorded.output_type(k).shape, *v.type.shape)
+            result.append(next(blocks) if is_active else np.zeros(shape, float0))
+    return result
+
+
+def _along(linear, count, directions, total):
+    """What a linear program makes of directions, all at once; its first inputs are residuals."""
+    marks = (False,) * count + (True,) * len(directions)
+    forced = (True,) * len(linear.outputs)
+    return batch(linear, marks, BatchAxis(total), forced)[0]
+
+
+# ---- one tangent per element of the input
+
+
+def _forward_columns(recorded, active, main):
+    """The outputs, and the blocks of the Jacobian row by row."""
+    program, main = recorded.program, tuple(main)
+    types = [v.type for v, a in zip(program.inputs, active, strict=True) if a]
+    if any([t.size for t in types]) and _has_loops(program):
+        outputs, pushed = _pushed_along(recorded, active, *basis(types))
+        blocks = _forward_blocks(pushed, types, [program.outputs[k].type for k in main], main)
+        return outputs, settled(blocks, recorded.operands)
+    halves, blocks = _forward_program(program, active, main)
     outputs, residuals = recorded.split(halves)
-    marks = (False,) * len(residuals) + (True,) * len(directions)
-    forced = (True,) * len(halves.linear.outputs)
-    program, _ = batch(halves.linear, marks, BatchAxis(total), forced)
-    pushed = iter(run(program, [*residuals, *directions]))
-    return outputs, [next(pushed) if has else None for has in halves.out_active]
+    return outputs, run_linear(blocks, residuals)
+
+
+@derived
+def _forward_program(program, active, main):
+    """The halves of the derivative, and from its residuals the blocks of the Jacobian."""
+    halves = linearize(program, active)
+    types = [v.type for v, a in zip(program.inputs, active, strict=True) if a]
+    count = halves.residual_count
+    recording = transform_recording("jacobian", program)
+    with recording:
+        residuals = [recording.add_input(v.type) for v in halves.linear.inputs[:count]]
+        directions, total = basis(types)
+        rows = iter(run(_along(halves.linear, count, directions, total), [*residuals, *directions]))
+        pushed = [next(rows) if has else None for has in halves.out_active]
+        blocks = _forward_blocks(pushed, types, [program.outputs[k].type for k in main], main)
+        return halves, finish(recording, blocks, program)
 
 
 def _pushed_along(recorded, active, directions, total):
@@ -176,62 +215,65 @@ def _pushed_along(recorded, active, directions, total):
     return outputs, [next(pushed) if has else None for has in out_active]
 
 
-def _forward_columns(recorded, active, main):
-    types = [v.type for v, a in zip(recorded.program.inputs, active, strict=True) if a]
-    directions, total = basis(types)
-    push = _pushed_along if total and _has_loops(recorded.program) else _pushed_after
-    outputs, pushed = push(recorded, active, directions, total)
+def _forward_blocks(pushed, types, outs, main):
+    """The part of each output's tangents that belongs to each input."""
     blocks = []
-    for k in main:
-        out, row, start = recorded.output_type(k), [], 0
-        for i, v in enumerate(recorded.program.inputs[: recorded.recording.input_count]):
-            if not active[i]:
-                row.append(np.zeros((*out.shape, *v.type.shape), float0))
+    for k, out in zip(main, outs, strict=True):
+        start = 0
+        for t in types:
+            block, start = pushed[k], start + t.size
+            if block is None:
+                blocks.append(Fill((*out.shape, *t.shape))(out.dtype.type(0)))
                 continue
-            stop = start + v.type.size
-            row.append(_forward_block(pushed[k], start, stop, out, v.type))
-            start = stop
-        blocks.append(row)
-    return outputs, blocks
+            block = block[start - t.size : start]
+            if out.shape:
+                block = Transpose((*range(1, 1 + out.ndim), 0))(block)
+            blocks.append(Reshape((*out.shape, *t.shape))(block))
+    return blocks
 
 
-def _forward_block(pushed, start, stop, out, type):
-    if pushed is None:
-        return np.zeros((*out.shape, *type.shape), out.dtype)
-    block = pushed[start:stop]
-    if out.shape:
-        block = Transpose((*range(1, 1 + out.ndim), 0))(block)
-    return Reshape((*out.shape, *type.shape))(block)
+# ---- one cotangent per element of the output
 
 
 def _reverse_rows(recorded, active, main):
-    wanted = tuple([k in main for k in range(len(recorded.program.outputs))])
-    halves = reverse(recorded.program, active, wanted)
+    """The outputs, and the blocks of the Jacobian row by row."""
+    halves, blocks = _reverse_program(recorded.program, active, tuple(main))
     outputs, residuals = recorded.split(halves)
+    return outputs, run_linear(blocks, residuals)
+
+
+@derived
+def _reverse_program(program, active, main):
+    """The halves of the derivative, and from its residuals the blocks of the Jacobian."""
+    halves = reverse(program, active, tuple([k in main for k in range(len(program.outputs))]))
     given = [k for k, g in enumerate(halves.given) if g]
-    directions, total = basis([recorded.output_type(k) for k in given])
-    marks = (False,) * len(residuals) + (True,) * len(given)
-    blocks = []
-    pulled = [None] * len(active)
-    if given:
-        forced = (True,) * len(halves.backward.outputs)
-        program, _ = batch(halves.backward, marks, BatchAxis(total), forced)
-        rows = iter(run(program, [*residuals, *directions]))
-        pulled = [next(rows) if has else None for has in halves.has_cotangent]
-    starts = [0, *accumulate([recorded.output_type(k).size for k in given])]
+    count = halves.residual_count
+    recording = transform_recording("jacobian", program)
+    with recording:
+        residuals = [recording.add_input(v.type) for v in halves.backward.inputs[:count]]
+        directions, total = basis([program.outputs[k].type for k in given])
+        pulled = [None] * len(active)
+        if given:
+            rows = run(_along(halves.backward, count, directions, total), [*residuals, *directions])
+            rows = iter(rows)
+            pulled = [next(rows) if has else None for has in halves.has_cotangent]
+        blocks = _reverse_blocks(pulled, program, active, main, given)
+        return halves, finish(recording, blocks, program)
+
+
+def _reverse_blocks(pulled, program, active, main, given):
+    """The part of each input's cotangents that belongs to each output."""
+    ends = [*accumulate([program.outputs[k].type.size for k in given])]
+    stops, blocks = dict(zip(given, ends, strict=True)), []
     for k in main:
-        out, row = recorded.output_type(k), []
-        for i, v in enumerate(recorded.program.inputs[: recorded.recording.input_count]):
+        out = program.outputs[k].type
+        for v, c, is_active in zip(program.inputs, pulled, active, strict=True):
             shape = (*out.shape, *v.type.shape)
-            if not active[i]:
-                row.append(np.zeros(shape, float0))
-            elif pulled[i] is None or k not in given:
-                row.append(np.zeros(shape, v.type.dtype))
-            else:
-                a, b = starts[given.index(k)], starts[given.index(k) + 1]
-                row.append(Reshape(shape)(pulled[i][a:b]))
-        blocks.append(row)
-    return outputs, blocks
+            if is_active and (c is None or k not in stops):
+                blocks.append(Fill(shape)(v.type.dtype.type(0)))
+            elif is_active:
+                blocks.append(Reshape(shape)(c[stops[k] - out.size : stops[k]]))
+    return blocks
 
 
 def hessian(fun, argnums=0, has_aux=False, holomorphic=False):
@@ -310,7 +352,8 @@ def elementwise_grad(fun, argnums=0):
         recorded = Recorded(fun, operands, weak, chosen.call, title)
         _require_elementwise(recorded, chosen, operands, title)
         out = recorded.output_type(0)
-        _, halves, residuals = recorded.reverse(recorded.active(len(operands)), (True,))
+        halves = reverse(recorded.program, recorded.active(len(operands)), (True,))
+        residuals = recorded.split(halves)[1]
         pulled = halves.pull_back(residuals, [np.ones(out.shape, out.dtype)[()]])
         result = [
             zeros_like(v.type) if c is None else c

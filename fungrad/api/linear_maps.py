@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from fungrad.api.arguments import is_leaf
 from fungrad.api.closing import leaf_paths
-from fungrad.api.recorded import operand_of, owned, run_linear
+from fungrad.api.recorded import operand_of, run_linear
 from fungrad.api.zeros import float0, zeros_like
 from fungrad.core.errors import TangentMismatchError, TreeMismatchError
 from fungrad.core.tracing import Tracer
 from fungrad.core.tree import (
+    LEAF,
     GetAttrKey,
     flatten,
     flatten_with_path,
@@ -82,7 +84,6 @@ class PushForward(LinearMap):
         pushed = self._halves.push_forward(self.residuals, moving, run_linear)
         types = self._out_types
         dy = [zeros_like(t) if p is None else p for t, p in zip(types, pushed, strict=True)]
-        dy = settled(dy, moving)
         return self._out_tree.unflatten([None if k is None else dy[k] for k in self._places])
 
     def _moving(self, tangents):
@@ -120,7 +121,7 @@ class PullBack(LinearMap):
         pulled = self._halves.pull_back(self.residuals, given, run_linear)
         types = self._in_types
         result = [zeros_like(t) if c is None else c for t, c in zip(types, pulled, strict=False)]
-        return self._in_tree.unflatten(settled(result, given))
+        return self._in_tree.unflatten(result)
 
 
 for _kind in (PushForward, PullBack):
@@ -135,13 +136,10 @@ for _kind in (PushForward, PullBack):
 # ---- tangents and cotangents beside the values that they belong to
 
 
-def settled(values, given):
-    """Results for the user, none of which is one of the arrays that were given."""
-    return values if any(type(v) is Tracer for v in values) else owned(values, given)
-
-
 def leaves_beside(tree, given, title, whole, part):
     """The leaves of tangents or cotangents for a structure; None stands for one that is zero."""
+    if tree is LEAF and is_leaf(given):
+        return [given]
     leaves, given_tree = flatten(given)
     if given_tree == tree:
         return leaves

@@ -4,7 +4,8 @@ from functools import wraps
 
 import numpy as np
 
-from fungrad.api.arguments import AllArguments, select_arguments
+from fungrad.api import plans
+from fungrad.api.arguments import AllArguments, all_arguments, are_leaves, select_arguments
 from fungrad.api.closing import leaf_paths, type_of_operand
 from fungrad.api.gradient import split_aux
 from fungrad.api.jitting import jit
@@ -14,13 +15,19 @@ from fungrad.api.linear_maps import (
     is_float0,
     leaves_beside,
     matching,
-    settled,
 )
-from fungrad.api.recorded import Recorded, operand_of, promoted_int, title_of
+from fungrad.api.recorded import (
+    Recorded,
+    operand_of,
+    plain_operand,
+    promoted_int,
+    settled,
+    title_of,
+)
 from fungrad.api.zeros import zeros_like
 from fungrad.core.errors import TangentMismatchError
 from fungrad.core.tracing import run, trace
-from fungrad.core.tree import flatten
+from fungrad.core.tree import LEAF, flatten
 from fungrad.core.types import ArrayType, type_of
 from fungrad.transforms.transpose import transpose
 
@@ -47,15 +54,13 @@ def jvp(fun, primals, tangents, has_aux=False):
             f"{title}: primals and tangents must be tuples or lists of arguments, got "
             f"{type(primals).__name__} and {type(tangents).__name__}"
         )
-    chosen = AllArguments(tuple(primals))
+    chosen = all_arguments(tuple(primals))
     operands, weak, active, moving = _paired(chosen, tuple(tangents), title)
     recorded = Recorded(fun, operands, weak, chosen.call, title)
-    active = active + (False,) * (len(recorded.program.inputs) - len(active))
     outputs, pushed = recorded.jvp(active, moving)
-    types = recorded.program.output_types
-    tangents = [zeros_like(t) if p is None else p for t, p in zip(types, pushed, strict=True)]
-    results = settled([*outputs, *tangents], [*recorded.operands, *moving])
-    return _with_tangents(recorded, results[: len(types)], results[len(types) :], has_aux, title)
+    if recorded.tree is LEAF and recorded.is_numeric and not has_aux:
+        return outputs[0], pushed[0]
+    return _with_tangents(recorded, outputs, pushed, has_aux, title)
 
 
 def _with_tangents(recorded, outputs, tangents, has_aux, title):
@@ -72,17 +77,19 @@ def _with_tangents(recorded, outputs, tangents, has_aux, title):
 
 def _paired(chosen, tangents, title):
     """Operands, weak marks, active marks and tangents; errors name the leaf by its path."""
-    leaves = leaves_beside(chosen.tree, tangents, title, "primals", "tangent")
+    leaves = tangents
+    if type(chosen) is AllArguments or len(leaves) != len(chosen.leaves) or not are_leaves(leaves):
+        leaves = leaves_beside(chosen.tree, tangents, title, "primals", "tangent")
     operands, weak, active, moving = [], [], [], []
     for number, (primal, tangent) in enumerate(zip(chosen.leaves, leaves, strict=True)):
-        if type(primal) is np.ndarray and type(tangent) is np.ndarray and primal.ndim:
-            if primal.shape == tangent.shape and primal.dtype == tangent.dtype:
-                if primal.dtype.kind in "fc":
-                    operands.append(primal)
-                    weak.append(False)
-                    active.append(True)
-                    moving.append(tangent)
-                    continue
+        if type(primal) is type(tangent):
+            one, other = plain_operand(primal), plain_operand(tangent)
+            if one is not None and other is not None and _are_alike(one[0], other[0]):
+                operands.append(one[0])
+                weak.append(one[1])
+                active.append(True)
+                moving.append(other[0])
+                continue
         x, is_weak = operand_of(primal, title, lambda n=number: f"the argument at {chosen.path(n)}")
         if tangent is not None and not is_float0(tangent):
             x = promoted_int(x, is_weak)
@@ -108,14 +115,22 @@ def _paired(chosen, tangents, title):
     return operands, weak, tuple(active), moving
 
 
+def _are_alike(x, y):
+    return type(x) is not np.ndarray or (x.shape == y.shape and x.dtype == y.dtype)
+
+
 def _recorded(fun, primals, title):
-    """All arguments, their leaves as operands, and the call of the function on them."""
-    chosen = AllArguments(primals)
-    pairs = [
-        operand_of(leaf, title, lambda i=i: chosen.label(i)) for i, leaf in enumerate(chosen.leaves)
-    ]
-    operands = [promoted_int(x, is_weak) for x, is_weak in pairs]
-    return chosen, operands, Recorded(fun, operands, [w for _, w in pairs], chosen.call, title)
+    """All arguments, and the call of the function on their leaves."""
+    chosen = all_arguments(primals)
+    operands, weak = [], []
+    for number, leaf in enumerate(chosen.leaves):
+        found = plain_operand(leaf)
+        if found is None:
+            x, is_weak = operand_of(leaf, title, lambda n=number: chosen.label(n))
+            found = promoted_int(x, is_weak), is_weak
+        operands.append(found[0])
+        weak.append(found[1])
+    return chosen, Recorded(fun, operands, weak, chosen.call, title)
 
 
 def linearize(fun, *primals, has_aux=False):
@@ -129,29 +144,31 @@ def linearize(fun, *primals, has_aux=False):
     np.float64(6.0)
     """
     title = title_of("linearize", fun)
-    chosen, operands, recorded = _recorded(fun, primals, title)
-    active = recorded.active(len(operands))
-    found = recorded.forward(active)
-    return _with_linear_map(PushForward, recorded, chosen, found, has_aux, title)
+    chosen, recorded = _recorded(fun, primals, title)
+    linear = plans.forward(recorded.program, len(chosen.leaves))
+    return _with_linear_map(PushForward, recorded, chosen, linear, has_aux, title)
 
 
-def _with_linear_map(kind, recorded, chosen, found, has_aux, title):
-    """The output of a function, its derivative at the arguments, and aux if it has that.
-
-    `found` are the outputs, the halves of the derivative and the residuals.
-    """
-    outputs, halves, residuals = found
+def _with_linear_map(kind, recorded, chosen, linear, has_aux, title):
+    """The output of a function, its derivative at the arguments, and aux if it has that."""
+    outputs, residuals = recorded.halved(linear.halves, linear.places)
     y, out_tree, aux = recorded.outputs(outputs), recorded.tree, ()
     count = len(y)
     if has_aux:
         aux_tree, count = split_aux(recorded, title)
         out_tree, aux = recorded.tree.children()[0], (aux_tree.unflatten(y[count:]),)
-    operands = recorded.operands[: len(chosen.leaves)]
-    in_types = tuple([type_of_operand(x) for x in operands])
     places = tuple(recorded.positions[:count])
-    types = recorded.program.output_types
-    linear = kind(residuals, title, halves, chosen.tree, in_types, out_tree, types, places)
-    return (out_tree.unflatten(y[:count]), linear, *aux)
+    derivative = kind(
+        residuals,
+        title,
+        linear.halves,
+        chosen.tree,
+        linear.in_types,
+        out_tree,
+        linear.out_types,
+        places,
+    )
+    return (out_tree.unflatten(y[:count]), derivative, *aux)
 
 
 # ---- vjp, linear_transpose
@@ -171,13 +188,14 @@ def vjp(fun, *primals, has_aux=False):
     (np.float64(4.0), np.float64(3.0))
     """
     title = title_of("vjp", fun)
-    chosen, operands, recorded = _recorded(fun, primals, title)
-    types = recorded.program.output_types
-    count = split_aux(recorded, title)[1] if has_aux else len(recorded.leaves)
-    main = {k for k in recorded.positions[:count] if k is not None}
-    wanted = tuple([k in main and t.is_differentiable for k, t in enumerate(types)])
-    found = recorded.reverse(recorded.active(len(operands)), wanted)
-    return _with_linear_map(PullBack, recorded, chosen, found, has_aux, title)
+    chosen, recorded = _recorded(fun, primals, title)
+    wanted = None
+    if has_aux:
+        main = recorded.positions[: split_aux(recorded, title)[1]]
+        types = recorded.program.output_types
+        wanted = tuple([k in main and t.is_differentiable for k, t in enumerate(types)])
+    linear = plans.reverse(recorded.program, len(chosen.leaves), wanted)
+    return _with_linear_map(PullBack, recorded, chosen, linear, has_aux, title)
 
 
 def fwd_and_bwd(fun, argnums, has_aux=False, jitted=True):

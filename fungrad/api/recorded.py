@@ -4,21 +4,21 @@ import reprlib
 
 import numpy as np
 
-from fungrad.api.gradient_plan import Gradient
+from fungrad.api import plans
+from fungrad.api.zeros import zeros_like
 from fungrad.core.evaluation import evaluate, slots
 from fungrad.core.program import Literal
 from fungrad.core.program_table import recorded_places
 from fungrad.core.thread_state import examinations
 from fungrad.core.tracing import DEFERRED, Recording, Tracer, run, state
 from fungrad.core.tree import LEAF, flatten
+from fungrad.numpy.dispatch import has_tracer
 from fungrad.numpy.masked import MaskedRead, mask_error
 from fungrad.primitives.elementwise import Convert
 from fungrad.transforms.jvp import jvp
-from fungrad.transforms.linearize import linearize
-from fungrad.transforms.vjp import vjp
 
 FLOAT64 = np.dtype(np.float64)
-GRADIENT = "gradient"  # what the `Gradient` of a recorded program is kept under
+GRADIENT = "gradient"  # what the plan of the gradient of a recorded program is kept under
 
 
 def function_name(function):
@@ -61,6 +61,16 @@ def operand_of(leaf, title="", label=None):
             "or choose other arguments"
         )
     return value[()], False
+
+
+def plain_operand(leaf):
+    """A float or an array of floats as `operand_of` returns it; None where a closer look is due."""
+    kind = type(leaf)
+    if kind is float:
+        return np.float64(leaf), True
+    if kind is np.float64 or (kind is np.ndarray and leaf.ndim and leaf.dtype.kind == "f"):
+        return leaf, False
+    return None
 
 
 def is_stack_value(x):
@@ -122,28 +132,26 @@ class Recorded:
 
     def __init__(self, function, operands, weak, call, title):
         recording = self.recording = Recording(title, function=function)
+        self._positions = None
         with recording:
-            tracers = [*map(recording.add_operand, operands, weak)]
-            result = call(function, tracers)
-            self._positions = None
+            result = call(function, recording.add_operands(operands, weak))
             if type(result) is Tracer:
-                numeric = self.leaves = [result]
-                self.tree = LEAF
+                self.leaves, self.tree = [result], LEAF
+                self.program = recording.finish(self.leaves)
             else:
-                numeric, self.tree = flatten(result)
-                self.leaves = numeric
-                for leaf in numeric:
-                    if type(leaf) is not Tracer and not is_numeric(leaf):
-                        numeric, self._positions = _numeric_leaves(self.leaves)
-                        break
-            self.program = recording.finish(numeric)
+                self._flatten(result)
         self.operands = [*operands, *recording.captures] if recording.captures else operands
-        self.is_nested = False
-        if recording.parent is not None:
-            for x in self.operands:
-                if type(x) is Tracer:
-                    self.is_nested = True
-                    break
+        self.is_nested = recording.parent is not None and has_tracer(self.operands)
+
+    def _flatten(self, result):
+        """Finish the recording of a function that returned more, or else, than one tracer."""
+        numeric, self.tree = flatten(result)
+        self.leaves = numeric
+        for leaf in numeric:
+            if type(leaf) is not Tracer and not is_numeric(leaf):
+                numeric, self._positions = _numeric_leaves(self.leaves)
+                break
+        self.program = self.recording.finish(numeric)
 
     # ---- what the program computed
 
@@ -196,8 +204,7 @@ class Recorded:
 
     def active(self, count):
         """Marks for the program's inputs: the first `count` are differentiated."""
-        inputs = self.program.inputs
-        return tuple([i < count and v.type.is_differentiable for i, v in enumerate(inputs)])
+        return plans.active(self.program, count)
 
     # ---- derivatives
 
@@ -206,7 +213,7 @@ class Recorded:
         recording = self.recording
         plan = self.program.derived.get(GRADIENT)
         if plan is None:
-            plan = Gradient(self.program, len(recording.input_types))
+            plan = plans.Gradient(self.program, len(recording.input_types))
             self.program.derived[GRADIENT] = plan
         is_plain = recording.is_evaluated and not self.is_nested and not examinations
         if not is_plain or not plan.is_direct:
@@ -215,10 +222,11 @@ class Recorded:
             plan.prepare()
         n = plan.count
         results = plan.pull(recording.values)
-        if not plan.is_complete:
-            results[n:] = plan.complete(results[n:])
-        results = owned(results, self.operands)
-        return results[:n], results[n:]
+        if plan.is_shared:
+            results = owned(results, self.operands)
+        if plan.is_complete:
+            return results[:n], results[n:]
+        return results[:n], plan.complete(results[n:])
 
     def _run_gradient(self, plan):
         outputs, residuals = self.split(plan.halves)
@@ -255,55 +263,79 @@ class Recorded:
         if state.examine is not None:
             state.examine(self.program, self.operands, outputs)
 
-    def reverse(self, active, wanted):
-        """The outputs, the two halves of the pull-back, and its residuals."""
-        return self._halved(vjp(self.program, active, wanted))
+    def halved(self, halves, places):
+        """The outputs, and the residuals of a derivative in two halves.
 
-    def forward(self, active):
-        """The outputs, the two halves of the push-forward, and its residuals."""
-        return self._halved(linearize(self.program, active))
-
-    def _halved(self, halves):
-        outputs, residuals = self.split(halves)
-        if not self.is_nested:
-            residuals = self._detached(residuals)
+        `places` is where they are in the recording, see `plans.places_of`.
+        """
+        if places is None or not self.recording.is_evaluated or self.is_nested or examinations:
+            outputs, residuals = self.split(halves)
+            if not self.is_nested:
+                residuals = self._detached(residuals, range(len(residuals)))
+                outputs = owned(outputs, [*self.operands, *residuals])
+            return outputs, residuals
+        values = self.recording.values
+        residuals = [values[i] for i in places.residuals]
+        if places.shared:
+            residuals = self._detached(residuals, places.shared)
+        outputs = [values[i] for i in places.outputs]
+        if places.is_shared or places.is_kept:
             outputs = owned(outputs, [*self.operands, *residuals])
-        return outputs, halves, residuals
+        return outputs, residuals
 
-    def _detached(self, residuals):
-        """Residuals that stay as they are when the user writes into the arguments."""
+    def _detached(self, residuals, numbers):
+        """Residuals that stay as they are when the user writes into the arguments.
+
+        `numbers` are those of the residuals that may share memory with them.
+        """
         arguments = self.operands[: self.recording.input_count]
         owners = {id(owner_of(x)) for x in arguments if isinstance(x, np.ndarray)}
-        return [
-            np.array(r) if isinstance(r, np.ndarray) and id(owner_of(r)) in owners else r
-            for r in residuals
-        ]
+        for k in numbers if owners else ():
+            r = residuals[k]
+            if isinstance(r, np.ndarray) and id(owner_of(r)) in owners:
+                residuals[k] = np.array(r)
+        return residuals
 
     def jvp(self, active, tangents):
-        """The outputs and their tangents (None where there is none).
+        """The outputs, and their tangents along those of the leaves that are marked in `active`.
 
         Where the values are known already, only what is linear in the tangents is computed.
         """
-        if self.recording.is_evaluated and not self.is_nested:
-            halves = linearize(self.program, active)
-            if halves.slots is not None:
-                outputs, residuals = self.split(halves)
-                return outputs, halves.push_forward(residuals, tangents, run_linear)
-        program, out_active = jvp(self.program, active)
+        recording = self.recording
+        if recording.is_evaluated and not self.is_nested and not examinations:
+            plan = plans.tangents(self.program, active)
+            if plan.is_direct and not (recording.parent and has_tracer(tangents)):
+                results = plan.push(recording.values, tangents)
+                if plan.is_shared:
+                    results = owned(results, [*self.operands, *tangents])
+                return results[: plan.count], plan.complete(results[plan.count :])
+        marks = active + (False,) * (len(self.program.inputs) - len(active))
+        program, out_active = jvp(self.program, marks)
         results = run(program, [*self.operands, *tangents])
         n = len(self.program.outputs)
         pushed = iter(results[n:])
-        return results[:n], [next(pushed) if has else None for has in out_active]
+        pairs = zip(out_active, self.program.output_types, strict=True)
+        pushed = [next(pushed) if has else zeros_like(t) for has, t in pairs]
+        results = settled([*results[:n], *pushed], [*self.operands, *tangents])
+        return results[:n], results[n:]
+
+
+def settled(values, given):
+    """Results for the user, none of which is one of the arrays that were given."""
+    return values if has_tracer(values) else owned(values, given)
 
 
 def run_linear(program, inputs):
-    """As `run`, for the half of a derivative that is linear: NumPy is given fewer equations."""
-    if state.examine is None:
-        if state.recording is None or not any([type(x) is Tracer for x in inputs]):
-            from fungrad.optimize.passes import tidied  # a program that comes from disk needs none
+    """As `run`, for the half of a derivative that is linear: NumPy is given fewer equations.
 
-            return evaluate(tidied(program), inputs)
-    return run(program, inputs)
+    The results are settled.
+    """
+    if state.examine is None and state.wrap_evaluator is None:
+        if state.recording is None or not has_tracer(inputs):
+            function, is_shared = plans.linear_evaluator(program)
+            results = function(*inputs)
+            return owned(results, inputs) if is_shared else results
+    return settled(run(program, inputs), inputs)
 
 
 def _numeric_leaves(leaves):

@@ -24,11 +24,40 @@ def recorded_program(key, name, firsts, sources, known):
     first output slots of the entries, `sources` the user's lines by first slot, `known` types by
     slot, which need not be inferred again.
     """
-    types, entries, ids, _ = key
-    program = programs[key] = _build(types, entries, ids, name, firsts, sources, known)
-    if len(programs) > _MOST_PROGRAMS:
+    types, entries, ids, lines = key
+    if lines is None:
+        entries, firsts = _one_by_one(entries, firsts)
+    whole = (types, entries, ids, lines)
+    program = programs.get(whole)
+    if program is None:
+        program = programs[whole] = _build(types, entries, ids, name, firsts, sources, known)
+    programs[key] = program
+    while len(programs) > _MOST_PROGRAMS:
         programs.popitem(last=False)
     return program
+
+
+def _one_by_one(entries, firsts):
+    """The entries with the equations of programs in the places of these, and their first slots.
+
+    So one program is found for what was recorded at once and for what was recorded step by step.
+    """
+    if not any([type(what) is Program for what, _ in entries]):
+        return entries, firsts
+    result, starts = [], []
+    for (what, ids), first in zip(entries, firsts, strict=True):
+        if type(what) is not Program or any([e.source for e in what.equations]):
+            result.append((what, ids))
+            starts.append(first)
+            continue
+        places = dict(zip(what.inputs, ids, strict=True))
+        for e in what.equations:
+            operands = tuple([v if type(v) is Literal else places[v] for v in e.inputs])
+            result.append((e.primitive, operands))
+            starts.append(first)
+            places.update(zip(e.outputs, range(first, first + len(e.outputs)), strict=True))
+            first += len(e.outputs)
+    return tuple(result), starts
 
 
 def clear_programs():

@@ -68,7 +68,9 @@ class Tracer:
     @property
     def is_known(self):
         """Whether the value exists while tracing (eager transforms) or not (jit, vmap)."""
-        return self.recording.values[self.id] is not UNKNOWN
+        recording = self.recording
+        recording.is_questioned = True
+        return recording.values[self.id] is not UNKNOWN
 
     @property
     def value(self):

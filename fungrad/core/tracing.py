@@ -9,6 +9,7 @@ equations finds the program of the first, and with it all that was derived from 
 """
 
 from bisect import bisect_right
+from types import MappingProxyType
 
 import numpy as np
 
@@ -19,9 +20,10 @@ from fungrad.core.program import Literal, Program, infer_outputs
 from fungrad.core.program_table import INPUT, programs, recorded_program
 from fungrad.core.thread_state import examinations, recordings, state
 from fungrad.core.tracer import DEFERRED, UNKNOWN, Tracer
-from fungrad.core.types import type_of
+from fungrad.core.types import scalar_types, type_of
 
 _new = object.__new__
+EMPTY = MappingProxyType({})
 
 
 class Recording:
@@ -33,32 +35,29 @@ class Recording:
     literals alone is recorded too, since programs hold no arrays.
     """
 
-    __slots__ = (  # which are made in half the time of a dictionary
-        "__weakref__", "axis", "captured", "captures", "entries", "firsts", "function", "hides_values",
-        "input_types", "is_evaluated", "is_open", "last_effect", "parent", "refusal", "source",
-        "sources", "takes_constants", "title", "types", "values",
-    )  # fmt: skip
+    hides_values = takes_constants = is_open = False
+    axis = None  # the batch axis of a vmap
+    parent = None
+    source = None  # the line of the equation that a transform is rewriting
+    last_effect = None  # what the next ordered effect comes after
+    refusal = None  # the last error for a value that does not exist
+    is_questioned = False  # somebody has asked whether a value is known
+    learned = None  # of a call that is to be remembered: see `fungrad.numpy.remembered`
+    captured = sources = types = EMPTY
 
     def __init__(self, title, hides_values=False, takes_constants=False, function=None):
         self.title = title
         self.function = function  # the user's function, for error texts
-        self.hides_values = hides_values
-        self.takes_constants = takes_constants
-        self.axis = None  # the batch axis of a vmap
-        self.parent = None
-        self.is_open = False
         self.is_evaluated = True  # every value is known
         self.values = []
-        self.types = {}  # of slots whose value is not known
         self.input_types = []
         self.entries = []  # (primitive or program, input ids): the structural key
         self.firsts = []  # the first output slot of each entry
-        self.sources = {}
-        self.source = None  # the line of the equation that a transform is rewriting
         self.captures = []  # outer tracers and arrays, in the order of their capture slots
-        self.captured = {}
-        self.last_effect = None  # what the next ordered effect comes after
-        self.refusal = None  # the last error for a value that does not exist
+        if hides_values:
+            self.hides_values = True
+        if takes_constants:
+            self.takes_constants = True
 
     def __enter__(self):
         self.parent = state.recording
@@ -71,6 +70,8 @@ class Recording:
         state.recording = self.parent
         recordings.pop()
         self.is_open = False
+        if kind is None:
+            return
         if kind is ValueError and isinstance(error.__cause__, FungradError):
             raise error.__cause__.with_traceback(traceback) from None  # NumPy hid what we said
         if kind is TypeError and self.refusal is not None and "got 'Traced(" in str(error):
@@ -92,19 +93,25 @@ class Recording:
             self._note([type], slot)
         return Tracer(self, slot, weak)
 
-    def add_operand(self, x, weak):
-        """A tracer for a new input whose value is `x`, or that of a tracer of another recording."""
-        if type(x) is not Tracer:
-            values = self.values
+    def add_operands(self, operands, weak):
+        """Tracers for new inputs whose values are given, or those of tracers of other recordings."""
+        values, types, tracers = self.values, self.input_types, []
+        for x, is_weak in zip(operands, weak):
+            kind = type(x)
+            if kind is Tracer:
+                value = x.recording.values[x.id]
+                value = x.value if value is DEFERRED else value
+                tracers.append(self.add_input(x.type, value, is_weak))
+                continue
             values.append(x)
-            self.input_types.append(type_of(x))
-            return Tracer(self, len(values) - 1, weak)
-        value = x.recording.values[x.id]
-        return self.add_input(x.type, x.value if value is DEFERRED else value, weak)
+            types.append(scalar_types[kind] if kind in scalar_types else type_of(x))
+            tracers.append(Tracer(self, len(types) - 1, is_weak))
+        return tracers
 
     def _note(self, types, first):
         """Keep the types of slots without a value."""
-        self.is_evaluated = False
+        if self.is_evaluated:
+            self.is_evaluated, self.types, self.sources = False, {}, {}
         self.types.update(enumerate(types, first))
 
     def type_of(self, id):
@@ -140,7 +147,12 @@ class Recording:
         slot = self.captured.get(key)
         return self._captured(key, type_of(value), value, value) if slot is None else slot
 
+    def _begin_captures(self):
+        if self.captured is EMPTY:
+            self.captured = {}
+
     def _captured(self, key, kind, value, kept):
+        self._begin_captures()
         slot = self.captured[key] = len(self.values)
         self.values.append(value)
         if value is UNKNOWN:
@@ -157,6 +169,7 @@ class Recording:
         """A new input that stands for a traced value or an array wherever it is used inside."""
         key = (id(outer.recording), outer.id) if type(outer) is Tracer else id(outer)
         tracer = self.add_input(outer.type if type(outer) is Tracer else type_of(outer))
+        self._begin_captures()
         self.captured[key] = tracer.id
         return tracer
 
@@ -325,9 +338,13 @@ class Recording:
 
         Its inputs are the recording's inputs, then the captured values (`captures`).
         """
-        ids = tuple(map(self.id_of, outputs))
-        keeps_lines = self.hides_values or (examinations and state.examine is not None)
-        lines = (name, *self.sources.values()) if keeps_lines else None
+        if len(outputs) == 1 and type(outputs[0]) is Tracer and outputs[0].recording is self:
+            ids = (outputs[0].id,)
+        else:
+            ids = tuple([self.id_of(x) for x in outputs])
+        lines = None
+        if self.hides_values or (examinations and state.examine is not None):
+            lines = (name, *self.sources.values())
         key = (tuple(self.input_types), tuple(self.entries), ids, lines)
         program = programs.get(key)
         if program is None:
@@ -352,7 +369,7 @@ def constant(recording, x):
 
 
 _PYTHON_NUMBERS = frozenset({bool, int, float, complex})
-_SIMPLE = frozenset({n / 2 for n in range(-32, 33)})
+SIMPLE = frozenset({n / 2 for n in range(-32, 33)})
 
 
 def is_simple(x):
@@ -361,7 +378,7 @@ def is_simple(x):
     Other scalars are captured, so that a loop over learning rates derives its backward program
     once.
     """
-    return x.dtype.kind == "b" or (x in _SIMPLE and (x != 0 or not any(x.tobytes())))
+    return x.dtype.kind == "b" or (x in SIMPLE and (x != 0 or not any(x.tobytes())))
 
 
 # ---- running programs

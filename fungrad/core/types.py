@@ -72,12 +72,12 @@ def short_name(dtype):
     return "bool" if dtype.kind == "b" else f"{dtype.kind}{8 * dtype.itemsize}"
 
 
-_SCALAR_TYPES = {np.dtype(code).type: ArrayType((), np.dtype(code)) for code in "?bBhHiIlLqQefdFD"}
+scalar_types = {np.dtype(code).type: ArrayType((), np.dtype(code)) for code in "?bBhHiIlLqQefdFD"}
 
 
 def type_of(value):
     """The type of a NumPy array, a NumPy scalar, a Python number, or a value with a `type`."""
-    known = _SCALAR_TYPES.get(type(value))  # hashing a dtype would take longer than the rest
+    known = scalar_types.get(type(value))  # hashing a dtype would take longer than the rest
     if known is not None:
         return known
     try:

@@ -152,16 +152,19 @@ def _note_lines():
 def _noting(self, primitive, inputs):
     first = len(self.values)
     outputs = _record(self, primitive, inputs)
-    if state.examine is not None and not self.takes_constants:
-        self.sources.setdefault(first, user_line())
+    _note_line(self, first)
     return outputs
 
 
 def _appending(self, primitive, ids, value):
     output = _append(self, primitive, ids, value)
-    if state.examine is not None and not self.takes_constants:
-        self.sources.setdefault(output.id, user_line())
+    _note_line(self, output.id)
     return output
+
+
+def _note_line(recording, slot):
+    if state.examine is not None and not recording.takes_constants:
+        recording.sources = {slot: user_line(), **recording.sources}
 
 
 def _watching(function, args, kwargs):

@@ -8,6 +8,7 @@ import numpy as np
 from fungrad.core.thread_state import recordings, state
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.promotion import broadcast_to, convert
+from fungrad.numpy.remembered import remembered
 from fungrad.numpy.writing import overwrite, require_cast, require_writeable
 
 TRACED: dict = {}  # NumPy function or ufunc -> its form on traced values
@@ -60,6 +61,7 @@ def traced(*functions, creates=False, extras=(), ignored=()):
     method = _METHODS.get(function)
 
     def decorate(rule):
+        rule = remembered(rule)
         for f in functions:
             TRACED[f] = rule
 

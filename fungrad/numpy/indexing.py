@@ -8,13 +8,14 @@ from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import array
 from fungrad.numpy.dispatch import has_tracer
-from fungrad.numpy.index_plan import INT64, Plan, is_within, plan, raise_out_of_bounds
+from fungrad.numpy.index_plan import INT64, Plan, plan, raise_out_of_bounds
 from fungrad.numpy.masked import MaskedRead, mask_error
 from fungrad.numpy.promotion import broadcast_to, convert
+from fungrad.numpy.remembered import remembered
 from fungrad.numpy.writing import Awaiting, as_view, overwrite, require_writeable
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.dynamic import DynamicUpdate
-from fungrad.primitives.indexing import Gather
+from fungrad.primitives.indexing import Gather, is_within
 from fungrad.primitives.joining import Pad
 from fungrad.primitives.movement import Fill, Reshape, Reverse, Slice
 
@@ -28,15 +29,28 @@ def getitem(x, index):
     """
     if type(index) is int:
         return _row(x, index)
-    if type(index) is np.ndarray and index.dtype == INT64 and index.ndim:
-        shape = x.shape
-        if shape and is_within(index, shape[0]):
-            return _ROWS(x, index.copy())
+    rows = _rows(x.shape, index)
+    if rows is not None:
+        return _ROWS(x, rows)
     if type(index) is Tracer and index.dtype.kind == "b" and index.ndim and not index.is_known:
         return MaskedRead(x, index)
     how = plan(x.shape, index)
     result = how.read(x)
     return as_view(result, x, index) if how.is_view and how.result else result
+
+
+def _rows(shape, index):
+    """The rows that an array, list or mask of one axis selects, if they are known to exist."""
+    if type(index) is Tracer and index.dtype.kind == "b" and index.is_known:
+        index = index.value
+    elif type(index) is list and index and all([type(i) is int for i in index]):
+        index = np.array(index)
+    if type(index) is not np.ndarray or not index.ndim or not shape:
+        return None
+    if index.dtype == bool:
+        return index.nonzero()[0] if index.shape == shape[:1] else None
+    is_known = index.dtype == INT64 and is_within(index, shape[0])
+    return index.copy() if is_known else None
 
 
 def _row(x, i):
@@ -191,5 +205,5 @@ def write_block(y, how: Plan, block):
 
 def install():
     """Attach indexing to the tracer class."""
-    Tracer.__getitem__ = getitem
+    Tracer.__getitem__ = remembered(getitem)
     Tracer.__setitem__ = setitem

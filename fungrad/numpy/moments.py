@@ -8,6 +8,7 @@ from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced
 from fungrad.numpy.promotion import broadcast_to, convert
 from fungrad.numpy.reductions import KEEP, kept, reduced, reduced_axes
+from fungrad.numpy.remembered import holds
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import reductions as r
 
@@ -143,16 +144,17 @@ def standard(y):
     return convert(ufuncs.sqrt(y), y.dtype)
 
 
+def _has_no_zeros(value):
+    if type(value) is np.ndarray:
+        return np.count_nonzero(value) == value.size
+    return bool(value != 0)
+
+
 def root(x):
     """The square root of sums of squares: the derivative at 0 is 0, a subgradient."""
     if type(x) is not Tracer:
         return np.sqrt(x)
-    value = x.value if x.is_known else None
-    if isinstance(value, np.generic):
-        has_zeros = value == 0
-    else:
-        has_zeros = value is None or np.count_nonzero(value) < value.size
-    if not has_zeros:  # the recording of an eager call holds for this branch
+    if holds(_has_no_zeros, x):  # the recording of an eager call holds for this branch
         return ufuncs.sqrt(x)
     zero, one = x.dtype.type(0), x.dtype.type(1)
     is_zero = e.equal(x, zero)

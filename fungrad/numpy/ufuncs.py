@@ -14,6 +14,7 @@ from fungrad.numpy.promotion import (
     result_dtype,
     scalar,
 )
+from fungrad.numpy.remembered import remembered
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.demand import Demand
 from fungrad.primitives.elementwise import IntegerPower
@@ -46,6 +47,10 @@ def binary(primitive, ufunc, on_bools=None, on_complex=None):
             result = short(state.recording, x, y)
             if result is not None:
                 return result
+        return aligned(x, y)
+
+    @remembered
+    def aligned(x, y):
         traced, other = (x, y) if type(x) is Tracer else (y, x)
         dtype, kind = traced.dtype, type(other)
         if kind in numbers and dtype.kind in numbers[kind]:

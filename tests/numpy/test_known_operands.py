@@ -58,7 +58,7 @@ def compare(function, x, y, which, expected):
     """One call with the first, the second or both operands traced."""
     with Recording("grad of f") as recording:
         traced = [
-            recording.add_operand(v[()] if isinstance(v, np.ndarray) else v, False)
+            recording.add_operands([v[()] if isinstance(v, np.ndarray) else v], [False])[0]
             if isinstance(v, np.ndarray | np.generic) and which in (k, 2)
             else v
             for k, v in enumerate((x, y))
@@ -75,7 +75,7 @@ def compare(function, x, y, which, expected):
 
 def test_a_number_is_captured_once_and_negative_zero_is_another():
     with Recording("grad of f") as recording:
-        x = recording.add_operand(np.float64(2), False)
+        x = recording.add_operands([np.float64(2)], [False])[0]
         x * 0.1 + 0.1 - 0.1 / x + (0.0 - x) + (-0.0 - x) + 0.3
     assert recording.captures == [0.1, -0.0, 0.3]
 
@@ -86,7 +86,7 @@ def test_short_and_long_ways_record_alike():
 
     def entries(function):
         with Recording("grad of f") as recording:
-            x = recording.add_operand(a, False)
+            x = recording.add_operands([a], [False])[0]
             function(x, x)
             return recording.entries
 
