@@ -305,6 +305,11 @@ class _Gathering:
         self.build.call(self.writer)
 
     def _shift(self, at):
+        """A distance as a parameter: LLVM shall not know that a turn reads what the next one does.
+
+        It would keep that in a register from turn to turn, and then see no vectors: windows of 3 x
+        3, two steps apart, took six times as long.
+        """
         if at not in self.shifts:
             self.shifts[at] = self.writer.parameter(at)
         return self.shifts[at]
@@ -316,8 +321,10 @@ class _Gathering:
         return [Phase(0, 1, self.target.shape[a], 1, {0: 0})]
 
     def _rows(self, front, chosen, last):
-        """The rows of a phase of all axes but the last: where all of its phases have an element,
-        and what is left of each."""
+        """The rows of a phase of all axes but the last.
+
+        First where all phases of the last axis have an element, then what is left of each.
+        """
         writer, integer = self.writer, self.writer.integer
         with ExitStack() as stack:
             numbers = [stack.enter_context(writer.loop(integer(p.count))) for p in chosen]
