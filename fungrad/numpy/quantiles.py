@@ -90,6 +90,8 @@ def nanmedian(a, axis=None, out=None, overwrite_input=False, keepdims=KEEP):
     found = _ranked(x, stacked(ranks))
     low, high = found[0], found[1]
     both = choose(ufuncs.equal(low, high), low, (low + high) / 2)
+    if x.dtype.kind == "c":  # of nothing but nans: NumPy's mean of nothing
+        both = choose(ufuncs.equal(count, 0), np.nan, both)
     return _restored(both, axes, shape, 0, keepdims)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fungrad.numpy as fnp
-from fungrad import jit, vmap
+from fungrad import jit, vjp, vmap
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -172,3 +172,24 @@ def test_values_that_numpy_takes():
     np.testing.assert_allclose(spiral, np.geomspace(1 + 2j, 5 - 1j, 4))
     powers = jit(fnp.power)(np.array([2, 3]), np.array([3, 0]))
     np.testing.assert_array_equal(powers, [8, 1])
+
+
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+@pytest.mark.parametrize("name", ["convolve", "correlate"])
+@pytest.mark.parametrize("sizes", [(7, 3), (3, 7), (4, 4), (5, 1), (6, 5)])
+def test_lines_that_slide(name, mode, sizes):
+    """What reaches beyond the ends takes no part, so that nan and infinities do not spread there."""
+    rng = np.random.default_rng(0)
+    function = getattr(fnp, name)
+    for place, value in ((0, np.nan), (-1, np.inf), (0, 2.0)):
+        a, v = (rng.normal(size=n) for n in sizes)
+        for x in (a, v):
+            x = x.copy()
+            x[place] = value
+            pairs = ((x, v), (x, v * 1j)) if x.size == a.size else ((a, x),)
+            for given in pairs:
+                expected = getattr(np, name)(*given, mode)
+                found = jit(lambda a, v: function(a, v, mode))(*given)
+                np.testing.assert_allclose(found, expected, 1e-12, 1e-12)
+                eager = vjp(lambda a, v: function(a, v, mode), *given)[0]
+                np.testing.assert_allclose(eager, expected, 1e-12, 1e-12)
