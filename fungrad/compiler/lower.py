@@ -12,12 +12,13 @@ from fungrad.compiler.fusion.groups import Group
 from fungrad.compiler.fusion.homes import Homes
 from fungrad.compiler.fusion.joins import Joins
 from fungrad.compiler.fusion.kernels import kernels_of
+from fungrad.compiler.fusion.uses import filling, lands
 from fungrad.compiler.language.index import IndexBuilder
 from fungrad.compiler.language.scalar import INDEX, Builder, call, constant
 from fungrad.compiler.language.stack_layout import is_stack
 from fungrad.compiler.language.statements import Let
 from fungrad.compiler.language.views import View, row_major, source_of, whole
-from fungrad.compiler.moves.copy import contiguous, copy
+from fungrad.compiler.moves.copy import contiguous, copy, fill
 from fungrad.compiler.routines import RoutineBuilder
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Literal, variable_names
@@ -196,11 +197,25 @@ class Lowering:
     # ---- steps
 
     def _group(self, group):
+        for equation in filter(lands, group.equations):
+            self._begin(equation)
         for writer in kernels_of(group, self):
             self.entry.call(writer, source=group.equations[0].source)
         for v in group.outputs:
             if v in self.views and not v.type.shape:
                 self._let(v, self.elements(self.views[v], ()))
+
+    def _begin(self, equation):
+        """Let the memory that an equation adds to hold what it begins with."""
+        (v,) = equation.outputs
+        target, begin = self.output_view(v), equation.inputs[0]
+        scalar = None if self._is_stored(begin) else filling(begin, self.schedule.maker)
+        if scalar is not None:
+            fill(self.entry, self.representation(scalar)[0], target)
+            return
+        source = self.operand_view(begin)
+        if source != target:
+            copy(self.entry, source, target)
 
     def _locals(self, equation):
         """Scalar statements, one per element of the output."""

@@ -5,7 +5,8 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from types import MethodType
 
-from fungrad.compiler.fusion.groups import Single, Uses
+from fungrad.compiler.fusion.groups import Single
+from fungrad.compiler.fusion.uses import Uses
 from fungrad.compiler.language.kernel_writer import KernelWriter
 from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Call

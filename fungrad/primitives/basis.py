@@ -25,6 +25,7 @@ class Basis(Pointwise):
     dtype: np.dtype
     is_free = True
     is_creation = True
+    zeros_are_none = True  # what is multiplied by one is left out where that is possible
 
     @property
     def is_whole(self):

@@ -83,6 +83,22 @@ def index_element(build, index, size, mode):
     return build.select(valid, index, zero), valid
 
 
+def place_elements(primitive, build, indices, shape):
+    """Scalar indices within bounds by axis, and whether all were valid (None: always).
+
+    `indices` are the scalars of the index arrays at one place, as they are given.
+    """
+    places, valid = {}, None
+    for number, (index, a) in enumerate(zip(indices, primitive.axes, strict=True)):
+        places[a], is_valid = index_element(build, index, shape[a], primitive.mode)
+        if is_valid is not None and primitive.mode == "raise":
+            build.require(is_valid, culprit(primitive, number, shape), index)
+        elif is_valid is not None:
+            both = (np.dtype(bool), valid, is_valid)
+            valid = is_valid if valid is None else build.call("logical_and", *both)
+    return places, valid
+
+
 def index_shape(name, x, axes, indices, mode):
     """The common shape of the index arrays; an error when they differ or do not fit `x`."""
     require_whole(name, indices)
@@ -177,22 +193,10 @@ class Gather(Pointwise):
     def element(self, build, index, read, types, output):
         x, *indices = types
         rank = indices[0].ndim
-        front, rest = index[:rank], iter(index[rank:])
-        source, valid = [None] * x.ndim, None
-        for number, a in enumerate(self.axes):
-            i = read(number + 1, front)
-            position, is_valid = index_element(build, i, x.shape[a], self.mode)
-            source[a] = position
-            if is_valid is not None and self.mode == "raise":
-                build.require(is_valid, culprit(self, number, x.shape), i)
-            elif is_valid is not None:
-                valid = (
-                    is_valid
-                    if valid is None
-                    else build.call("logical_and", np.dtype(bool), valid, is_valid)
-                )
-        source = tuple([next(rest) if s is None else s for s in source])
-        value = read(0, source)
+        rest = iter(index[rank:])
+        given = [read(number + 1, index[:rank]) for number in range(len(indices))]
+        places, valid = place_elements(self, build, given, x.shape)
+        value = read(0, tuple([places[a] if a in places else next(rest) for a in range(x.ndim)]))
         if valid is None:
             return value
         return build.select(valid, value, build.constant(0, output.dtype))
@@ -361,6 +365,23 @@ class Scatter(Routine):
     def emit(self, build, inputs, outputs):
         is_by_rows = self.reads_in_order(*[v.type for v in inputs])
         (build.scatter_rows if is_by_rows else build.scatter)(self, inputs, outputs)
+
+    @property
+    def lands_rows(self):
+        """Whether an update writes what lies together: the axes not indexed are the last ones."""
+        return self.axes == tuple(range(len(self.axes)))
+
+    def landing(self, build, index, read, types):
+        """Where the update at `index` goes, and whether it goes anywhere (None: always).
+
+        Kernels that compute the updates write them there (see `Pointwise.element`).
+        """
+        x, _, *indices = types
+        rank = indices[0].ndim
+        rest = iter(index[rank:])
+        given = [read(number + 2, index[:rank]) for number in range(len(indices))]
+        places, valid = place_elements(self, build, given, x.shape)
+        return tuple([places[a] if a in places else next(rest) for a in range(x.ndim)]), valid
 
 
 def _running_number(shape):

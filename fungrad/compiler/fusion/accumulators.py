@@ -22,3 +22,24 @@ def accumulator_dtype(reduction, dtype):
     if reduction.combine == "add" and dtype == np.float32:
         return np.dtype(np.float64)
     return dtype
+
+
+def folded(reduction, elements):
+    """The expression of some elements combined, without the identity."""
+    total = elements[0]
+    for x in elements[1:]:
+        total = combined(reduction, total, x)
+    return total
+
+
+def combined_elements(reduction, elements, dtype):
+    """The expression of elements combined one after another.
+
+    A sum is added to 0, as in NumPy: that of negative zeros is 0.
+    """
+    identity = constant(reduction.identity(dtype), dtype)
+    if not elements:
+        return identity
+    total = folded(reduction, elements)
+    is_sum = reduction.combine == "add" and dtype.kind in "fc"
+    return call("add", dtype, total, identity) if is_sum else total

@@ -6,15 +6,11 @@ combines these; where the rows are long and few, each part computes some of the 
 parts there are, and where they end, depends on sizes only.
 """
 
-import math
-
-from fungrad.compiler.fusion.accumulators import combined
-from fungrad.compiler.language.kernel_writer import KernelWriter
+from fungrad.compiler.fusion.uses import has_room_for_parts
 from fungrad.compiler.language.numba_scalar import is_operator
 from fungrad.compiler.language.parts import CALL_WEIGHT, LIGHT, PARTS, WORTH_WAKING
 from fungrad.compiler.language.scalar import INDEX, Builder, constant
-from fungrad.compiler.language.statements import Let, Loop
-from fungrad.compiler.language.views import View, row_major
+from fungrad.compiler.language.statements import Let, Loop, Return, Set
 
 _build = Builder()
 
@@ -31,18 +27,20 @@ def axis_to_cut(nest, order):
     `order` are the expressions of the kernel.
     """
     roots, axes = nest.roots, nest.axes
-    if nest.checks or not axes or not is_worth_sharing(axes, order):
+    if not axes or not is_worth_sharing(axes, order):
         return None
-    reductions = [r for r in roots if r.reduction is not None]
-    if not any(r.reduces(axes[0].members[0]) for r in reductions):
+    reductions = [r for r in roots if r.reduction is not None or r.is_landing]
+    if not any(r.reduces(axes[0].members[0]) or r.is_landing for r in reductions):
+        return None
+    if not has_room(nest):
         return None
     is_over_rows = nest.group.last_phase > 0  # all phases are in one loop over the rows
     if is_over_rows and axes[0].members[0] not in nest.group.row:
         return None  # later phases read what is combined along it, of all parts
-    is_combined = all(r.reduces(axes[0].members[0]) for r in reductions)
+    is_combined = all(r.reduces(axes[0].members[0]) or r.is_landing for r in reductions)
     if (is_combined or is_over_rows) and axes[0].value >= _ROWS:
         return 0
-    if is_over_rows:
+    if is_over_rows or any(r.is_landing for r in reductions):
         return None
     staying = [
         (axis.value, number)
@@ -51,6 +49,22 @@ def axis_to_cut(nest, order):
     ]
     longest, number = max(staying, default=(0, 0))
     return number if longest >= PARTS * _SHORTEST else None
+
+
+def has_independent_turns(nest):
+    """Whether a kernel is one loop nest whose outermost turns write different elements."""
+    body = nest.writer.body
+    if sum(isinstance(s, Loop) for s in body) != 1:
+        return False
+    if any(not isinstance(s, Let | Set | Loop | Return) for s in body):
+        return False
+    return not any(r.reduces(nest.axes[0].members[0]) or r.is_landing for r in nest.roots)
+
+
+def has_room(nest):
+    """Whether there may be as many targets of what lands as there are parts."""
+    landing = [r.equation for r in nest.roots if r.is_landing]
+    return all(has_room_for_parts(e, nest.group.work) for e in landing)
 
 
 def is_worth_sharing(axes, order):
@@ -88,62 +102,3 @@ class Cut:
         step = _build.symbol("step", INDEX)
         index = Let(self.axis.symbol.attribute, self.first + step)
         return Loop(step.attribute, self.length, body=[index])
-
-
-class Partial:
-    """The memory of the partial results of a root: one array per part.
-
-    Its shape is that of what the nest makes of the result: a nest over some of the domain makes
-    some of it.
-    """
-
-    def __init__(self, nest, root, dtype):
-        self.root, self.dtype = root, dtype
-        self.shape = tuple([n for a, n in enumerate(nest.shape) if not root.reduces(a)])
-        self.strides = row_major(self.shape)
-        self.size = math.prod(self.shape)
-        self.buffer = nest.lowering.entry.workspace(dtype, PARTS * self.size, "partial")
-
-    def place(self, nest):
-        """Where an element of a part's result stands, inside the nest."""
-        form = nest.build.position(self.root.at, self.strides)
-        return PART * nest.writer.integer(self.size) + nest.place(form)
-
-
-def combining(nest, partials):
-    """The writer of a kernel that combines the partial results."""
-    writer = KernelWriter("combining_kernel")
-    for partial in partials:
-        _combine(writer, nest, partial)
-    return writer
-
-
-def _combine(writer, nest, partial):
-    root = partial.root
-    start = root.view.offset + root.form.offset
-    made = View(root.view.buffer, start, partial.shape, root.view.strides)
-    source, target = writer.pointer(partial.buffer), writer.array(made, is_written=True)
-    remark = nest.lowering.remark(root.equation.outputs[0])
-    strides = [writer.integer(s) for s in partial.strides]
-    size = writer.integer(partial.size)
-
-    def along(index):
-        if len(index) < len(partial.shape):
-            with writer.loop(writer.integer(partial.shape[len(index)])) as i:
-                along((*index, i))
-            return
-        place = constant(0, INDEX)
-        for i, stride in zip(index, strides, strict=True):
-            place = place + i * stride
-        total = None
-        if root.goes_on:
-            before = writer.load(target.pointer, target.position(index), root.value.dtype)
-            total = _build.cast(before, partial.dtype)
-        for part in range(PARTS):
-            here = constant(part, INDEX) * size + place
-            value = writer.load(source, here, partial.dtype)
-            total = value if total is None else combined(root.reduction, total, value)
-        value = _build.cast(total, root.value.dtype)
-        writer.store(target.pointer, target.position(index), value, remark)
-
-    along(())

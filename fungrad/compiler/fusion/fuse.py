@@ -12,10 +12,10 @@ from fungrad.compiler.fusion.groups import (
     Placing,
     Single,
     StepGraph,
-    Uses,
-    long_axes,
     new_allies,
 )
+from fungrad.compiler.fusion.rows import join_rows
+from fungrad.compiler.fusion.uses import Uses, filling, has_room_for_parts, lands, long_axes
 from fungrad.compiler.language.views import reading, source_of
 from fungrad.core.primitive import Pointwise, Reduction
 from fungrad.core.program import Literal, Variable, derived
@@ -28,6 +28,7 @@ _EXPENSIVE = 20  # one elementary function; see views.cost_of
 _WORTH_STORING = 8  # what is computed again for every repetition of a broadcast value
 _MOST_ROUNDS = 5  # of grouping, each with what the one before has found out
 _MOST_UNROLLED = 64  # elements of a reduction that is written out
+_SHORT = 2000  # elements that are not worth two threads, whatever they cost
 _MOST_LEAVES = 4  # arrays that are read again where a shared value is computed twice
 
 
@@ -74,6 +75,7 @@ class _Fusion:
         self.closures = {}
         self.seen = set()  # what some equation reads
         self.far = {}  # whether one reads it at another index than its own
+        self.landing = set()  # the equations whose updates are computed where they are written
 
     def schedule(self):
         for equation in self.program.equations:
@@ -83,15 +85,16 @@ class _Fusion:
             self._store_operands(equation)
         allies = {}
         for _ in range(_MOST_ROUNDS):
-            steps, shared, found = self._grouped(allies)
+            graph, shared, found = self._grouped(allies)
             if not shared and found.keys() <= allies.keys():
                 break
             self.stored |= shared
             allies = found | allies
             self.costs.clear()
         else:
-            steps, _, _ = self._grouped(allies)
-        return Schedule(tuple(steps), frozenset(self.stored), self.maker, self.position)
+            graph, _, _ = self._grouped(allies)
+        self.stored -= join_rows(graph, self.maker, self.stored, set(self.program.outputs))
+        return Schedule(tuple(graph.ordered()), frozenset(self.stored), self.maker, self.position)
 
     def has_local_size(self, v):
         """Whether the value is a scalar, or an array to be exploded into scalars."""
@@ -128,6 +131,11 @@ class _Fusion:
         """Store those operands that this equation should not compute while it reads them."""
         primitive = equation.primitive
         if isinstance(primitive, Reduction):
+            self._limit_size(equation)
+            return
+        if self._lands(equation):
+            self.landing.add(equation)
+            self._store_begin(equation)
             self._limit_size(equation)
             return
         if not isinstance(primitive, Pointwise):
@@ -174,6 +182,46 @@ class _Fusion:
         found = [long_axes(axes) for each in uses.stored.values() for axes in each if axes]
         return all(axes == tuple(sorted(axes)) for axes in found)
 
+    def _lands(self, equation):
+        """Whether the updates that an equation writes are computed by a loop nest, and cheaply.
+
+        What is expensive is worth two threads, if it is much; each may have all that is written to.
+        """
+        if not lands(equation) or not equation.primitive.lands_rows:
+            return False
+        if self._read_in_order(equation):
+            return False  # a routine computes its updates
+        _, updates, *indices = equation.inputs
+        if not self._is_computed(updates):
+            return False
+        if any(not self.is_stored(i) and self.cost(i) >= _EXPENSIVE for i in indices):
+            return False
+        if self._own_cost(updates) < _EXPENSIVE or has_room_for_parts(equation):
+            return True
+        return updates.type.size <= _SHORT
+
+    def _is_computed(self, v):
+        """Whether a loop nest computes a value, rather than find it in memory."""
+        made = self.maker.get(v)
+        if v in self.stored:
+            is_kernel = made is not None and isinstance(made.primitive, Pointwise | Reduction)
+            return is_kernel and v not in self.local
+        return made is not None and source_of(v, self.is_stored, self.maker) is None
+
+    def _own_cost(self, v):
+        """What an element of a value costs, also of a stored one."""
+        made = self.maker[v]
+        own = reading(made).cost if isinstance(made.primitive, Pointwise) else 1
+        return own + sum(self.cost(u) for u in made.inputs if type(u) is Variable)
+
+    def _store_begin(self, equation):
+        """Store what the output begins as, unless that is a view, or one scalar again and again."""
+        begin = equation.inputs[0]
+        if self.is_stored(begin) or filling(begin, self.maker) is not None:
+            return
+        if source_of(begin, self.is_stored, self.maker) is None:
+            self.stored.add(begin)
+
     def _is_worth_storing(self, equation, v, read):
         """Whether computing `v` where this read is would cost more than a look into memory."""
         cost = self.cost(v)
@@ -213,19 +261,20 @@ class _Fusion:
     # ---- groups
 
     def _grouped(self, allies):
-        """The steps in order, values to be stored since two loops share them, and new allies."""
+        """The steps, values to be stored since two loops share them, and new allies."""
         graph = StepGraph()
         placing = Placing(graph, self.maker, self.stored, allies)
         for equation in self.program.equations:
             if equation.outputs and not set(equation.outputs) & self.stored:
                 continue
             is_local = bool(equation.outputs) and set(equation.outputs) <= self.local
-            if is_local or not isinstance(equation.primitive, Pointwise | Reduction):
+            is_alone = not isinstance(equation.primitive, Pointwise | Reduction)
+            if is_local or (is_alone and equation not in self.landing):
                 step = self._single(equation, is_local)
                 graph.add(step, step.reads, equation.outputs)
             else:
                 placing.place(equation)
-        return graph.ordered(), self._shared(graph), new_allies(graph.groups)
+        return graph, self._shared(graph), new_allies(graph.groups)
 
     def _single(self, equation, is_local):
         begins = getattr(equation.primitive, "begins_with", {}).values()

@@ -10,9 +10,8 @@ the quotients (phase 2). Reductions that are read in later phases all leave the 
 import math
 from heapq import heappop, heappush
 
-from fungrad.compiler.language.views import reading
+from fungrad.compiler.fusion.uses import FLAT, lands, long_axes, uses_of
 from fungrad.core.primitive import Reduction
-from fungrad.core.program import Literal
 from fungrad.core.record import record
 
 MOST_EQUATIONS = 120  # in one kernel: compile time grows faster than its size
@@ -36,6 +35,8 @@ class Group:
     inlined: dict = dict  # variables computed inside: the set of phases
     reads: dict = dict  # stored variables, in order
     elsewhere: set = set  # those that are read at another index
+    is_unrolled: bool = False  # the domain are rows, of which every element is a scalar
+    work: int = 0  # the operations in all rows, if it is unrolled
 
     @property
     def equations(self):
@@ -68,73 +69,17 @@ class Single:
         return self.equation.outputs
 
 
-def own_axes(shape):
-    """The axes of a domain as its own values have them: None where there is one element."""
-    return tuple([a if n != 1 else None for a, n in enumerate(shape)])
-
-
-def long_axes(axes):
-    """The axes without those of one element."""
-    return tuple([a for a in axes if a is not None])
-
-
-class Uses:
-    """What an equation reads, and along which axes of its domain.
-
-    `stored` maps stored variables to the set of axes along which they are read (None: elsewhere),
-    `inlined` are the variables that are computed on the way.
-    """
-
-    def __init__(self, domain):
-        self.own = own_axes(domain)
-        self.domain = domain
-        self.stored, self.inlined = {}, {}
-        self.at_index, self.seen = set(), set()
-
-    @property
-    def elsewhere(self):
-        """The stored variables that are read at another index than the loop's own."""
-        return {v for v, found in self.stored.items() if any(not self._is_own(v, a) for a in found)}
-
-    def _is_own(self, v, axes):
-        return v.type.shape == self.domain and axes == self.own
-
-    def follow(self, v, axes, maker, stored):
-        """Note a read of `v`, and what is read to compute it, back to what is stored."""
-        waiting = [(v, axes)]
-        while waiting:
-            v, axes = waiting.pop()
-            if type(v) is Literal or (v, axes) in self.seen:
-                continue
-            self.seen.add((v, axes))
-            if self._is_own(v, axes):
-                self.at_index.add(v)
-            if v in stored:
-                self.stored.setdefault(v, set()).add(axes)
-                continue
-            self.inlined[v] = None
-            equation = maker[v]
-            for read in reversed(reading(equation).reads):
-                waiting.append((equation.inputs[read.input], _composed(axes, read.axes)))
-
-
-def _composed(axes, chosen):
-    if axes is None or chosen is None:
-        return None
-    return tuple([None if k is None else axes[k] for k in chosen])
-
-
-def uses_of(equation, maker, stored):
-    """What a kernel of this equation reads and computes."""
-    if isinstance(equation.primitive, Reduction):
-        (v,) = equation.inputs
-        uses = Uses(v.type.shape)
-        uses.follow(v, uses.own, maker, stored)
-        return uses
-    uses = Uses(equation.outputs[0].type.shape)
-    for read in reading(equation).reads:
-        uses.follow(equation.inputs[read.input], _composed(uses.own, read.axes), maker, stored)
-    return uses
+def _refines(fine, coarse):
+    """Whether axes of one shape are joined in another one, which has no others."""
+    axes = iter([n for n in fine if n != 1])
+    for n in [n for n in coarse if n != 1]:
+        size = 1
+        while size != n:
+            extent = next(axes, None)
+            if extent is None or n % (size * extent):
+                return False
+            size = size * extent
+    return next(axes, None) is None
 
 
 def row_of(equation):
@@ -162,7 +107,8 @@ class Placing:
         for group in self._candidates(equation, uses):
             if not self._may_join(group, uses):
                 continue
-            if self._join(equation, uses, group) or self._join_rows(equation, uses, group):
+            fitting = self._fitting(equation, uses, group)
+            if self._join(equation, fitting, group) or self._join_rows(equation, uses, group):
                 return
         group = Group(uses.domain)
         self.graph.add(group, (), ())
@@ -178,12 +124,22 @@ class Placing:
             found.update([self.home[v] for v in ally.outputs if v in self.home])
         return sorted(found, key=self.graph.number.get, reverse=True)
 
+    def _fitting(self, equation, uses, group):
+        """What is read in the loops of a group, where these can be over all of the domain."""
+        is_over_all = not isinstance(equation.primitive, Reduction) and group.domain != uses.domain
+        if is_over_all and group.last_phase == 0 and _refines(group.domain, uses.domain):
+            return uses_of(equation, self.maker, self.stored, group.domain)
+        return uses
+
     def _may_join(self, group, uses):
         if len(group.phases) >= _MOST_ROOTS:
             return False
         if len(group.inlined.keys() | uses.inlined.keys()) > MOST_EQUATIONS:
             return False
-        return self.graph.may_need(group, uses.stored.keys() - set(group.outputs))
+        made = set(group.outputs)
+        if uses.begins.keys() & made:
+            return False
+        return self.graph.may_need(group, (uses.stored.keys() | uses.begins.keys()) - made)
 
     def _join(self, equation, uses, group):
         """Join a group of the same domain with which the equation shares an array, if it can."""
@@ -214,7 +170,7 @@ class Placing:
                     return None
                 row = kept
                 phase = max(phase, number + (made not in group.over_rows))
-            elif v in uses.elsewhere:
+            elif v in uses.elsewhere or lands(made):
                 return None
             else:
                 phase = max(phase, number)
@@ -223,7 +179,7 @@ class Placing:
 
     def _join_rows(self, equation, uses, group):
         """Join as a value over the rows of a group, computed between phases, if it can."""
-        if isinstance(equation.primitive, Reduction):
+        if isinstance(equation.primitive, Reduction) or lands(equation):
             return False
         phase, row = -1, group.row
         for made, number in group.phases.items():
@@ -251,7 +207,7 @@ class Placing:
     def _add(self, equation, uses, group, phase):
         group.phases[equation] = phase
         group.at_index |= uses.at_index
-        if not isinstance(equation.primitive, Reduction):
+        if not isinstance(equation.primitive, Reduction) and not lands(equation):
             group.at_index.add(equation.outputs[0])
         for v in (*uses.at_index, *equation.outputs):
             if v in group.at_index and v.type.shape:
@@ -261,15 +217,15 @@ class Placing:
     def _note(self, equation, uses, group, phase):
         for v in uses.inlined:
             group.inlined.setdefault(v, set()).add(phase)
-        group.reads.update(dict.fromkeys(uses.stored))
+        group.reads.update(dict.fromkeys(uses.stored) | uses.begins)
         group.elsewhere |= uses.elsewhere
         self.home.update(dict.fromkeys(equation.outputs, group))
-        self.graph.extend(group, uses.stored, equation.outputs)
+        self.graph.extend(group, uses.stored.keys() | uses.begins.keys(), equation.outputs)
 
 
 def _reads_rows(found, row):
     """Whether all reads are along the row axes."""
-    return all(axes is not None and long_axes(axes) == row for axes in found)
+    return all(axes not in (None, FLAT) and long_axes(axes) == row for axes in found)
 
 
 def new_allies(groups):
@@ -337,6 +293,40 @@ class StepGraph:
             self.before[n] >> number & 1 for n in _bits(self._steps_of(uses) & ~(1 << number))
         )
 
+    def join(self, members):
+        """Let some steps be one, if none of them needs another one through a step outside."""
+        before = self._closed(members) & ~members
+        if any(self.before[n] & members for n in _bits(before)):
+            return False
+        for later, needs in enumerate(self.before):
+            if members >> later & 1:
+                self.before[later] = needs | before
+            elif needs & members:
+                self.before[later] = needs | members | before
+        return True
+
+    def steps_of(self, members):
+        """The steps of a set."""
+        return [self.steps[n] for n in _bits(members)]
+
+    def replace(self, steps, step):
+        """Put one step in the place of several that `join` has found to be one."""
+        numbers = [self.number[s] for s in steps]
+        first, *others = numbers
+        members = sum(1 << n for n in numbers)
+        needs = 0
+        for n in numbers:
+            needs |= self.needs[n]
+        self.needs[first] = needs & ~members
+        for n, needs in enumerate(self.needs):
+            if n != first and needs & members:
+                self.needs[n] = needs & ~members | 1 << first
+        for n in others:
+            self.steps[n], self.needs[n] = None, 0
+        self.steps[first] = step
+        self.number[step] = first
+        self.groups = [g for g in self.groups if g not in steps] + [step]
+
     def _steps_of(self, uses):
         found = 0
         for v in uses:
@@ -367,7 +357,7 @@ class StepGraph:
                 if not missing[reader]:
                     heappush(ready, reader)
         assert len(order) == len(self.steps), "groups need each other"
-        return order
+        return [step for step in order if step is not None]
 
 
 def _bits(number):

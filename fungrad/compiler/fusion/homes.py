@@ -5,7 +5,8 @@ if it dies in the step that makes the output and that step reads it element by e
 with it (a scatter begins with its operand). So a chain of updates works in one piece of memory.
 """
 
-from fungrad.compiler.fusion.groups import Group, uses_of
+from fungrad.compiler.fusion.groups import Group
+from fungrad.compiler.fusion.uses import lands, uses_of
 from fungrad.compiler.language.views import row_major, source_of
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Variable
@@ -92,6 +93,8 @@ class Homes:
             if old in step.outputs:
                 return self._is_in_row(step, old, new)
             maker = self.schedule.maker[new]
+            if lands(maker):
+                return old is maker.inputs[0] and self._is_only_begun_with(step, old)
             is_last = step.phases[maker] == step.last_phase and maker not in step.over_rows
             is_map = not isinstance(maker.primitive, Reduction)
             return is_map and is_last and old not in step.elsewhere and old not in step.outputs
@@ -101,6 +104,10 @@ class Homes:
         if step.is_local or number is None:
             return False
         return equation.inputs[number] is old and old not in step.elsewhere
+
+    def _is_only_begun_with(self, group, v):
+        """Whether a group does not look at what one of its values begins as."""
+        return v not in group.outputs and v not in self._reading_phases(group)
 
     def _is_in_row(self, group, old, new):
         """Whether a group may write `new` where it has written `old` in an earlier phase.
@@ -113,14 +120,14 @@ class Homes:
         earlier, later = [group.phases[m] for m in makers]
         if earlier >= later or old in group.elsewhere:
             return False
-        return self._last_reading_phase(group, old) <= later
+        return self._reading_phases(group).get(old, 0) <= later
 
-    def _last_reading_phase(self, group, v):
-        """The last phase of a group in which a value that it makes is read."""
+    def _reading_phases(self, group):
+        """The last phase of a group in which each value is read."""
         if group not in self._readers:
             last = self._readers[group] = {}
             for equation, phase in group.phases.items():
                 uses = uses_of(equation, self.schedule.maker, self.schedule.stored)
                 for u in uses.stored:
                     last[u] = max(phase, last.get(u, 0))
-        return self._readers[group].get(v, 0)
+        return self._readers[group]

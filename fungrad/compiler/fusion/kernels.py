@@ -6,12 +6,15 @@ the loops over the rows hold one nest of inner loops per phase.
 """
 
 from fungrad.compiler.fusion.accumulators import accumulator_dtype, combined, identity_of
-from fungrad.compiler.fusion.cut import Cut, Partial, axis_to_cut, combining
+from fungrad.compiler.fusion.combining import Partial, combining
+from fungrad.compiler.fusion.cut import Cut, axis_to_cut, has_independent_turns
 from fungrad.compiler.fusion.guards import guard
 from fungrad.compiler.fusion.loop_tiles import tiles_of
 from fungrad.compiler.fusion.nest import LoopNest
+from fungrad.compiler.fusion.row_blocks import STEP, blocks_of
+from fungrad.compiler.language.index import Affine
 from fungrad.compiler.language.scalar import INDEX, Builder, constant, topological_order
-from fungrad.compiler.language.statements import Let, Loop, Return, Set, Store, load
+from fungrad.compiler.language.statements import Let, Loop, Return, Store, load
 
 _build = Builder()
 
@@ -27,7 +30,7 @@ def kernels_of(group, lowering):
             writer.write()
             yield nest.writer
             if writer.partials:
-                yield combining(nest, writer.partials.values())
+                yield combining(nest, writer.all_partials())
 
 
 def _parts(group, lowering):
@@ -51,14 +54,15 @@ class _NestWriter:
         self.places, self.pointers = {}, {}
         for number, root in enumerate(self.roots):
             if root.view is not None:
-                place = root.view.offset + root.form.offset
-                pointer = self.writer.pointer(root.view.buffer, place, is_written=True)
-                self.places[number], self.pointers[number] = nest.place(root.form), pointer
+                form = root.form + Affine(root.view.offset, ())
+                pointer, place = nest.spot(root.view.buffer, form, is_written=True)
+                self.places[number], self.pointers[number] = place, pointer
         self.phases = range(max(r.phase for r in self.roots) + 1)
-        self.border = self._row_depth()
+        self.border = nest.row_depth()
         self.accumulators = {}
         self.cut, self.partials = None, {}
-        self.tiles = tiles_of(nest, self.writer)
+        self.tiles, self.blocks = tiles_of(nest, self.writer), blocks_of(nest, self.writer)
+        self.spots = {} if self.blocks is None else self.blocks.spots
         self.is_copy = self.tiles is not None and self.tiles.is_copy()
         if self.tiles is not None and not self.is_copy:
             self._use_tiles()
@@ -77,19 +81,13 @@ class _NestWriter:
         return not self.nest.checks and all(map(self._is_there, range(len(self.roots))))
 
     def _is_there(self, n):
-        value, reduction = self.roots[n].value, self.roots[n].reduction
+        root = self.roots[n]
+        value, reduction = root.value, root.reduction
         if reduction is not None:
             is_nothing = value.is_constant and value.attribute == reduction.identity(value.dtype)
-            return self.roots[n].goes_on and is_nothing
+            return root.goes_on and is_nothing
         is_read_here = value.op == "load" and value.attribute == self.pointers.get(n)
-        return is_read_here and value.operands == (self.places[n],)
-
-    def _row_depth(self):
-        """How many loops go over the rows; 0 where there is one phase."""
-        if len(self.phases) == 1:
-            return 0
-        row = self.nest.group.row
-        return sum(axis.members[0] in row for axis in self.axes)
+        return is_read_here and value.operands == (self.places[n],) and not root.is_landing
 
     # ---- where expressions stand
 
@@ -98,6 +96,7 @@ class _NestWriter:
         level = {axis.symbol: number + 1 for number, axis in enumerate(self.axes)}
         if self.tiles is not None:
             level |= self.tiles.levels
+        level[STEP] = len(self.axes)
         rows = self.nest.row_phases
         self.depth, self.since = {}, {}
         self.order = topological_order(self._expressions(range(len(self.roots))))
@@ -124,7 +123,10 @@ class _NestWriter:
 
     def _expressions(self, numbers, faults=None):
         found = [self.roots[n].value for n in numbers]
-        found += [self.places[n] for n in numbers if n in self.places]
+        conditions = [self.roots[n].is_there for n in numbers]
+        found += [c for c in conditions if c is not None]
+        here = self.places | {n: place for n, (_, place) in self.spots.items()}
+        found += [here[n] for n in numbers if n in here]
         return found + ([c for c, _ in self.nest.checks] if faults is None else faults)
 
     def _place_checks(self):
@@ -169,28 +171,60 @@ class _NestWriter:
         if self.is_copy:
             self.tiles.write_copy(self.pointers[0])
             return
-        number = axis_to_cut(self.nest, self.order)
-        if number is None:
+        number = self._number_to_cut()
+        if any(depth == 0 for _, depth in self.checks):
+            number = None
+        if self.nest.checks:
+            self.failed = self.writer.variable(constant(0, INDEX), "failed")
+        if number is not None:
+            self._write_parts(self.axes[number])
+        else:
+            if self.blocks is not None:
+                self.blocks.begin(is_in_parts=False)
             self._write()
-            self.writer.in_parts = self._turns_are_independent()
-            return
-        self.cut = Cut(self.writer, self.axes[number])
-        self._make_partials(self.axes[number].members[0])
+        if self.nest.checks:
+            self.writer.write(Return(self.failed.symbol))
+        outside = any(depth == 0 for _, depth in self.checks)
+        is_shared = not outside and self.blocks is None and has_independent_turns(self.nest)
+        self.writer.in_parts = number is not None or is_shared
+
+    def _number_to_cut(self):
+        if self.blocks is None:
+            return axis_to_cut(self.nest, self.order)
+        return self.blocks.number_to_cut(self.order)
+
+    def _write_parts(self, axis):
+        self.cut = Cut(self.writer, axis)
+        self._make_partials(axis.members[0])
         with self.writer.block(self.cut.loop_over_parts()):
+            if self.blocks is not None:
+                self.blocks.begin(is_in_parts=True)
+            for partial in self.all_partials():
+                if partial.root.is_landing:
+                    partial.clear(self.writer, self.writer.pointer(partial.buffer))
             self._write()
-        self.writer.in_parts = True
+
+    def all_partials(self):
+        """The partial results, each once."""
+        return list(dict.fromkeys(self.partials.values()))
 
     def _make_partials(self, axis):
         """Let each part of the loops write results of its own of what is combined along an axis."""
-        for n in [n for n, r in enumerate(self.roots) if r.reduction and r.reduces(axis)]:
-            root = self.roots[n]
-            is_local = not self._outer_reduced(root)
+        whole = {}  # by view: partial results that several roots are elements of
+        for n, root in enumerate(self.roots):
+            if n not in self.pointers or not (root.reduces(axis) or root.is_landing):
+                continue
+            is_local = not root.is_landing and not self._outer_reduced(root)
             dtype = root.value.dtype
             dtype = accumulator_dtype(root.reduction, dtype) if is_local else dtype
-            partial = self.partials[n] = Partial(self.nest, root, dtype)
-            self.writer.forget_pointer(self.pointers[n])
+            partial = whole.get(root.view) or Partial(self.nest, root, dtype)
+            if partial.is_whole:
+                whole[root.view] = partial
+            self.partials[n] = partial
+            if not self.nest.group.is_unrolled:  # where one pointer is that of several roots
+                self.writer.forget_pointer(self.pointers[n])
             self.pointers[n] = self.writer.pointer(partial.buffer, is_written=True)
-            self.places[n] = partial.place(self.nest)
+            self.places[n] = partial.place(self.nest, root)
 
     def _write(self):
         self.accumulating = [
@@ -204,20 +238,7 @@ class _NestWriter:
         )
         if not self.begins_inside:
             self._write_identities(0)
-        if self.nest.checks:
-            self.failed = self.writer.variable(constant(0, INDEX), "failed")
         self._rows(0)
-        if self.nest.checks:
-            self.writer.write(Return(self.failed.symbol))
-
-    def _turns_are_independent(self):
-        """Whether the kernel is one loop nest whose outermost turns write different elements."""
-        loops = [s for s in self.writer.body if isinstance(s, Loop)]
-        if len(loops) != 1 or any(depth == 0 for _, depth in self.checks):
-            return False
-        if any(not isinstance(s, Let | Set | Loop | Return) for s in self.writer.body):
-            return False
-        return not any(r.reduces(self.axes[0].members[0]) for r in self.roots)
 
     def _rows(self, depth):
         """The loops over the rows; inside, one phase after another."""
@@ -277,10 +298,13 @@ class _NestWriter:
         """A loop, with accumulators around it."""
         for n in accumulated:
             self._start(n)
-        loop = self._loop(self.axes[depth])
-        self.writer.write(loop)
-        with self.writer.block(loop.body):
-            write_body()
+        if self.blocks is not None and depth == len(self.axes) - 1:
+            self.blocks.write(self.cut, write_body, self._land)
+        else:
+            loop = self._loop(self.axes[depth])
+            self.writer.write(loop)
+            with self.writer.block(loop.body):
+                write_body()
         for n in accumulated:
             self._finish(n)
 
@@ -296,10 +320,14 @@ class _NestWriter:
         for n, root in enumerate(self.roots):
             if root.phase != phase or root.is_over_rows:
                 continue
-            if n in self.accumulators:
+            if n in self.spots:
+                self._store(n, root.value, self.spots[n])
+            elif n in self.accumulators:
                 variable = self.accumulators[n]
                 value = _build.cast(root.value, variable.dtype)
                 variable.set(combined(root.reduction, variable.symbol, value))
+            elif root.is_landing:
+                self._land(n, root.value)
             elif root.reduction is None:
                 self._keep(n, root.value)
             elif self._suffix(root) is not None:
@@ -314,8 +342,22 @@ class _NestWriter:
         for fault, culprit in self.checks.get((phase, depth), ()):
             self.writer.errors.append(culprit)
             code = constant(len(self.writer.errors), INDEX)
-            is_fine = _build.equal(fault, constant(0, INDEX))
-            self.failed.set(_build.select(is_fine, self.failed.symbol, fault + code))
+            nothing = constant(0, INDEX)
+            status = _build.select(_build.equal(fault, nothing), nothing, fault + code)
+            # The largest, not the last: a maximum does not keep LLVM from computing several turns.
+            self.failed.set(_build.call("maximum", INDEX, self.failed.symbol, status))
+
+    def _land(self, n, value):
+        """Combine an update with what stands where it goes."""
+        root = self.roots[n]
+        if n not in self.pointers:
+            return
+        write = self._store if root.combine == "set" else self._combine_stored
+        if root.is_there is None:
+            write(n, value)
+            return
+        with self.writer.branch(root.is_there):
+            write(n, value)
 
     # ---- reductions
 
@@ -381,11 +423,12 @@ class _NestWriter:
         return load(self.pointers[n], self.places[n], self.roots[n].value.dtype)
 
     def _combine_stored(self, n, value):
-        self._store(n, combined(self.roots[n].reduction, self._stored(n), value))
+        self._store(n, combined(self.roots[n], self._stored(n), value))
 
-    def _store(self, n, value):
+    def _store(self, n, value, spot=None):
+        pointer, place = spot or (self.pointers[n], self.places[n])
         remark = self.nest.lowering.remark(self.roots[n].equation.outputs[0])
-        self.writer.write(Store(self.pointers[n], self.places[n], value, remark))
+        self.writer.write(Store(pointer, place, value, remark))
 
     def _write_identities(self, depth):
         """Fill what reductions accumulate into, before the loops from a depth on.

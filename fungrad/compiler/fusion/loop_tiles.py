@@ -32,7 +32,12 @@ _LINE = 64  # bytes of the cache that come together
 def tiles_of(nest, writer):
     """The tiles of the two innermost axes of a nest, or None where they would gain nothing."""
     axes = nest.axes[-2:]
-    if nest.checks or nest.group.last_phase or any(r.reduction is not None for r in nest.roots):
+    if (
+        nest.checks
+        or nest.group.last_phase
+        or nest.group.is_unrolled
+        or any(r.reduction is not None or r.is_landing for r in nest.roots)
+    ):
         return None
     if len(axes) < 2:
         return None

@@ -5,48 +5,25 @@ adjacent axes that every access walks through without a gap are one loop. Equal 
 equal text, and equal text is compiled once.
 """
 
+from fungrad.compiler.fusion.roots import Axis, Root
+from fungrad.compiler.fusion.unrolled import (
+    UnrolledBuilder,
+    basis_element,
+    something,
+    unrolled_reduction,
+    unrolled_roots,
+)
+from fungrad.compiler.fusion.uses import lands
 from fungrad.compiler.language.index import Affine, IndexBuilder
 from fungrad.compiler.language.kernel_writer import KernelWriter
 from fungrad.compiler.language.literals import LITERAL
-from fungrad.compiler.language.scalar import INDEX, Scalar, call, constant
+from fungrad.compiler.language.scalar import INDEX, call, constant
 from fungrad.compiler.language.statements import load
 from fungrad.core.primitive import Reduction
 from fungrad.core.program import Literal
-from fungrad.core.record import record
+from fungrad.primitives.movement import ravel_index, unravel_index
 
-
-@record
-class Axis:
-    """A loop: the axes of the domain that it walks through, and its extent."""
-
-    members: tuple
-    value: int
-    symbol: Scalar = None
-    extent: Scalar = None
-
-
-@record
-class Root:
-    """What a kernel computes: a value to store, or to combine along axes."""
-
-    equation: object
-    value: Scalar
-    phase: int
-    is_over_rows: bool
-    at: tuple = ()  # its index
-    view: object = None  # where it is stored; None: nobody outside reads it
-    form: Affine = None
-    symbol: Scalar = None  # of a reduction that later phases read
-    goes_on: bool = False  # whether an earlier part of the domain has combined some already
-
-    @property
-    def reduction(self):
-        primitive = self.equation.primitive
-        return primitive if isinstance(primitive, Reduction) else None
-
-    def reduces(self, axis):
-        """Whether an axis of the domain is combined."""
-        return self.reduction is not None and axis in self.reduction.axes
+_ROW = 64  # the largest place in a row, and length of one, that stands in the text
 
 
 class LoopNest:
@@ -62,7 +39,7 @@ class LoopNest:
         self.part = part
         self.shape = tuple([stop - start for start, stop in part])
         self.writer = KernelWriter(_hint(group))
-        self.build = IndexBuilder()
+        self.build = UnrolledBuilder() if group.is_unrolled else IndexBuilder()
         self.symbols = [self.build.index(f"axis{k}", n) for k, n in enumerate(self.shape)]
         self.index = tuple(
             [
@@ -76,7 +53,9 @@ class LoopNest:
         self.loads = {}  # (buffer, form) -> symbol
         self.sources = {}  # symbol -> (buffer, form, dtype)
         self.read_back = set()  # what a later phase reads from memory
-        self.roots = self._roots()
+        self.starts = {}  # of buffers with one pointer for all places: where that points to
+        self.phase = 0
+        self.roots = unrolled_roots(self) if group.is_unrolled else self._roots()
 
     def halves(self):
         """Two parts in which a comparison of an index has one result each, or None.
@@ -86,8 +65,9 @@ class LoopNest:
         the result: rows are long loops each, and kernels for their ends take long to compile.
         """
         is_row = sum(n != 1 for n in self.group.domain) == 1 and not self.group.last_phase
+        is_row = is_row and not self.group.is_unrolled
         for a, symbol in enumerate(self.symbols):
-            if not is_row and any(r.reduces(a) for r in self.roots):
+            if any((r.reduces(a) and not is_row) or r.is_landing for r in self.roots):
                 continue
             breaks = self.build.breaks.get(symbol)
             if breaks and self.shape[a] > LITERAL:
@@ -107,10 +87,20 @@ class LoopNest:
             if self.lowering.is_read_later(v) or v in self.read_back:
                 root.view = self.lowering.output_view(v)
                 root.form = self.build.position(root.at, root.view.strides)
+                if self.group.is_unrolled:
+                    self.starts.setdefault(root.view.buffer, root.view.offset)
         self._place_axes()
         for root in self.roots:
             root.value = self._final(root.value)
+            if root.is_there is not None:
+                root.is_there = self._final(root.is_there)
         self.checks = [(self._final(c), p) for c, p in self.build.checks.items()]
+
+    def row_depth(self):
+        """How many loops go over the rows; 0 where there is one phase."""
+        if self.group.last_phase == 0:
+            return 0
+        return sum(axis.members[0] in self.group.row for axis in self.axes)
 
     # ---- elements
 
@@ -137,6 +127,8 @@ class LoopNest:
                 self.element(v, self.index)
 
     def _root(self, equation):
+        if lands(equation):
+            return self.landed(equation, self._own_index(equation.inputs[1].type.shape))
         v = equation.outputs[0]
         root = Root(equation, None, self.phase, equation in self.group.over_rows)
         if root.reduction is not None:
@@ -147,9 +139,25 @@ class LoopNest:
             self.rows[v] = root.symbol
             self.row_phases[root.symbol] = self.phase + 1
         else:
-            root.at = self._row_index(v) if root.is_over_rows else self.index
+            root.at = self._row_index(v) if root.is_over_rows else self._own_index(v.type.shape)
             root.value = self.element(v, root.at)
         return root
+
+    def landed(self, equation, index):
+        """What an equation writes at an index of its updates, and where."""
+        inputs = equation.inputs
+        at, is_there = self.build.landing(
+            equation, index, lambda i, at: self.element(inputs[i], tuple(at))
+        )
+        value = self.element(inputs[1], index)
+        return Root(equation, value, self.phase, False, at, is_landing=True, is_there=is_there)
+
+    def _own_index(self, shape):
+        """The place of the loops as an index of an array with one element per turn."""
+        if shape == self.group.domain:
+            return self.index
+        place = ravel_index(self.build, self.index, self.group.domain)
+        return unravel_index(self.build, place, shape)
 
     def _row_index(self, v):
         """The index of a value over the rows."""
@@ -170,10 +178,14 @@ class LoopNest:
         if v in self.rows:
             return self.rows[v]
         maker = self.lowering.schedule.maker.get(v)
+        if self.group.is_unrolled and getattr(maker and maker.primitive, "zeros_are_none", False):
+            return basis_element(self, maker, index)
         number = self.group.phases.get(maker, self.phase + 1)
         is_own = number == self.phase or (number < self.phase and maker in self.group.over_rows)
         if v in self.lowering.schedule.stored and not is_own:
             return self._stored_element(v, index)
+        if isinstance(maker.primitive, Reduction):
+            return unrolled_reduction(self, maker, index)
         return self.build.element(
             maker, index, lambda i, at: self.element(maker.inputs[i], tuple(at))
         )
@@ -188,6 +200,8 @@ class LoopNest:
         else:
             view = self.lowering.view(v)
         form = self.build.position(index, view.strides)
+        if self.group.is_unrolled:
+            self.starts.setdefault(view.buffer, view.offset)
         return self._load(view.buffer, form + Affine(view.offset, ()), v.type.dtype)
 
     def _load(self, buffer, form, dtype):
@@ -229,8 +243,11 @@ class LoopNest:
         is linear in several of them, as a position in all elements: such terms, with their forms.
         """
         pinned, linear, seen = set(), {}, set()
-        left = [a for _, f, _ in self.sources.values() for a, _ in f.terms if a.operands]
+        forms = [f for _, f, _ in self.sources.values()]
+        forms += [r.form for r in self.roots if r.form is not None]
+        left = [a for f in forms for a, _ in f.terms if a.operands]
         left += [r.value for r in self.roots] + list(self.build.checks)
+        left += [r.is_there for r in self.roots if r.is_there is not None]
         while left:
             node = left.pop()
             if node in seen:
@@ -306,14 +323,26 @@ class LoopNest:
             return self.place(form) + self.writer.integer(form.offset)
         if node in self.sources:
             buffer, form, dtype = self.sources[node]
-            pointer = self.writer.pointer(buffer, form.offset)
-            return load(pointer, self.place(form), dtype)
+            pointer, place = self.spot(buffer, form)
+            return load(pointer, place, dtype)
         if node in self.build.sizes:
             return self.writer.integer(self.build.sizes[node])
         if not node.operands:
-            return node
+            return something(node)
         operands = tuple([self.final[x] for x in node.operands])
         return call(node.op, node.dtype, *operands, attribute=node.attribute)
+
+    def spot(self, buffer, form, is_written=False):
+        """The pointer and the index of a place in a buffer."""
+        start = self.starts.get(buffer, form.offset)
+        pointer = self.writer.pointer(buffer, start, is_written)
+        return pointer, self.place(form) + self.integer(form.offset - start)
+
+    def integer(self, value):
+        """An integer in a place; where every element of a row has one of its own, in the text."""
+        if self.group.is_unrolled and abs(value) <= _ROW:
+            return constant(int(value), INDEX)
+        return self.writer.integer(value)
 
     def place(self, form):
         """The index, without its offset, of a linear form over the domain."""
@@ -325,12 +354,12 @@ class LoopNest:
                 total = total + axis.symbol * self._stride(axis, c)
         for atom, c in coefficients.items():
             if self._is_atom(atom):
-                total = total + self.final[atom] * self.writer.integer(c)
+                total = total + self._final(atom) * self.integer(c)
         return total
 
     def _stride(self, axis, value):
         known, expression = self.strides[axis.symbol]
-        return expression if value == known else self.writer.integer(value)
+        return expression if value == known else self.integer(value)
 
 
 def _hint(group):

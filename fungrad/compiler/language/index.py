@@ -127,11 +127,21 @@ class IndexBuilder(Builder):
 
     def element(self, equation, index, read):
         """The element of an equation's output at an index: calls the primitive's rule."""
-        primitive = equation.primitive
         types = tuple([v.type for v in equation.inputs])
-        self._scopes.append([primitive, 0])
+        rule, output = equation.primitive.element, equation.outputs[0].type
+        return self._in_scope([equation.primitive, 0], rule, self, index, read, types, output)
+
+    def landing(self, equation, index, read):
+        """Where an equation writes its update at an index: calls the primitive's rule."""
+        types = tuple([v.type for v in equation.inputs])
+        rule = equation.primitive.landing
+        return self._in_scope([equation.primitive, 0], rule, self, index, read, types)
+
+    def _in_scope(self, scope, function, *arguments):
+        """The function's value, where sizes are those of one use of a primitive."""
+        self._scopes.append(scope)
         try:
-            return primitive.element(self, index, read, types, equation.outputs[0].type)
+            return function(*arguments)
         finally:
             self._scopes.pop()
 
@@ -288,11 +298,7 @@ class IndexBuilder(Builder):
 
     def _integer(self, value):
         """An integer of a linear form: equal values share a symbol, so equal forms are one."""
-        self._scopes.append([])
-        try:
-            return self.constant(value, INDEX)
-        finally:
-            self._scopes.pop()
+        return self._in_scope([], self.constant, value, INDEX)
 
     # ---- ranges
 

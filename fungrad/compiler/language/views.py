@@ -85,7 +85,9 @@ class Read:
 
     input: int
     axes: tuple | None  # the output's axis along each axis (None: size 1), if it is so simple
+    rows: int  # so many leading axes are the output's own, at its own index
     is_identity: bool  # at the output's own index, in the output's own shape
+    is_flat: bool  # at the output's own position in row-major order, in an array of its size
     is_affine: bool  # at a linear function of the output's index, perhaps within bounds
     is_guarded: bool  # within bounds that the output's index may exceed
     is_dynamic: bool  # at a place that depends on data
@@ -137,12 +139,33 @@ def _read(build, number, at, index, source, output):
     return Read(
         number,
         _chosen_axes(at, index, source),
+        _own_rows(at, index, source, output),
         source.shape == output.shape and at == index,
+        not is_dynamic and _is_flat(build, at, index, source, output),
         not any(x.op in _DIVISIONS for x in inner_words),
         not is_dynamic and any(x.op in ("minimum", "maximum") for x in inner_words),
         is_dynamic,
         source.size < output.size if is_dynamic else _is_repeated(index, used),
     )
+
+
+def _own_rows(at, index, source, output):
+    rows = 0
+    for a, (i, own) in enumerate(zip(at, index, strict=False)):
+        if i is not own or source.shape[a] != output.shape[a]:
+            break
+        rows += 1
+    return rows
+
+
+def _is_flat(build, at, index, source, output):
+    """Whether a read is at the output's own position, counted in row-major order."""
+    if source.shape == output.shape:
+        return at == index
+    if source.size != output.size:
+        return False
+    places = [build.position(i, row_major(t.shape)) for i, t in ((at, source), (index, output))]
+    return places[0] == places[1]
 
 
 def _chosen_axes(at, index, source):
