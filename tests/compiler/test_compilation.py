@@ -1,14 +1,19 @@
 """Several functions compiled together, on a thread of their own."""
 
+import ast
+import gc
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from fungrad import jit
-from fungrad.compiler.llvm import build, machine
+from fungrad.compiler.execution import python_call
+from fungrad.compiler.llvm import build, machine, syntax
 from fungrad.compiler.llvm.build import Pointer, Request, Scalar
 from fungrad.compiler.llvm.compilation import Compilation
 from fungrad.core.errors import CompilationError
@@ -140,6 +145,22 @@ def test_a_source_that_cannot_be_translated():
                 Request("kernel", "def f(x):\n    return unknown(x)", "f", ARGUMENTS[:1], None)
             )
             compilation.finish()
+
+
+def test_threads_that_make_syntax_trees_at_once():
+    """Where the collection of garbage gives another thread its turn in the middle of one."""
+    source, threshold = python_call.SOURCE, gc.get_threshold()
+    expected = [ast.dump(tree) for tree in syntax.functions(source)]
+    pause = lambda *_: time.sleep(1e-6)  # noqa: E731
+    gc.callbacks.append(pause)
+    gc.set_threshold(50)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(syntax.functions, [source] * 12))
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(pause)
+    assert all([ast.dump(tree) for tree in trees] == expected for trees in found)
 
 
 def test_threads_that_compile_at_once():

@@ -24,6 +24,7 @@ from fungrad.compiler.language.loop_hints import (
     keep_rolled,
     write_out,
 )
+from fungrad.compiler.llvm import syntax
 from fungrad.compiler.llvm.kernel_expressions import (
     I64,
     INT,
@@ -47,7 +48,7 @@ def translate(source, name, arguments, symbol, functions, in_parts=False):
     `functions` are what it calls: {name in the source: (symbol, arguments)}. With `in_parts`,
     several threads may share the turns of its outermost loop. Raises OutsideError.
     """
-    (tree,) = [f for f in ast.parse(source).body if getattr(f, "name", None) == name]
+    (tree,) = [f for f in syntax.functions(source) if getattr(f, "name", None) == name]
     if not in_parts or parts.extent_of(tree) is None:
         return _Function(tree, arguments, symbol, functions).text()
     dispatcher = parts.dispatcher(tree, arguments, symbol)

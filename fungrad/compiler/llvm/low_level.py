@@ -15,6 +15,8 @@ Numba would need 200 ms for the source that this translates in 6 ms.
 import ast
 from itertools import count
 
+from fungrad.compiler.llvm import syntax
+
 _ARITHMETIC = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.BitAnd: "and", ast.BitOr: "or"}
 _COMPARISONS = {ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "slt", ast.LtE: "sle", ast.Gt: "sgt"}
 _STORES = {
@@ -30,7 +32,7 @@ def translate(source, constants, functions):
     `functions` are the C functions that it calls: {name: (symbol, result, operands)}, with the
     types "i64", "i32", "double", "ptr" or "void".
     """
-    defined = [_Function(each, constants, functions) for each in ast.parse(source).body]
+    defined = [_Function(each, constants, functions) for each in syntax.functions(source)]
     used = set().union(*[each.called for each in defined])
     declared = [
         f"declare {result} @{symbol}({', '.join(operands)})"
