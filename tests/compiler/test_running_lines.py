@@ -106,6 +106,20 @@ def test_an_argument_that_is_given_away():
     np.testing.assert_array_equal(f(X.copy()), wanted)
 
 
+def test_scans_carry_lines():
+    step = lambda x, _: (fnp.minimum((2 * x.cumsum(1)).cumsum(1), 5) - x[0], None)
+    f = lambda x: lax.scan(step, x, None, length=3)[0]
+    with fungrad.disable_jit():
+        wanted = f(X)
+    np.testing.assert_array_equal(jit(f)(X), wanted)
+
+
+def test_what_takes_long_stays_in_blocks_of_its_own():
+    f = lambda x: (2 * lax.cumlogsumexp(x, 1)).cumsum(1)
+    assert source_of(f, X).count("def ") > 2
+    np.testing.assert_allclose(jit(f)(X), f(X), rtol=1e-12, atol=1e-12)
+
+
 def test_special_values():
     x = X.copy()
     x[3, 5], x[4, 7], x[5, 0], x[6, :4] = np.nan, np.inf, -np.inf, -0.0

@@ -72,7 +72,7 @@ def _goes_on(build, primitive, output):
     the gradient of a function of running sums these stand between its two passes.
     """
     reader, shape = build.only_reader(output), output.type.shape
-    if reader is None or not isinstance(reader.primitive, _QUICK):
+    if reader is None or not all(isinstance(p, _QUICK) for p in (primitive, reader.primitive)):
         return False
     if {primitive.axis, reader.primitive.axis} != {len(shape) - 1}:
         return False
