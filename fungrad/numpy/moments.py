@@ -52,8 +52,6 @@ def _quotient(total, count, dtype):
     if type(count) is int and count:
         return convert(ufuncs.divide(total, count), dtype)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if type(count) is int and dtype.kind in "biu":  # compiled code knows no such conversion
-            return broadcast_to(np.asarray(np.nan).astype(dtype)[()], tuple(total.shape))
         return convert(ufuncs.divide(total, count), dtype)
 
 

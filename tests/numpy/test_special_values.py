@@ -193,3 +193,15 @@ def test_lines_that_slide(name, mode, sizes):
                 np.testing.assert_allclose(found, expected, 1e-12, 1e-12)
                 eager = vjp(lambda a, v: function(a, v, mode), *given)[0]
                 np.testing.assert_allclose(eager, expected, 1e-12, 1e-12)
+
+
+def test_integers_of_numbers_that_the_compiler_knows_to_be_nan():
+    """Machine code has a result for them, where LLVM's instruction has none."""
+    x = np.ones(3)
+
+    def integers_of(x):
+        known = (x * 0 + np.nan, x.sum() * np.inf, x[:0].sum() / 0, -np.inf * x.sum())
+        return [v.astype(d) for v in known for d in (np.int64, np.int32, np.int8, np.uint64)]
+
+    for found, expected in zip(jit(integers_of)(x), integers_of(x), strict=True):
+        np.testing.assert_array_equal(found, expected)

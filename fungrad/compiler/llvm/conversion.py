@@ -39,12 +39,24 @@ def _convert_float(builder, x, source, target):
             return x
         return builder.fptrunc(x, to) if source.itemsize > target.itemsize else builder.fpext(x, to)
     if target.itemsize < 4:  # C's conversion goes through int, and wraps around
-        return builder.trunc(builder.fptosi(x, ir.IntType(32)), to)
+        return builder.trunc(_whole(builder, x, ir.IntType(32)), to)
     if target == np.uint32:
-        return builder.trunc(builder.fptosi(x, ir.IntType(64)), to)
+        return builder.trunc(_whole(builder, x, ir.IntType(64)), to)
     if target == np.uint64:
         return _convert_float_to_uint64(builder, x, to)
-    return builder.fptosi(x, to)
+    return _whole(builder, x, to)
+
+
+def _whole(builder, x, to):
+    """The signed integer towards zero; of nan and what is too large the lowest, as on x86.
+
+    LLVM's fptosi leaves these undefined: of a nan that it knows, it makes any number.
+    """
+    limit = 2.0 ** (to.width - 1)
+    is_above = builder.fcmp_ordered(">=", x, x.type(-limit))
+    is_below = builder.fcmp_ordered("<", x, x.type(limit))
+    lowest = to(-(2 ** (to.width - 1)))
+    return builder.select(builder.and_(is_above, is_below), builder.fptosi(x, to), lowest)
 
 
 def _convert_complex(builder, x, source, target):
@@ -60,7 +72,7 @@ def _convert_float_to_uint64(builder, x, to):
     """Wraps negative numbers around, as C on x86 does; LLVM's fptoui leaves them undefined."""
     half = x.type(2.0**63)
     is_small = builder.fcmp_unordered("<", x, half)
-    low = builder.fptosi(builder.select(is_small, x, builder.fsub(x, half)), to)
+    low = _whole(builder, builder.select(is_small, x, builder.fsub(x, half)), to)
     return builder.select(is_small, low, builder.xor(low, to(1 << 63)))
 
 
