@@ -56,7 +56,7 @@ def fitting_locals(program, is_in_loop=True):
     loop scalars save a call per turn; outside, they save a small kernel that has to be compiled.
     """
     sizes = [getattr(v.type, "size", 0) for e in program.equations for v in e.outputs]
-    candidates, most_statements = ((MOST_LOCALS, 9, 4, 1), 1200) if is_in_loop else ((4, 1), 60)
+    candidates, most_statements = ((MOST_LOCALS, 9, 4, 1), 1000) if is_in_loop else ((4, 1), 60)
     for most in candidates:
         if sum(n for n in sizes if n <= most) <= most_statements:
             return most
