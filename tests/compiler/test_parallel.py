@@ -185,7 +185,9 @@ assert words[parallel._PLACES["STARTED"]] == 0  # it has been too little so far
 for _ in range(100):
     small(x)
 assert words[parallel._PLACES["STARTED"]] == 1
-time.sleep(0.2)
+end = time.monotonic() + 40  # on a busy machine the thread sleeps late
+while words[parallel._PLACES["ASLEEP"]] == 0 and time.monotonic() < end:
+    time.sleep(0.05)
 assert words[parallel._PLACES["ASLEEP"]] == 1
 large(np.ones(1_000_000))
 assert words[parallel._PLACES["MISSED"]] == 0
