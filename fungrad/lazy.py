@@ -48,7 +48,6 @@ _INSTEAD = {
         "SymbolicZero zero_from_primal CustomVJPPrimal custom_vjp_primal_tree_values".split(),
         "rules get arrays of zeros where nothing is differentiated",
     ),
-    "linear_call": "use custom_vjp: its rule is transposed in forward mode",
     "sph_harm_y": "write the recurrence of Legendre functions with lax.fori_loop",
     "profiler": "use fungrad.cost and fungrad.compare_modes",
     "scaled_matmul": "use lax.dot_general",

@@ -223,7 +223,8 @@ class Recording:
         entry = (primitive, ids)
         first = len(values)
         if not self.is_evaluated or primitive.is_deferred:
-            if primitive.is_deferred or any(v is UNKNOWN or v is DEFERRED for v in operands):
+            is_deferred_too = primitive.is_deferred or primitive.is_creation
+            if is_deferred_too or any(v is UNKNOWN or v is DEFERRED for v in operands):
                 unknown = any(v is UNKNOWN for v in operands)
                 return self._record_unevaluated(entry, first, UNKNOWN if unknown else DEFERRED)
         try:

@@ -47,7 +47,6 @@ ABSENT = [
     ("fungrad.scipy.interpolate", "CubicSpline", "scipy.interpolate.CubicSpline works on plain"),
     ("fungrad.custom_batching", "vmap", "nearest: custom_vmap"),
     ("fungrad.debug", "breakpoint", "run compiled code so in disable_jit"),
-    ("fungrad.custom_derivatives", "linear_call", "use custom_vjp"),
 ]
 
 

@@ -51,7 +51,7 @@ def _strong_multiply(x, y):
 
 def _strong_divide(x, y):
     if not isinstance(x, np.ndarray) and not isinstance(y, np.ndarray):
-        return x if x == 0 else x / y if y else np.divide(x, y)
+        return x if x == 0 else x / y if y != 0 else np.divide(x, y)  # y may be an open number
     return _quiet_quotient(x, y)
 
 
