@@ -3,13 +3,12 @@
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
-from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, traced
 from fungrad.numpy.joining import concatenate, getitem_any, part
 from fungrad.numpy.products import PRECISION, conjugated, factors
-from fungrad.numpy.promotion import as_quotient, broadcast_to, convert, promote, result_dtype
+from fungrad.numpy.promotion import as_quotient, broadcast_to, convert, result_dtype
 from fungrad.numpy.reductions import KEEP, sum
 from fungrad.numpy.running_totals import cumsum
 from fungrad.numpy.selection import where
@@ -17,7 +16,6 @@ from fungrad.numpy.shapes import ravel, reshape
 from fungrad.numpy.sorting import argsort, searchsorted
 from fungrad.primitives.convolution import Convolve
 from fungrad.primitives.indexing import Gather
-from fungrad.primitives.movement import Iota
 from fungrad.primitives.windows import Window
 
 INT64 = np.dtype(np.int64)
@@ -234,36 +232,7 @@ def _slid(a, v, window):
     """
     if a.dtype.kind == "b":
         return _slid(convert(a, INT64), convert(v, INT64), window) != 0
-    n, m, size = len(a), len(v), window.size
-    lowest = window.offset - (m - 1 if window.right < 0 else 0)  # the place in a that is read first
-    left = min(max(-lowest, 0), size)
-    right = min(max(n - m + 1 - lowest, left), size)
-    if (left, right) == (0, size) or _is_finite(v):
-        return Convolve((0,), (0,), (0,), (window,))(a, v)
-    edges = _sums_at_edges(a, v, window, left, right)
-    if left == right:
-        return edges
-    middle = part(Convolve((0,), (0,), (0,), (window,))(a, v), 0, left, right)
-    return concatenate([part(edges, 0, 0, left), middle, part(edges, 0, left, None)])
-
-
-def _is_finite(v):
-    """Whether all elements are known to be finite."""
-    if v.dtype.kind not in "fc":
-        return True
-    known = v if type(v) is not Tracer else v.value if v.is_known else None
-    return known is not None and bool(np.isfinite(known).all())
-
-
-def _sums_at_edges(a, v, window, left, right):
-    """The sums of products before place `left` and from `right` on, of what is inside the line."""
-    shape = (left + window.size - right, len(v))
-    row, k = Iota(shape, INT64, 0)(), Iota(shape, INT64, 1)()
-    row = row + where(row < left, 0, right - left)
-    place = row + window.right * k + window.offset
-    is_inside = ufuncs.logical_and(place >= 0, place < len(a))
-    products = ufuncs.multiply(Gather((0,), "clip")(a, place), broadcast_to(v, shape))
-    return sum(where(is_inside, products, products.dtype.type(0)), 1)
+    return Convolve((0,), (0,), (0,), (window,), keeps_inside=True)(a, v)
 
 
 def _two_lines(name, a, v):

@@ -24,12 +24,16 @@ class Convolve(Routine):
     The others stand, as in a contraction, in two of the three or, for a batch or groups, in all
     three. `Convolve((1, 2, 0), (3, 2, 0), (1, 3, 0), (window,))` has channels 2 and 3. Its
     transposes are relabellings.
+
+    A line that `keeps_inside` meets nothing beyond the ends of the left operand, else zeros: their
+    products with a nan or infinity are nan. It has one window, of single steps.
     """
 
     left: tuple
     right: tuple
     out: tuple
     windows: tuple
+    keeps_inside: bool = False
 
     @cached_property
     def contraction(self):
@@ -64,6 +68,8 @@ class Convolve(Routine):
             raise ShapeError(f"convolve: shapes {x.shape}, {y.shape} for {self.left}, {self.right}")
         for window in self.windows:
             window.require_legal("convolve")
+        if self.keeps_inside and not self._has_single_steps:
+            raise ShapeError(f"convolve: {self.windows} are not one window of single steps")
         sizes = {i: w.size for i, w in enumerate(self.windows)}
         for labels, shape in ((self.left, x.shape), (self.right, y.shape)):
             for label, n in zip(labels, shape, strict=True):
@@ -75,6 +81,8 @@ class Convolve(Routine):
         return x.with_shape(tuple([sizes[label] for label in self.out]))
 
     def evaluate(self, x, y):
+        if self.keeps_inside and x.size and not np.isfinite(y).all():
+            return self._evaluated_inside(x, y)
         axis = self._axis_of_parts(x)
         parts = 1 if axis is None else self._parts(x, y, axis)
         if parts == 1:
@@ -155,8 +163,12 @@ class Convolve(Routine):
         """Whether one line slides over another by single steps."""
         if self.left != (0,) or self.right != (0,) or self.out != (0,):
             return False
-        (w,) = self.windows
-        return (w.left, abs(w.out), abs(w.right)) == (1, 1, 1) and w.size > 0
+        return self._has_single_steps and self.windows[0].size > 0
+
+    @property
+    def _has_single_steps(self):
+        steps = [(w.left, abs(w.out), abs(w.right)) for w in self.windows]
+        return steps == [(1, 1, 1)]
 
     def _evaluated_line(self, x, y):
         """By NumPy's convolution, of all elements that are met."""
@@ -168,6 +180,30 @@ class Convolve(Routine):
         line = windows_of(x, [whole], [1], 0)[:, 0]
         result = np.convolve(line, y[::-1] if w.right > 0 else y, "valid")
         return result if w.out > 0 else result[::-1]
+
+    def _evaluated_inside(self, x, y):
+        """By NumPy's convolution, which multiplies no padding, of one line after another."""
+        label = max((*self.left, *self.right))
+        if not label:
+            return self._inside(x, y)
+        groups = [tuple([i for i in t if i != label]) for t in (self.left, self.right, self.out)]
+        alone = self.replace(left=groups[0], right=groups[1], out=groups[2])
+        n = dict(zip((*self.left, *self.right), (*x.shape, *y.shape), strict=True))[label]
+        pairs = zip(_lines(x, self.left, label, n), _lines(y, self.right, label, n), strict=True)
+        made = [alone._evaluated_inside(*pair) for pair in pairs]
+        if label in self.out:
+            return np.stack(made, self.out.index(label))
+        return np.sum(made, 0)
+
+    def _inside(self, x, y):
+        """Of one line."""
+        (w,) = self.windows
+        place = w.out * np.arange(w.size) + w.offset
+        if w.right > 0:
+            y, place = y[::-1], place + len(y) - 1
+        sums = np.convolve(x, y)
+        is_met = (place >= 0) & (place < len(sums))
+        return np.where(is_met, sums[np.where(is_met, place, 0)], x.dtype.type(0))
 
     def jvp(self, inputs, tangents):
         (x, y), (dx, dy) = inputs, tangents
@@ -184,16 +220,22 @@ class Convolve(Routine):
         if linear[0]:
             sizes = dict(zip(self.left, x.shape, strict=True))
             windows = [w.from_output(sizes[i]) for i, w in enumerate(self.windows)]
-            return Convolve(self.out, self.right, self.left, tuple(windows))(c, y), None
+            labels = {"left": self.out, "right": self.right, "out": self.left}
+            return self.replace(**labels, windows=tuple(windows))(c, y), None
         sizes = dict(zip(self.right, y.shape, strict=True))
         windows = [w.from_kernel(sizes[i]) for i, w in enumerate(self.windows)]
-        return None, Convolve(self.left, self.out, self.right, tuple(windows))(x, c)
+        return None, self.replace(right=self.out, out=self.right, windows=tuple(windows))(x, c)
 
     def batch(self, inputs, batched, axis):
         new = max((*self.left, *self.right, -1)) + 1
         left = (new, *self.left) if batched[0] else self.left
         right = (new, *self.right) if batched[1] else self.right
-        return Convolve(left, right, (new, *self.out), self.windows)(*inputs), True
+        return self.replace(left=left, right=right, out=(new, *self.out))(*inputs), True
 
     def emit(self, build, inputs, outputs):
         build.convolve(self, inputs, outputs)
+
+
+def _lines(x, labels, label, n):
+    """The n parts of an operand along a label; the whole of one that does not have it."""
+    return np.moveaxis(x, labels.index(label), 0) if label in labels else [x] * n

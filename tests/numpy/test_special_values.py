@@ -205,3 +205,26 @@ def test_integers_of_numbers_that_the_compiler_knows_to_be_nan():
 
     for found, expected in zip(jit(integers_of)(x), integers_of(x), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("mode", ["full", "same"])
+@pytest.mark.parametrize("is_of_both", [True, False])
+def test_lines_that_slide_in_batches_and_backwards(mode, is_of_both):
+    """So it is for lines of a batch, and for what the cotangents meet in reverse mode."""
+    rng = np.random.default_rng(1)
+    a, v = rng.normal(size=(2, 6)), rng.normal(size=(2, 4))
+    v[1, 0], v[1, 2] = np.inf, np.nan
+    axes, lines = ((0, 0), v) if is_of_both else ((0, None), v[1])
+    rows = v if is_of_both else v[[1, 1]]
+    batched = vmap(lambda a, v: fnp.convolve(a, v, mode), axes)
+    weights = rng.normal(size=(2, len(np.convolve(a[0], v[0], mode))))
+    start = 0 if mode == "full" else 1
+    places = np.arange(weights.shape[1])[:, None] + start - np.arange(6)  # of v, per row and of a
+    is_met = (places >= 0) & (places < 4)
+    met = [np.where(is_met, v[np.clip(places, 0, 3)], 0) for v in rows]
+    for transform in (jit, lambda f: f):
+        found, pull = transform(lambda a, v: vjp(batched, a, v))(a, lines)
+        expected = [np.convolve(a, v, mode) for a, v in zip(a, rows, strict=True)]
+        np.testing.assert_allclose(found, expected, 1e-12, 1e-12)
+        expected = [w @ m for w, m in zip(weights, met, strict=True)]
+        np.testing.assert_array_equal(np.isfinite(pull(weights)[0]), np.isfinite(expected))

@@ -7,6 +7,7 @@ The other ways are by tiles in registers (`tiles`, `sums`) and by BLAS
 from contextlib import ExitStack
 from math import prod
 
+from fungrad.compiler.convolution.ends import mend_ends
 from fungrad.compiler.convolution.products import write_gathered, write_scattered
 from fungrad.compiler.convolution.sliding import Sliding
 from fungrad.compiler.convolution.sums import summing, write_sums
@@ -30,6 +31,12 @@ def convolve(build, primitive, inputs, outputs):
         fill(build.entry, constant(0, target.buffer.dtype), target)
         return
     work = Convolution(build, primitive, x, y, target)
+    _write(work)
+    if work.may_spread:
+        mend_ends(work)
+
+
+def _write(work):
     if (plan := summing(work)) is not None:
         write_sums(work, plan)
     elif (plan := tiling(work)) is not None:
@@ -66,6 +73,13 @@ class Convolution:
         rows = prod([self.sizes[i] for i in self.groups.right])
         inner = prod([self.sizes[i] for i in self.groups.contracted if i >= 0])
         return self.dtype.kind not in "fc" or rows == inner == 1
+
+    @property
+    def may_spread(self):
+        """Whether a nan of the right operand may spread beyond the ends, where it takes no part."""
+        if not self.primitive.keeps_inside or self.dtype.kind not in "fc":
+            return False
+        return self.sliding(self.x, self.windows).reaches_outside
 
     @property
     def has_channels_apart(self):
