@@ -70,8 +70,14 @@ def _reads_lower(uplo):
 def eigh(a, UPLO="L", symmetrize_input=False):
     """`numpy.linalg.eigh`: reads one triangle, and only that has a derivative.
 
-    Where eigenvalues coincide, functions that do not depend on the choice of their vectors have
-    their derivative; that of others is nan in reverse mode.
+    Where eigenvalues coincide, functions of the values alone, traces, projectors on all vectors
+    of a value and polar factors have their derivative. Reverse mode gives nan, with a
+    RuntimeWarning, where a function depends on the choice of the vectors. A function of the matrix
+    put together as V f(w) V^H lacks the term f'(w) within the coinciding values: reverse mode warns
+    where w and V come from one call, but not where w comes from an `eigvalsh` of its own, which
+    looks to it like a projector. Forward mode cannot know what reads the vectors. It warns whenever
+    their tangents lack something, also where that does not matter. `scipy.linalg.funm`, `sqrtm` and
+    `expm` have the whole derivative in both modes.
 
     >>> from fungrad import grad
     >>> grad(lambda a: eigh(a).eigenvalues[0])(np.array([[1.0, 0.0], [0.0, 3.0]]))

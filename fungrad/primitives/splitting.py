@@ -7,6 +7,10 @@ rotations has none: in reverse mode it is nan. A function of the matrix that is 
 V f(w) V^H loses the term f'(w) within coinciding values, which no rule of `eigh` can know: `w` has
 no place for it. So both modes warn, eager and compiled, where that may be. `scipy.linalg.funm`,
 `sqrtm`, `expm` have that term.
+
+Reverse mode sees what reads the vectors, and so does not warn of projectors: their cotangents are
+symmetric within a value, as those of V f(w) V^H are, but they read no values. Hence values from a
+call of their own go unseen. Forward mode sees nothing of what comes after, and always warns.
 """
 
 import numpy as np
