@@ -11,8 +11,10 @@ from fungrad.numpy.special_operands import apply, special_operands, where
 from fungrad.primitives import elementwise as e
 from fungrad.primitives import sine_integrals as oscillating
 from fungrad.primitives import special as s
+from fungrad.primitives.formulas import polynomial
 
 _NEAR = 0.5  # up to here the series of `exprel` and `_log1p_ratio` are used
+_SIMILAR = 0.2  # up to here the series of `_divergence` is used
 cbrt, exp2, expm1, log1p = ufuncs.cbrt, ufuncs.exp2, ufuncs.expm1, ufuncs.log1p
 
 
@@ -133,10 +135,26 @@ def rel_entr(p, q):
 def kl_div(p, q):
     """p log(p / q) - p + q, inf outside the domain."""
     p, q = special_operands("kl_div", p, q)
-    is_outside = ufuncs.logical_or(p < 0, ufuncs.logical_or(q < 0, (p > 0) & (q == 0)))
-    value = rel_entr(where(is_outside, 1.0, p), where(is_outside, 1.0, q))
-    value = where(is_outside, np.inf, value - where(is_outside, 1.0, p) + q)
-    return where(ufuncs.logical_or(ufuncs.isnan(p), ufuncs.isnan(q)), np.nan, value)
+    both = ufuncs.logical_and(p > 0, q > 0)
+    x, y = where(both, p, 1.0), where(both, q, 1.0)
+    is_zero = ufuncs.logical_and(p == 0, q >= 0)
+    is_nan = ufuncs.logical_or(ufuncs.isnan(p), ufuncs.isnan(q))
+    outside = where(is_zero, q - p, where(is_nan, p + q, np.inf))
+    return where(both, _divergence(x, y), outside)
+
+
+def _divergence(x, y):
+    """x log(x / y) - x + y; where they are near, by the series of artanh in r = (x - y) / (x + y).
+
+    There it is r (x - y) + 2 x (artanh(r) - r), of which nothing cancels.
+    """
+    ratio = (0.5 * x - 0.5 * y) / (0.5 * x + 0.5 * y)
+    is_near = ufuncs.absolute(ratio) < _SIMILAR
+    r = where(is_near, ratio, 0.0)
+    square = r * r
+    tail = polynomial(square, [2 / k for k in range(3, 27, 2)])
+    near = r * (x - y + x * (square * tail))
+    return where(is_near, near, rel_entr(x, y) - x + y)
 
 
 def ndtr(x):

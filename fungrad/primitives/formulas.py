@@ -6,6 +6,11 @@
 import numpy as np
 
 
+def name_in_scipy(word):
+    """The name in `scipy.special` of a word: what follows `bessel_` or `library_`, if anything."""
+    return word.removeprefix("bessel_").removeprefix("library_")
+
+
 class Arrays:
     """The `build` that evaluates a formula on arrays."""
 
@@ -16,7 +21,7 @@ class Arrays:
         from scipy import special
 
         function = self.functions.get(word) or getattr(np, word, None)
-        function = function or getattr(special, word.removeprefix("bessel_"))
+        function = function or getattr(special, name_in_scipy(word))
         return function(*operands)
 
     def constant(self, value, dtype):

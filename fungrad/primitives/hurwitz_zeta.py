@@ -59,8 +59,8 @@ def _of_positive(build, s, q, order=0):
     s = build.select(s > _LARGEST_EXPONENT, _LARGEST_EXPONENT, s)
     w = q + float(_TERMS)
     inverse = 1.0 / w
-    last = build("power", w, -s)
-    rest = _rest(s, w, inverse, order)
+    last = build("power", w, 1.0 - s)  # w**-s would underflow for large q
+    rest = _rest(s, inverse, order)
     if order == 0:
         return total + last * rest[0]
     fall = -build("log", w)
@@ -69,11 +69,11 @@ def _of_positive(build, s, q, order=0):
     return total + last * (fall * fall * rest[0] + 2.0 * fall * rest[1] + rest[2])
 
 
-def _rest(s, w, inverse, order):
-    """What w**-s is multiplied by in the formula of Euler and Maclaurin, and its derivatives in s."""
+def _rest(s, inverse, order):
+    """What w**(1-s) is multiplied by in Euler's and Maclaurin's formula, and its derivatives in s."""
     pole = 1.0 / (s - 1.0)
-    series = [w * pole + 0.5, -w * pole * pole, 2.0 * w * pole * pole * pole][: order + 1]
-    factor = [s * inverse, inverse, 0.0 * s][: order + 1]
+    series = [pole + 0.5 * inverse, -pole * pole, 2.0 * pole * pole * pole][: order + 1]
+    factor = [s * inverse * inverse, inverse * inverse, 0.0 * s][: order + 1]
     for k, coefficient in enumerate(_COEFFICIENTS):
         series = [x + coefficient * f for x, f in zip(series, factor, strict=True)]
         for shift in (2 * k + 1, 2 * k + 2):  # the product rule, for a factor whose derivative is 1

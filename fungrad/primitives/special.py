@@ -11,6 +11,7 @@ import numpy as np
 
 from fungrad.core.errors import NotDifferentiableError
 from fungrad.primitives import (
+    beta_function,
     hurwitz_zeta,
     incomplete_beta,
     incomplete_gamma,
@@ -32,7 +33,7 @@ from fungrad.primitives.elementwise import (
     strong_multiply,
     unary,
 )
-from fungrad.primitives.formulas import Arrays
+from fungrad.primitives.formulas import Arrays, name_in_scipy
 
 
 def row(word, function, *passes):
@@ -46,7 +47,7 @@ def library(word, *passes):
     It is silent about its domain, as in SciPy: what its iterations make of floating-point flags
     means nothing.
     """
-    function = of_scipy(word.removeprefix("bessel_"))
+    function = of_scipy(name_in_scipy(word))
 
     def evaluate(*operands):
         with np.errstate(all="ignore"):
@@ -62,6 +63,7 @@ FORMULAS = {
     **incomplete_beta.FORMULAS,
     **parameter_derivatives.FORMULAS,
     **oscillating_integrals.FORMULAS,
+    **beta_function.FORMULAS,
 }
 
 
@@ -78,14 +80,28 @@ def of_formula(word):
 
 
 _ARRAYS = Arrays(
-    {"zeta": of_formula("zeta")}, {**tail_integrals.TABLES, **parameter_derivatives.TABLES}
+    {"zeta": of_formula("zeta"), "lgamma": of_scipy("gammaln")},
+    {**tail_integrals.TABLES, **parameter_derivatives.TABLES},
 )
+
+
+def but_of_large(word, *passes):
+    """A row of a function of SciPy that has a better formula for large arguments."""
+    formula, plain, is_large = of_formula(word), of_scipy(word), beta_function.OF_LARGE[word][0]
+
+    def evaluate(*operands):
+        with np.errstate(all="ignore"):
+            if not np.any(is_large(_ARRAYS, *operands)):
+                return plain(*operands)
+        return formula(*operands)
+
+    return row(word, evaluate, *passes)
 
 
 def not_differentiable(function, operand, reason=None):
     """How a tangent passes through an operand in which a function has no derivative."""
 
-    name = function.removeprefix("bessel_")
+    name = name_in_scipy(function)
     because = f": {reason}" if reason else ""
 
     def passes(*operands):
@@ -148,22 +164,22 @@ digamma_step = row(
     lambda t, x, d, y: strong_multiply(t, trigamma(x + d) - trigamma(x)),
     lambda t, x, d, y: strong_multiply(t, trigamma(x + d)),
 )
-betaln = library(
+betaln = but_of_large(
     "betaln",
     lambda t, a, b, y: strong_multiply(t, -digamma_step(a, b)),
     lambda t, a, b, y: strong_multiply(t, -digamma_step(b, a)),
 )
-beta = library(
+beta = but_of_large(
     "beta",
     lambda t, a, b, y: strong_multiply(t, -strong_multiply(y, digamma_step(a, b))),
     lambda t, a, b, y: strong_multiply(t, -strong_multiply(y, digamma_step(b, a))),
 )
-binom = library(
+binom = but_of_large(
     "binom",
     lambda t, n, k, y: strong_multiply(t, strong_multiply(y, digamma_step(n - k + 1, k))),
     lambda t, n, k, y: strong_multiply(t, strong_multiply(y, digamma_step(k + 1, n - 2 * k))),
 )
-poch = library(
+poch = but_of_large(
     "poch",
     lambda t, a, m, y: strong_multiply(t, strong_multiply(y, digamma_step(a, m))),
     lambda t, a, m, y: strong_multiply(t, strong_multiply(y, digamma(a + m))),

@@ -41,8 +41,11 @@ TABLE = {
     ),
     "polygamma": ((WHOLE, POSITIVE), mpmath.polygamma),
     "zeta": ((1 + POSITIVE[:30] / 99, spread(-2, 2)), mpmath.zeta),
-    "beta": ((SHAPES[:20], OTHERS[:20]), None),
-    "betaln": ((SHAPES, OTHERS), None),
+    "beta": ((SHAPES[:20], OTHERS[:20]), mpmath.beta),
+    "betaln": (
+        (SHAPES, OTHERS),
+        lambda a, b: mpmath.loggamma(a) + mpmath.loggamma(b) - mpmath.loggamma(a + b),
+    ),
     "poch": ((spread(-2, 1), spread(-2, 1)), mpmath.rf),
     "expit": ((SIGNED,), lambda x: 1 / (1 + mpmath.exp(-x))),
     "logit": ((UNIT,), lambda x: mpmath.log(x / (1 - x))),
@@ -230,7 +233,7 @@ def test_derivatives_of_betainc_in_its_parameters(a, b, x):
 
 
 def test_single_precision():
-    for name in ("gammainc", "betainc", "digamma", "log_ndtr", "i0e", "xlogy"):
+    for name in ("gammainc", "betainc", "digamma", "log_ndtr", "i0e", "xlogy", "kl_div", "betaln"):
         arguments = [x[:5].astype(np.float32) for x in TABLE[name][0]]
         expected = getattr(scipy.special, name)(*[x.astype(float) for x in arguments])
         for f in (getattr(special, name), jit(getattr(special, name))):

@@ -11,8 +11,8 @@ _BINARY = """add subtract multiply divide power maximum minimum remainder fmod f
     bitwise_and bitwise_or bitwise_xor left_shift right_shift fast_add rounded_multiply make_complex call_where"""
 _TERNARY = "select fma"
 
-#: Words that SciPy's compiled functions of the same name (without `bessel_`) compute, by their
-#: number of operands.
+#: Words that SciPy's compiled functions of the same name (without `bessel_` or `library_`) compute,
+#: by their number of operands.
 LIBRARY = {
     **dict.fromkeys(
         """gamma gammasgn erfcx erfcinv expi exp1 dawsn spence log_ndtr ndtri bessel_i0 bessel_i0e
@@ -21,8 +21,9 @@ LIBRARY = {
         1,
     ),
     **dict.fromkeys(
-        """beta betaln binom gammainc gammaincc gammaincinv gammainccinv expn owens_t poch stdtr stdtrit
-        bessel_iv bessel_ive bessel_jv bessel_yv bessel_kv bessel_kve""".split(),
+        """library_beta library_betaln library_binom library_poch gammainc gammaincc gammaincinv
+        gammainccinv expn owens_t stdtr stdtrit bessel_iv bessel_ive bessel_jv bessel_yv bessel_kv
+        bessel_kve""".split(),
         2,
     ),
     **dict.fromkeys("betainc betaincc betaincinv betainccinv hyp1f1".split(), 3),
@@ -40,6 +41,7 @@ LIBRARY = {
 #: `math.branch`, where the condition holds, by a branch that is taken rarely, else x;
 #: `zeta(s, q)`: Hurwitz's zeta function, also of negative q, for whole s; `zeta_s`, `zeta_ss`: its
 #: derivatives in s, for positive q;
+#: `beta`, `betaln`, `binom`, `poch`: SciPy's, but of large arguments by Stirling's formula;
 #: `digamma_step(x, d)`: digamma(x + d) - digamma(x); `gamma_density`, `beta_density`: of a
 #: distribution, the argument last; `gammainc_a`, `betainc_ab`: derivatives in a, in a and b;
 #: `bessel_jv_v`, `bessel_jv_vv`, `hyp1f1_ab`: derivatives in an order, in parameters;
@@ -51,7 +53,7 @@ VOCABULARY = {
     **dict.fromkeys(_TERNARY.split(), 3),
     **dict.fromkeys(
         """zeta zeta_s zeta_ss xlogy xlog1py digamma_step gamma_density gammainc_a gammainc_aa
-        stdtr_df""".split(),
+        stdtr_df beta betaln binom poch""".split(),
         2,
     ),
     **dict.fromkeys("beta_density betainc_a betainc_b betainc_aa betainc_ab betainc_bb".split(), 3),

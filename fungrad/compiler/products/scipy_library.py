@@ -8,6 +8,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from fungrad.compiler.language.words import LIBRARY
+from fungrad.primitives.formulas import name_in_scipy
 
 
 @cache
@@ -43,7 +44,7 @@ def special_function(name):
     known = functions("special", "cython_special")
     wanted = f"double ({'double, ' * LIBRARY[name]}int __pyx_skip_dispatch)"
     for prefix in ("", "__pyx_fuse_0", "__pyx_fuse_1", "__pyx_fuse_2"):
-        found = known.get(prefix + name.removeprefix("bessel_"))
+        found = known.get(prefix + name_in_scipy(name))
         if found is not None and found[0] == wanted:
             return found[1]
     raise LookupError(f"SciPy has no function {wanted.replace('(', name + '(')}")
