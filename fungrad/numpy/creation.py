@@ -106,7 +106,7 @@ def arange(start=None, stop=None, step=None, dtype=None, *, device=None, like=No
 
 @traced(np.linspace, creates=True)
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
-    """`numpy.linspace`; the ends may be traced."""
+    """`numpy.linspace`; the ends may be traced, and the bits are NumPy's in compiled code too."""
     if not has_tracer((start, stop)):
         line, step = np.linspace(start, stop, num, endpoint, True, dtype, axis)
         return (constant(line), step) if retstep else constant(line)
@@ -114,9 +114,10 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     start, stop = promote_to_float(number_or_operand(start), number_or_operand(stop))
     start, stop = broadcast_together("linspace", start, stop)
     parts = num - 1 if endpoint else num
-    step = (stop - start) / parts if parts > 0 else np.nan
+    step = e.rounded_add(stop, -start) / parts if parts > 0 else np.nan
     places = np.arange(num, dtype=start.dtype).reshape(-1, *[1] * np.ndim(start))
-    result = places * step + start if parts > 0 else places * 0 + start
+    products = places * step if parts > 0 else places * 0
+    result = e.rounded_add(*broadcast_together("linspace", products, start))
     if endpoint and num > 1:
         result = _with_last(result, stop)
     if axis not in (0, -result.ndim):

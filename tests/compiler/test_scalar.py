@@ -148,8 +148,8 @@ _EXACT = """negative absolute sign floor ceil rint trunc sqrt reciprocal logical
     population_count isnan isinf isfinite signbit real imag conjugate add subtract multiply divide
     maximum minimum remainder fmod floor_divide copysign nextafter strong_multiply strong_divide equal not_equal
     less less_equal greater greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or
-    bitwise_xor left_shift right_shift fast_add rounded_multiply make_complex select integer_power
-    index_divide index_remainder"""
+    bitwise_xor left_shift right_shift fast_add rounded_add rounded_multiply make_complex select
+    integer_power index_divide index_remainder"""
 EXACT = set(_EXACT.split())
 SIGNED_ZEROS = """add subtract multiply divide negative absolute floor ceil rint trunc sqrt
     remainder fmod floor_divide copysign nextafter"""
@@ -157,6 +157,7 @@ SCIPY = {"logistic": "expit", "lgamma": "gammaln", "digamma": "psi"}
 NUMPY = {
     "bitwise_not": np.invert,
     "fast_add": np.add,
+    "rounded_add": np.add,
     "rounded_multiply": np.multiply,
     "rsqrt": lambda x: np.reciprocal(np.sqrt(x)),
     "imag": lambda x: x.imag,
@@ -178,6 +179,7 @@ KINDS = {
     "select": "biufc",
     "strong_multiply": "iufc",
     "strong_divide": "fc",
+    "rounded_add": "fc",
     "rounded_multiply": "f",
     "population_count": "iu",
     "make_complex": "f",

@@ -1,5 +1,8 @@
 """Compiled code on nan, infinities, negative zeros, subnormals and extreme integers: NumPy's results."""
 
+import warnings
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -228,3 +231,33 @@ def test_lines_that_slide_in_batches_and_backwards(mode, is_of_both):
         np.testing.assert_allclose(found, expected, 1e-12, 1e-12)
         expected = [w @ m for w, m in zip(weights, met, strict=True)]
         np.testing.assert_array_equal(np.isfinite(pull(weights)[0]), np.isfinite(expected))
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_the_bits_of_places_between_ends(dtype, shape):
+    """Compiled products and sums are not fused there, also not with a product that is an end."""
+    rng = np.random.default_rng(2)
+    numbers = [rng.normal(size=shape) + 1j * rng.normal(size=shape) for _ in range(3)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+        x, y, z = (np.asarray(v).astype(dtype)[()] for v in numbers)
+    for size, endpoint in ((11, True), (50, False), (1, True)):
+        between = partial(fnp.linspace, num=size, endpoint=endpoint)
+        found = jit(between)(x, y)
+        np.testing.assert_array_equal(found, np.linspace(x, y, size, endpoint), strict=True)
+        if x.dtype.kind == "f":
+            found = jit(lambda x, y, z, f=between: f(x * y, z))(x, y, z)
+            np.testing.assert_array_equal(found, np.linspace(x * y, z, size, endpoint))
+
+
+def test_values_on_the_edges_of_bins():
+    rng = np.random.default_rng(3)
+    function = jit(lambda a, low, high: fnp.histogram(a, 20, (low, high)))
+    for _ in range(10):
+        low, high = np.sort(rng.normal(size=2))
+        values = np.linspace(low, high, 21)
+        for found, expected in zip(
+            function(values, low, high), np.histogram(values, 20, (low, high)), strict=True
+        ):
+            np.testing.assert_array_equal(found, expected)

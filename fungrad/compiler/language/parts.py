@@ -18,8 +18,8 @@ CALL_WEIGHT = 8  # an elementary function, among operations of weight 1
 #: of dtypes that values are converted to. A search in windows of 6 us would count as 650 otherwise.
 LIGHT = frozenset(
     """bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 load convert select
-    abs absolute negative fast_add fma minimum maximum equal not_equal less less_equal greater
-    greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite signbit
+    abs absolute negative fast_add rounded_add fma minimum maximum equal not_equal less less_equal
+    greater greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite signbit
     index_divide index_remainder""".split()
 )
 _TILE = 16  # the extent of a loop in a tile, or more

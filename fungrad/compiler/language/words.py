@@ -8,7 +8,8 @@ _UNARY = """negative absolute sign floor ceil rint trunc sqrt rsqrt cbrt recipro
 _BINARY = """add subtract multiply divide power maximum minimum remainder fmod floor_divide
     index_divide index_remainder arctan2 copysign nextafter hypot logaddexp strong_multiply
     strong_divide equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor
-    bitwise_and bitwise_or bitwise_xor left_shift right_shift fast_add rounded_multiply make_complex call_where"""
+    bitwise_and bitwise_or bitwise_xor left_shift right_shift fast_add rounded_add
+    rounded_multiply make_complex call_where"""
 _TERNARY = "select fma"
 
 #: Words that SciPy's compiled functions of the same name (without `bessel_` or `library_`) compute,
@@ -36,7 +37,7 @@ LIBRARY = {
 #: numerator) wins, also over inf and nan;
 #: `fast_add`: an addition that may be reordered, for the accumulators of reductions;
 #: `fma(x, y, z)`: x * y + z, rounded once; `select(condition, x, y)`: x if condition else y;
-#: `rounded_multiply`: a product that is not fused with a sum;
+#: `rounded_multiply`, `rounded_add`: a product and a sum that are not fused with each other;
 #: `call_where(condition, x)`: the function of x that the attribute names, one of
 #: `math.branch`, where the condition holds, by a branch that is taken rarely, else x;
 #: `zeta(s, q)`: Hurwitz's zeta function, also of negative q, for whole s; `zeta_s`, `zeta_ss`: its

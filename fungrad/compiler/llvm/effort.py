@@ -13,7 +13,7 @@ _QUICK = frozenset(
     signbit convert bitcast real imag conjugate integer_power add subtract multiply maximum minimum
     index_divide index_remainder copysign strong_multiply equal not_equal less less_equal greater
     greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor fast_add
-    rounded_multiply make_complex select fma""".split()
+    rounded_add rounded_multiply make_complex select fma""".split()
 )
 _LOOP = re.compile(r"^ *(for|while)\b", re.MULTILINE)
 _CALL = re.compile(r"\b([a-z]\w*)\(")

@@ -122,7 +122,8 @@ _FLOAT = {
     "negative": lambda builder, x: builder.fneg(x),
     "maximum": _extremum("maximum"),
     "minimum": _extremum("minimum"),
-    # a flag that means nothing here, because Numba adds `contract` where there is none
+    # a flag that means nothing there, because Numba adds `contract` where there is none
+    "rounded_add": lambda builder, x, y: builder.fadd(x, y, flags=("arcp",)),
     "rounded_multiply": lambda builder, x, y: builder.fmul(x, y, flags=("arcp",)),
     "lgamma": lgamma,
     "fma": _intrinsic("fma"),

@@ -217,7 +217,10 @@ def _isfinite(build, z):
 
 #: Expansions by word, for complex operands.
 EXPANSIONS = {
-    **{word: _by_parts(word) for word in ("add", "subtract", "negative", "fast_add", "rint")},
+    **{
+        word: _by_parts(word)
+        for word in ("add", "subtract", "negative", "fast_add", "rounded_add", "rint")
+    },
     **{word: _ordered(word) for word in ("less", "less_equal", "greater", "greater_equal")},
     "maximum": _extremum("greater_equal"),
     "minimum": _extremum("less_equal"),

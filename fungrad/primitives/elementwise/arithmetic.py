@@ -29,6 +29,9 @@ divide = binary(
     kinds="fc",
     together=lambda ts, x, y, z: _tangent_of_quotient(ts, y, z),
 )
+# A sum that compiled code does not fuse with a product that it adds, which would lose its rounding:
+# for bits that are to be those of eager code.
+rounded_add = binary("rounded_add", operator.add, add.passes, (0, 1), kinds="fc")
 
 
 def _slope_of_divisor(x, y, z):
