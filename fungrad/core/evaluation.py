@@ -197,8 +197,11 @@ def _unrepeated(program):
         return {}
     for e in program.equations:
         repeated = [v for v in e.inputs if type(v) is not Literal and v in made]
-        whole = [v for v in e.inputs if v not in made and v.type.shape == e.outputs[0].type.shape]
-        if repeated and not (whole and getattr(e.primitive, "repeats", False)):
+        if not repeated:
+            continue
+        shapes = [v.type.shape for v in e.inputs if v not in made]
+        is_whole = any([v.type.shape in shapes for v in e.outputs])
+        if not (is_whole and getattr(e.primitive, "repeats", False)):
             for v in repeated:
                 made.pop(v, None)
     texts = {v: e.primitive.unrepeated(*[u.type for u in e.inputs]) for v, e in made.items()}

@@ -87,6 +87,8 @@ WINDOWS_BAD = [
         for kind in (WindowSum, WindowMax, WindowMin)
     ],
     bad(WindowFind(*POOL, True), [X + 1j], DtypeError, "window_find_max is not defined for dtype"),
+    bad(WindowTake(*BESIDE), [LINE, np.zeros(99, np.int8)], ShapeError, "window_take"),
+    bad(WindowPut(*BESIDE, LINE.shape), [np.zeros(99), np.zeros(99, np.int8)], ShapeError, "values"),
     bad(WindowSum((None,), (0,)), [LINE], ShapeError, "width 0"),
     bad(WindowSum((Window(1, 1, 0, 1, 0),), (2,)), [LINE], ShapeError, "is no window"),
 ]

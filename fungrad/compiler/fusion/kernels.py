@@ -11,9 +11,10 @@ from fungrad.compiler.fusion.cut import Cut, axis_to_cut, has_independent_turns
 from fungrad.compiler.fusion.guards import guard
 from fungrad.compiler.fusion.loop_tiles import tiles_of
 from fungrad.compiler.fusion.nest import LoopNest
-from fungrad.compiler.fusion.row_blocks import STEP, blocks_of
+from fungrad.compiler.fusion.row_blocks import blocks_of
+from fungrad.compiler.fusion.standing import Standing
 from fungrad.compiler.language.index import Affine
-from fungrad.compiler.language.scalar import INDEX, Builder, constant, topological_order
+from fungrad.compiler.language.scalar import INDEX, Builder, constant
 from fungrad.compiler.language.statements import Let, Loop, Return, Store, load
 
 _build = Builder()
@@ -57,8 +58,7 @@ class _NestWriter:
                 form = root.form + Affine(root.view.offset, ())
                 pointer, place = nest.spot(root.view.buffer, form, is_written=True)
                 self.places[number], self.pointers[number] = place, pointer
-        self.phases = range(max(r.phase for r in self.roots) + 1)
-        self.border = nest.row_depth()
+        self.phases, self.border = nest.phases(), nest.row_depth()
         self.accumulators = {}
         self.cut, self.partials = None, {}
         self.tiles, self.blocks = tiles_of(nest, self.writer), blocks_of(nest, self.writer)
@@ -66,7 +66,9 @@ class _NestWriter:
         self.is_copy = self.tiles is not None and self.tiles.is_copy()
         if self.tiles is not None and not self.is_copy:
             self._use_tiles()
-        self._order_nodes()
+        standing = Standing(nest, self.places, self.spots, set(self.pointers.values()), self.tiles)
+        self.depth, self.since, self.named = standing.depth, standing.since, standing.named
+        self.order, self.orders, self.checks = standing.order, standing.orders, standing.checks
 
     def _use_tiles(self):
         """Let what is read across rows be read from tiles, and large results be made in some."""
@@ -88,74 +90,6 @@ class _NestWriter:
             return root.goes_on and is_nothing
         is_read_here = value.op == "load" and value.attribute == self.pointers.get(n)
         return is_read_here and value.operands == (self.places[n],) and not root.is_landing
-
-    # ---- where expressions stand
-
-    def _order_nodes(self):
-        """Find, for every expression, the number of loops around it and its first phase."""
-        level = {axis.symbol: number + 1 for number, axis in enumerate(self.axes)}
-        if self.tiles is not None:
-            level |= self.tiles.levels
-        level[STEP] = len(self.axes)
-        rows = self.nest.row_phases
-        self.depth, self.since = {}, {}
-        self.order = topological_order(self._expressions(range(len(self.roots))))
-        for node in self.order:
-            inner = [self.depth[x] for x in node.operands]
-            own = self.border if node in rows else level.get(node, 0)
-            self.depth[node] = max([own, *inner])
-            since = [self.since[x] for x in node.operands]
-            self.since[node] = max([rows.get(node, 0), *since])
-        self.named = self._named_nodes()
-        self.checks, self.orders = self._place_checks(), {}
-        for phase in self.phases:
-            faults = [
-                fault
-                for (number, depth), found in self.checks.items()
-                if number == phase and depth > self.border
-                for fault, _ in found
-            ]
-            self.orders[phase] = topological_order(self._expressions(self._columnar(phase), faults))
-
-    def _columnar(self, phase):
-        """The numbers of the roots of a phase that stand in its inner loops."""
-        return [n for n, r in enumerate(self.roots) if r.phase == phase and not r.is_over_rows]
-
-    def _expressions(self, numbers, faults=None):
-        found = [self.roots[n].value for n in numbers]
-        conditions = [self.roots[n].is_there for n in numbers]
-        found += [c for c in conditions if c is not None]
-        here = self.places | {n: place for n, (_, place) in self.spots.items()}
-        found += [here[n] for n in numbers if n in here]
-        return found + ([c for c, _ in self.nest.checks] if faults is None else faults)
-
-    def _place_checks(self):
-        """The checks by phase and by the number of loops around them: as few as they allow."""
-        placed = {}
-        for fault, culprit in self.nest.checks:
-            phase, depth = self.since[fault], max(self.depth[fault], self.border)
-            if depth > self.border:
-                phase = next(p for p in self.phases if p >= phase and self._columnar(p))
-            placed.setdefault((phase, depth), []).append((fault, culprit))
-        return placed
-
-    def _named_nodes(self):
-        """What gets a name: what an inner loop reads, the values of equations, and what is read
-        through a pointer that is also written, before that happens."""
-        named, written = {}, set(self.pointers.values())
-        for node in self.order:
-            if node.op == "load" and node.attribute in written:
-                named[node] = ""
-            for x in node.operands:
-                if self.depth[x] < self.depth[node] and x.operands:
-                    named.setdefault(x, "")
-        nest = self.nest
-        for (_, v, index), element in nest.elements.items():
-            final = nest.final.get(element)
-            is_made = index == nest.index and v in nest.lowering.schedule.maker
-            if is_made and final is not None and final.operands and final.op != "load":
-                named[final] = named.get(final) or nest.lowering.remark(v)
-        return named
 
     def _name(self, nodes, depth, since=None):
         """Write names for the expressions that stand at a depth."""

@@ -96,6 +96,10 @@ class LoopNest:
                 root.is_there = self._final(root.is_there)
         self.checks = [(self._final(c), p) for c, p in self.build.checks.items()]
 
+    def phases(self):
+        """The numbers of the phases, up to the last one that has a root."""
+        return range(max(root.phase for root in self.roots) + 1)
+
     def row_depth(self):
         """How many loops go over the rows; 0 where there is one phase."""
         if self.group.last_phase == 0:
