@@ -59,7 +59,8 @@ class Gradient:
         self.halves = vjp(program, active(program, count), wanted)
         self.seed = program.outputs[0].type.dtype.type(1)
         self.types = program.input_types[:count]
-        self.is_complete = all(self.halves.has_cotangent[:count])
+        self.has = self.halves.has_cotangent[:count]
+        self.is_complete = all(self.has)
         self.pull, self.count = None, len(program.outputs)
         self.places = places_of(program, self.halves)
         self.is_direct = self.places is not None and any(self.halves.given)
@@ -76,13 +77,7 @@ class Gradient:
 
     def complete(self, pulled):
         """The cotangents of all traced leaves, zeros among them."""
-        if self.is_complete:
-            return pulled
-        pulled = iter(pulled)
-        return [
-            next(pulled) if has else zeros_like(t)
-            for has, t in zip(self.halves.has_cotangent, self.types, strict=False)
-        ]
+        return pulled if self.is_complete else _with_zeros(pulled, self.has, self.types)
 
 
 class Tangents:
@@ -97,7 +92,8 @@ class Tangents:
         self.halves = linearize(program, active + (False,) * rest)
         self.active, self.types = active + (False,) * rest, program.output_types
         self.count = len(self.types)
-        self.is_complete = all(self.halves.out_active)
+        self.has = self.halves.out_active
+        self.is_complete = all(self.has)
         places = places_of(program, self.halves)
         self.is_direct = places is not None
         if self.is_direct:
@@ -107,16 +103,16 @@ class Tangents:
 
     def complete(self, pushed):
         """The tangents of all outputs, zeros among them."""
-        if self.is_complete:
-            return pushed
-        pushed = iter(pushed)
-        return [
-            next(pushed) if has else zeros_like(t)
-            for has, t in zip(self.halves.out_active, self.types, strict=True)
-        ]
+        return pushed if self.is_complete else _with_zeros(pushed, self.has, self.types)
 
 
 tangents = derived(Tangents)
+
+
+def _with_zeros(found, has, types):
+    """What was found in the places that have something, zeros in the others."""
+    found = iter(found)
+    return [next(found) if h else zeros_like(t) for h, t in zip(has, types, strict=True)]
 
 
 @record

@@ -20,6 +20,18 @@ from fungrad.numpy.calculus import (
     trapezoid,
     unwrap,
 )
+from fungrad.numpy.comparison import (
+    allclose,
+    array_equal,
+    array_equiv,
+    isclose,
+    iscomplex,
+    iscomplexobj,
+    isneginf,
+    isposinf,
+    isreal,
+    isrealobj,
+)
 from fungrad.numpy.creation import (
     arange,
     diag,
@@ -44,20 +56,10 @@ from fungrad.numpy.creation import (
 )
 from fungrad.numpy.einsum import einsum, einsum_path
 from fungrad.numpy.elementary import (
-    allclose,
     angle,
     around,
-    array_equal,
-    array_equiv,
     fix,
     imag,
-    isclose,
-    iscomplex,
-    iscomplexobj,
-    isneginf,
-    isposinf,
-    isreal,
-    isrealobj,
     nan_to_num,
     real,
     round,

@@ -8,7 +8,7 @@ import numpy as np
 
 from fungrad.core.types import is_python_number
 from fungrad.numpy.special_operands import apply, special_operands, where
-from fungrad.primitives import hypergeometric, student_t
+from fungrad.primitives import beta_integrals, hypergeometric, student_t
 from fungrad.primitives import special as s
 
 
@@ -141,22 +141,22 @@ def betainc(a, b, x):
     >>> betainc(2.0, 3.0, 0.5)
     np.float64(0.6875)
     """
-    return apply(s.betainc, a, b, x)
+    return apply(beta_integrals.betainc, a, b, x)
 
 
 def betaincc(a, b, x):
     """1 - betainc(a, b, x) without cancellation."""
-    return apply(s.betaincc, a, b, x)
+    return apply(beta_integrals.betaincc, a, b, x)
 
 
 def betaincinv(a, b, y):
     """The x for which betainc(a, b, x) is y."""
-    return apply(s.betaincinv, a, b, y)
+    return apply(beta_integrals.betaincinv, a, b, y)
 
 
 def betainccinv(a, b, y):
     """The x for which betaincc(a, b, x) is y."""
-    return apply(s.betainccinv, a, b, y)
+    return apply(beta_integrals.betainccinv, a, b, y)
 
 
 def gammainc_a(a, x):

@@ -2,6 +2,7 @@
 
 import math
 
+from fungrad.primitives.beta_integrals import betainc_aa, betainc_bb
 from fungrad.primitives.elementwise import (
     absolute,
     exp,
@@ -13,15 +14,7 @@ from fungrad.primitives.elementwise import (
     strong_divide,
     strong_multiply,
 )
-from fungrad.primitives.special import (
-    betainc_aa,
-    betainc_bb,
-    digamma_step,
-    library,
-    of_formula,
-    poch,
-    row,
-)
+from fungrad.primitives.special import digamma_step, library, of_formula, poch, row
 
 
 def _half(df):

@@ -7,6 +7,7 @@ whole range where it is short, else it hands the parts to the pool (see `paralle
 import ast
 
 from fungrad.compiler.language.arguments import Scalar, parameters
+from fungrad.compiler.language.words import QUICK
 
 PARTS = 8
 #: From so many operations on (about 50 us) a second thread is worth being woken.
@@ -14,13 +15,10 @@ WORTH_WAKING = 60_000
 #: So many times that much wakes threads that sleep; less does if it comes again and again.
 MUCH = 8
 CALL_WEIGHT = 8  # an elementary function, among operations of weight 1
-#: Words of an instruction or two, which count no more than the signs of arithmetic do, as the names
-#: of dtypes that values are converted to. A search in windows of 6 us would count as 650 otherwise.
-LIGHT = frozenset(
-    """bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 load convert select
-    abs absolute negative fast_add rounded_add fma minimum maximum equal not_equal less less_equal
-    greater greater_equal logical_and logical_or logical_xor logical_not isnan isinf isfinite signbit
-    index_divide index_remainder""".split()
+#: What counts no more than the signs of arithmetic do: quick words, reads, and the names of dtypes
+#: that values are converted to. A search in windows of 6 us would count as 650 otherwise.
+LIGHT = QUICK | frozenset(
+    """bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 load abs""".split()
 )
 _TILE = 16  # the extent of a loop in a tile, or more
 FIRST, LAST = "first_part", "last_part"

@@ -73,6 +73,15 @@ VOCABULARY = {
     **LIBRARY,
 }
 
+#: Words of an instruction or a few, several of which run at once.
+QUICK = frozenset(
+    """negative absolute sign floor ceil rint trunc logical_not bitwise_not isnan isinf isfinite
+    signbit convert bitcast real imag conjugate integer_power add subtract multiply maximum minimum
+    index_divide index_remainder copysign strong_multiply equal not_equal less less_equal greater
+    greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor fast_add
+    rounded_add rounded_multiply make_complex select fma""".split()
+)
+
 _PREDICATES = """equal not_equal less less_equal greater greater_equal
     logical_and logical_or logical_xor logical_not isnan isinf isfinite signbit"""
 #: The words whose result is a bool.

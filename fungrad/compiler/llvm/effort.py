@@ -3,18 +3,10 @@
 import re
 from math import frexp
 
-from fungrad.compiler.language.words import VOCABULARY
+from fungrad.compiler.language.words import QUICK, VOCABULARY
 
 ONCE, SCALARS, LOOPS = 0, 2, 3
 
-#: Words that take a few cycles each, of which several run at once.
-_QUICK = frozenset(
-    """negative absolute sign floor ceil rint trunc logical_not bitwise_not isnan isinf isfinite
-    signbit convert bitcast real imag conjugate integer_power add subtract multiply maximum minimum
-    index_divide index_remainder copysign strong_multiply equal not_equal less less_equal greater
-    greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor fast_add
-    rounded_add rounded_multiply make_complex select fma""".split()
-)
 _LOOP = re.compile(r"^ *(for|while)\b", re.MULTILINE)
 _CALL = re.compile(r"\b([a-z]\w*)\(")
 _DIVISOR = re.compile(r" / ([^\s,)]+)")
@@ -31,7 +23,7 @@ def effort_of(source):
     if _LOOP.search(source) is None:
         return ONCE
     words = VOCABULARY.keys() & _CALL.findall(source)
-    is_quick = words <= _QUICK and all(map(_is_power_of_two, _DIVISOR.findall(source)))
+    is_quick = words <= QUICK and all(map(_is_power_of_two, _DIVISOR.findall(source)))
     return SCALARS if is_quick else LOOPS
 
 
