@@ -12,8 +12,8 @@ import numpy as np
 import fungrad
 from fungrad.api.recorded import is_numeric, operand_of
 from fungrad.core import tree
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tracing import Tracer
-from fungrad.core.types import type_of
 
 
 class _ArrayKind(ABCMeta):
@@ -56,7 +56,7 @@ def typeof(x):
     (f32[2,3], dtype('float64'))
     """
     x, _ = operand_of(x)
-    return x.type if type(x) is Tracer else type_of(x)
+    return type_of_value(x)
 
 
 def device_put(x, device=None, *, src=None, donate=False, may_alias=None):

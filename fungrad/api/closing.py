@@ -6,9 +6,10 @@ from fungrad.api.recorded import is_numeric, operand_of, owned, title_of
 from fungrad.control.programs import rearranged, recorded
 from fungrad.core.program import Program
 from fungrad.core.record import record
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tracing import DEFERRED, UNKNOWN, Recording, Tracer, run, state
 from fungrad.core.tree import flatten, flatten_with_path, keystr
-from fungrad.core.types import WEAK_DTYPES, ArrayType, type_of
+from fungrad.core.types import WEAK_DTYPES, ArrayType
 from fungrad.primitives.elementwise import Convert
 
 
@@ -32,11 +33,6 @@ class Closed:
         return self.program.output_types
 
 
-def type_of_operand(x):
-    """The type of a NumPy value or tracer."""
-    return x.type if type(x) is Tracer else type_of(x)
-
-
 def operands_of(leaves, what="", tree=None):
     """Leaves as operands, their types, and which are weak.
 
@@ -46,7 +42,7 @@ def operands_of(leaves, what="", tree=None):
     label = lambda i: f"{what or 'an argument'}{leaf_paths(tree)[i] if tree else ''}"
     pairs = [operand_of(leaf, label=lambda i=i: label(i)) for i, leaf in enumerate(leaves)]
     operands = [x for x, _ in pairs]
-    return operands, [type_of_operand(x) for x in operands], [w for _, w in pairs]
+    return operands, [type_of_value(x) for x in operands], [w for _, w in pairs]
 
 
 def known_values(operands):
@@ -113,7 +109,7 @@ def _place(x, captures):
     for i, captured in enumerate(captures):
         if same(captured, x):
             return i
-    return type_of_operand(x)
+    return type_of_value(x)
 
 
 def same(x, y):

@@ -9,7 +9,6 @@ from fungrad.api.closing import (
     leaf_paths,
     operands_of,
     promoted,
-    type_of_operand,
     with_captures_of,
 )
 from fungrad.api.recorded import operand_of, title_of
@@ -17,6 +16,7 @@ from fungrad.api.uncompiled import is_known
 from fungrad.control.call import settings
 from fungrad.control.cond import Cond
 from fungrad.core.errors import BranchTypeError
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tree import flatten
 from fungrad.primitives.elementwise import Convert
 
@@ -66,7 +66,7 @@ def switch(index, branches, *operands, operand=_NO_OPERAND):
         operands = (*operands, operand)
     i, _ = operand_of(index)
     if np.shape(i) or i.dtype.kind not in "iu":
-        raise TypeError(f"switch: index must be an integer scalar, it is {type_of_operand(i)}")
+        raise TypeError(f"switch: index must be an integer scalar, it is {type_of_value(i)}")
     if not settings.is_compiled and is_known(i):
         return branches[min(max(int(i), 0), len(branches) - 1)](*operands)
     names = [f"branch {k}" for k in range(len(branches))]

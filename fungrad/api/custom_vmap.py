@@ -2,12 +2,13 @@
 
 from functools import update_wrapper
 
-from fungrad.api.closing import close, finished, operands_of, record_closed, type_of_operand
+from fungrad.api.closing import close, finished, operands_of, record_closed
 from fungrad.api.custom_rules import Arguments, arguments_first, signature_of
 from fungrad.api.loops import map as sequential_map
 from fungrad.api.recorded import function_name
 from fungrad.control.custom_batch import CustomVmap
 from fungrad.core.errors import CustomRuleError
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tracing import state
 from fungrad.core.tree import broadcast_prefix, flatten
 from fungrad.core.types import ArrayType
@@ -100,9 +101,9 @@ class _Rule:
         operands, _, _ = operands_of(leaves)
         for x, is_batched, t in zip(operands, marks, out_types, strict=True):
             shape = (size, *t.shape) if is_batched else t.shape
-            if type_of_operand(x) != ArrayType(shape, t.dtype):
+            if type_of_value(x) != ArrayType(shape, t.dtype):
                 raise CustomRuleError(
-                    f"the rule of {title} returned {type_of_operand(x)} where "
+                    f"the rule of {title} returned {type_of_value(x)} where "
                     f"{ArrayType(shape, t.dtype)} is needed"
                 )
         return tuple(operands), marks

@@ -5,9 +5,9 @@ import numpy as np
 from fungrad.api.closing import close
 from fungrad.api.recorded import operand_of, title_of
 from fungrad.core.errors import StaticArgumentError
-from fungrad.core.tracing import Tracer
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tree import flatten, register_leaf
-from fungrad.core.types import ArrayType, type_of
+from fungrad.core.types import ArrayType
 
 
 class ShapeDtypeStruct:
@@ -53,7 +53,7 @@ def abstract(leaf):
     if isinstance(leaf, ShapeDtypeStruct):
         return ArrayType(leaf.shape, leaf.dtype), False
     x, is_weak = operand_of(leaf)
-    return (x.type if type(x) is Tracer else type_of(x)), is_weak
+    return type_of_value(x), is_weak
 
 
 def closed_on(fun, args, kwargs, title):

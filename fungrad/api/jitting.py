@@ -9,7 +9,6 @@ from weakref import WeakSet
 import numpy as np
 
 from fungrad.api.arguments import parameter_positions
-from fungrad.api.closing import type_of_operand
 from fungrad.api.recorded import function_name, is_numeric, is_stack_value, operand_of
 from fungrad.api.stages import Stage, Traced
 from fungrad.api.telling import explain_miss, told
@@ -17,6 +16,7 @@ from fungrad.control.call import Call, settings
 from fungrad.core.errors import StaticArgumentError
 from fungrad.core.program_table import clear_programs
 from fungrad.core.thread_state import examinations
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tracing import Recording, Tracer, state
 from fungrad.core.tree import flatten
 from fungrad.core.types import WEAK_DTYPES
@@ -188,9 +188,9 @@ class Jitted:
         explain_miss(self._title, self._traced, key)
         recording = Recording(self._title, hides_values=True)
         recording.function = self._fun
-        types = [type_of_operand(x) for x, _ in pairs]
+        types = [type_of_value(x) for x, _ in pairs]
         with told("traced", self._title, types), recording:
-            tracers = [recording.add_input(type_of_operand(x), weak=w) for x, w in pairs]
+            tracers = [recording.add_input(type_of_value(x), weak=w) for x, w in pairs]
             called = tree.unflatten(tracers)
             positional, named = called if kwargs else (called, {})
             positional, named = self._join_static(positional, named, static)

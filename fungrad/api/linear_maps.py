@@ -7,7 +7,7 @@ from fungrad.api.closing import leaf_paths
 from fungrad.api.recorded import operand_of, run_linear
 from fungrad.api.zeros import float0, zeros_like
 from fungrad.core.errors import TangentMismatchError, TreeMismatchError
-from fungrad.core.tracing import Tracer
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tree import (
     LEAF,
     GetAttrKey,
@@ -18,7 +18,7 @@ from fungrad.core.tree import (
     register_pytree_with_keys,
     subtrees,
 )
-from fungrad.core.types import short_name, type_of
+from fungrad.core.types import short_name
 
 
 class Static(tuple):
@@ -172,7 +172,7 @@ def matching(x, expected, what):
     if type(x) is np.ndarray and x.ndim and x.shape == expected.shape and x.dtype == expected.dtype:
         return x
     operand, is_weak = operand_of(x, label=what)
-    given = operand.type if type(operand) is Tracer else type_of(operand)
+    given = type_of_value(operand)
     if given.shape != expected.shape:
         raise TangentMismatchError(
             f"{what()} has shape {given.shape}, its value has shape {expected.shape}"

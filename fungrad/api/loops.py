@@ -12,7 +12,6 @@ from fungrad.api.closing import (
     leaf_paths,
     operands_of,
     promoted,
-    type_of_operand,
 )
 from fungrad.api.recorded import operand_of, title_of
 from fungrad.api.segments import scan_in_segments, segment_size
@@ -22,6 +21,7 @@ from fungrad.control.progress import Progress
 from fungrad.control.scan import Scan
 from fungrad.control.while_loop import While
 from fungrad.core.errors import CarryTypeError, TreeMismatchError
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tracing import UNKNOWN, Tracer, state
 from fungrad.core.tree import flatten
 from fungrad.core.types import ArrayType
@@ -238,7 +238,7 @@ def fori_loop(lower, upper, body_fun, init_val, *, unroll=None, progress=False):
     else:
         test = close(
             lambda end, i, *v: less(i, end),
-            [type_of_operand(last), *types],
+            [type_of_value(last), *types],
             [False] * (1 + len(types)),
             "the condition of fori_loop",
         )

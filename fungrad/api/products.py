@@ -6,7 +6,7 @@ import numpy as np
 
 from fungrad.api import plans
 from fungrad.api.arguments import AllArguments, all_arguments, are_leaves, select_arguments
-from fungrad.api.closing import leaf_paths, type_of_operand
+from fungrad.api.closing import leaf_paths
 from fungrad.api.gradient import split_aux
 from fungrad.api.jitting import jit
 from fungrad.api.linear_maps import (
@@ -26,6 +26,7 @@ from fungrad.api.recorded import (
 )
 from fungrad.api.zeros import zeros_like
 from fungrad.core.errors import TangentMismatchError
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tracing import run, trace
 from fungrad.core.tree import LEAF, flatten
 from fungrad.core.types import ArrayType, type_of
@@ -108,7 +109,7 @@ def _paired(chosen, tangents, title):
         moving.append(
             matching(
                 tangent,
-                type_of_operand(x),
+                type_of_value(x),
                 lambda n=number: f"{title}: the tangent at {chosen.path(n)}",
             )
         )

@@ -1,9 +1,9 @@
 """What a custom rule may ask: which tangents there are, and which arguments are perturbed."""
 
-from fungrad.api.closing import type_of_operand
 from fungrad.api.recorded import operand_of
 from fungrad.api.zeros import zeros_like
 from fungrad.core.record import record
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tree import map as map_tree
 
 
@@ -49,7 +49,7 @@ def zero_from_primal(value, symbolic_zeros=False):
     Raises:
         TypeError: the value is no array, number or traced value.
     """
-    zero = SymbolicZero(type_of_operand(operand_of(value, "zero_from_primal")[0]))
+    zero = SymbolicZero(type_of_value(operand_of(value, "zero_from_primal")[0]))
     return zero if symbolic_zeros else zero.zeros()
 
 

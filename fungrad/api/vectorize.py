@@ -5,9 +5,10 @@ from functools import wraps
 
 import numpy as np
 
-from fungrad.api.closing import leaf_paths, type_of_operand
+from fungrad.api.closing import leaf_paths
 from fungrad.api.recorded import is_numeric, operand_of, owned, title_of
 from fungrad.core.errors import AxesError
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tracing import Recording, Tracer, run
 from fungrad.core.tree import broadcast_prefix, flatten, flatten_with_path, keystr
 from fungrad.core.types import ArrayType
@@ -65,7 +66,7 @@ def _run(fun, tree, leaves, axes, rows, axis, out_axes, title):
     recording = Recording(title)
     recording.axis = axis
     with recording:
-        types = [type_of_operand(x) for x in rows]
+        types = [type_of_value(x) for x in rows]
         elements = iter([recording.add_input(ArrayType(t.shape[1:], t.dtype)) for t in types])
         values = [
             leaf if a is None else next(elements) for leaf, a in zip(leaves, axes, strict=True)

@@ -5,9 +5,10 @@ import threading
 import numpy as np
 
 from fungrad.control.programs import recorded
-from fungrad.control.scan import Scan, type_of_value
+from fungrad.control.scan import Scan
 from fungrad.core.errors import AxesError, NotDifferentiableError, ShapeError
 from fungrad.core.primitive import Routine
+from fungrad.core.tracer import type_of_value
 from fungrad.core.types import type_of
 from fungrad.primitives.movement import Broadcast, Reshape
 

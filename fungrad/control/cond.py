@@ -3,12 +3,12 @@
 import numpy as np
 
 from fungrad.control.programs import combines_rows, inlined, marks, present, recorded, spread
-from fungrad.control.scan import type_of_value
 from fungrad.control.while_loop import borrowed, where_rows
 from fungrad.core.cost import flops_of
 from fungrad.core.errors import ShapeError
 from fungrad.core.evaluation import evaluate
 from fungrad.core.primitive import Routine
+from fungrad.core.tracer import type_of_value
 from fungrad.core.types import ArrayType
 from fungrad.primitives.elementwise import Convert, equal
 from fungrad.primitives.reductions import Any

@@ -1,5 +1,6 @@
 """Functions with derivative rules of the user's own, as closed programs."""
 
+from fungrad.control.batching import widened
 from fungrad.control.programs import OfProgram, marks, present, spread
 from fungrad.core.errors import CustomRuleError, LinearityError
 from fungrad.core.evaluation import evaluate
@@ -243,8 +244,6 @@ class Pullback(Routine):
         return (*none, *rest)
 
     def batch(self, inputs, batched, axis):
-        from fungrad.control.scan import widened
-
         wide = (True,) * len(inputs)
         n = self.residual_count
         inputs = widened(inputs, batched, wide, axis)

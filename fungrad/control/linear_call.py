@@ -1,7 +1,7 @@
 """A linear function with a transpose of the user's own."""
 
+from fungrad.control.batching import widened
 from fungrad.control.programs import OfProgram, marks, present, spread
-from fungrad.control.scan import widened
 from fungrad.core.errors import LinearityError
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program

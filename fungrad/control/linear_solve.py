@@ -1,7 +1,7 @@
 """The solution of linear equations by a solver of the user's own."""
 
+from fungrad.control.batching import widened
 from fungrad.control.programs import marks, present, spread
-from fungrad.control.scan import widened
 from fungrad.core.errors import LinearityError
 from fungrad.core.evaluation import evaluate
 from fungrad.core.primitive import Routine

@@ -4,6 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
+from fungrad.control.batching import widened
 from fungrad.control.covering import Turns, corresponding
 from fungrad.control.lifting import cost_of, lifted
 from fungrad.control.parting import parted
@@ -22,12 +23,13 @@ from fungrad.core.errors import ShapeError
 from fungrad.core.evaluation import evaluator
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
-from fungrad.core.tracing import Tracer, run
-from fungrad.core.types import ArrayType, type_of
+from fungrad.core.tracer import type_of_value
+from fungrad.core.tracing import run
+from fungrad.core.types import ArrayType
 from fungrad.optimize.common_subexpressions import share_common_subexpressions
 from fungrad.primitives.elementwise import add
 from fungrad.primitives.movement import front
-from fungrad.transforms.batch import batch, broadcast
+from fungrad.transforms.batch import batch
 from fungrad.transforms.interpret import zeros
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.linearize import Split, split
@@ -396,16 +398,3 @@ class Scan(Routine):
 def _moved(x, axis, target):
     """An array with one axis moved; a stack has its batch axis in the elements already."""
     return x if isinstance(type_of_value(x), StackType) else front(x, axis, target)
-
-
-def type_of_value(x):
-    """The type of a tracer or a plain value."""
-    return x.type if type(x) is Tracer else type_of(x)
-
-
-def widened(values, batched, wanted, axis):
-    """Values with a batch axis in front where it is wanted and missing."""
-    return [
-        broadcast(type_of_value(x), axis.size)(x) if wants and not has else x
-        for x, has, wants in zip(values, batched, wanted, strict=True)
-    ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fungrad.control.batching import widened
 from fungrad.control.covering import Turns, corresponding
 from fungrad.control.programs import (
     combines_rows,
@@ -15,12 +16,13 @@ from fungrad.control.programs import (
     without_invariants,
 )
 from fungrad.control.progress import counting
-from fungrad.control.scan import Scan, type_of_value, widened
+from fungrad.control.scan import Scan
 from fungrad.control.stack import COUNT, Stack, StackType
 from fungrad.core.errors import ShapeError
 from fungrad.core.evaluation import evaluator
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
+from fungrad.core.tracer import type_of_value
 from fungrad.core.tracing import run
 from fungrad.optimize.common_subexpressions import share_common_subexpressions
 from fungrad.primitives.elementwise import add, less, select

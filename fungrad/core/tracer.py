@@ -2,6 +2,7 @@
 
 from fungrad.core.errors import UnknownValueError
 from fungrad.core.origins import describe_slot
+from fungrad.core.types import type_of
 
 
 class _Absent:
@@ -87,3 +88,8 @@ class Tracer:
                 "decides sizes and settings is a static argument (static_argnums), or closed over"
             )
         return value
+
+
+def type_of_value(x):
+    """The type of a tracer or a plain value."""
+    return x.type if type(x) is Tracer else type_of(x)

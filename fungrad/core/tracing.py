@@ -19,7 +19,7 @@ from fungrad.core.origins import definition_line, describe_slot, user_line
 from fungrad.core.program import Literal, Program, infer_outputs
 from fungrad.core.program_table import INPUT, programs, recorded_program
 from fungrad.core.thread_state import examinations, recordings, state
-from fungrad.core.tracer import DEFERRED, UNKNOWN, Tracer
+from fungrad.core.tracer import DEFERRED, UNKNOWN, Tracer, type_of_value
 from fungrad.core.types import scalar_types, type_of
 
 _new = object.__new__
@@ -168,7 +168,7 @@ class Recording:
     def stand_in(self, outer):
         """A new input that stands for a traced value or an array wherever it is used inside."""
         key = (id(outer.recording), outer.id) if type(outer) is Tracer else id(outer)
-        tracer = self.add_input(outer.type if type(outer) is Tracer else type_of(outer))
+        tracer = self.add_input(type_of_value(outer))
         self._begin_captures()
         self.captured[key] = tracer.id
         return tracer
