@@ -18,6 +18,7 @@ from fungrad.core.evaluation import evaluate, evaluator, is_deferred, slot_types
 from fungrad.core.origins import definition_line, describe_slot, user_line
 from fungrad.core.program import Literal, Program, infer_outputs
 from fungrad.core.program_table import INPUT, programs, recorded_program
+from fungrad.core.simple_numbers import is_simple
 from fungrad.core.thread_state import examinations, recordings, state
 from fungrad.core.tracer import DEFERRED, UNKNOWN, Tracer, type_of_value
 from fungrad.core.types import scalar_types, type_of
@@ -370,16 +371,6 @@ def constant(recording, x):
 
 
 _PYTHON_NUMBERS = frozenset({bool, int, float, complex})
-SIMPLE = frozenset({n / 2 for n in range(-32, 33)})
-
-
-def is_simple(x):
-    """Whether a scalar becomes a literal of an eager program: small halves, such as 2 and 0.5.
-
-    Other scalars are captured, so that a loop over learning rates derives its backward program
-    once.
-    """
-    return x.dtype.kind == "b" or (x in SIMPLE and (x != 0 or not any(x.tobytes())))
 
 
 # ---- running programs

@@ -12,8 +12,9 @@ import numpy as np
 from fungrad.core.evaluation import evaluate, evaluator, is_deferred
 from fungrad.core.program import has_effects
 from fungrad.core.record import record
+from fungrad.core.simple_numbers import SIMPLE
 from fungrad.core.thread_state import examinations
-from fungrad.core.tracing import SIMPLE, Recording, Tracer, state
+from fungrad.core.tracing import Recording, Tracer, state
 from fungrad.core.tree import LEAF, flatten
 from fungrad.core.types import type_of
 from fungrad.numpy.writing import View, as_view
