@@ -74,10 +74,12 @@ def eigh(a, UPLO="L", symmetrize_input=False):
     of a value and polar factors have their derivative. Reverse mode gives nan, with a
     RuntimeWarning, where a function depends on the choice of the vectors. A function of the matrix
     put together as V f(w) V^H lacks the term f'(w) within the coinciding values: reverse mode warns
-    where w and V come from one call, but not where w comes from an `eigvalsh` of its own, which
-    looks to it like a projector. Forward mode cannot know what reads the vectors. It warns whenever
-    their tangents lack something, also where that does not matter. `scipy.linalg.funm`, `sqrtm` and
-    `expm` have the whole derivative in both modes.
+    where w and V come from one call. Where w comes from an `eigvalsh` of its own, V looks to it
+    like a projector; it warns if the cotangents of coinciding values differ, as they do unless the
+    diagonal of V^H S V, with S the weights of the function's elements, happens to be constant there.
+    Forward mode cannot know what reads the vectors. It warns whenever their tangents lack something,
+    also where that does not matter. `scipy.linalg.funm`, `sqrtm` and `expm` have the whole
+    derivative in both modes.
 
     >>> from fungrad import grad
     >>> grad(lambda a: eigh(a).eigenvalues[0])(np.array([[1.0, 0.0], [0.0, 3.0]]))

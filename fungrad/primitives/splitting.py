@@ -9,8 +9,9 @@ no place for it. So both modes warn, eager and compiled, where that may be. `sci
 `sqrtm`, `expm` have that term.
 
 Reverse mode sees what reads the vectors, and so does not warn of projectors: their cotangents are
-symmetric within a value, as those of V f(w) V^H are, but they read no values. Hence values from a
-call of their own go unseen. Forward mode sees nothing of what comes after, and always warns.
+symmetric within a value, as those of V f(w) V^H are, but they read no values. Values from a call of
+their own are seen by their cotangents, which differ within a value there, as they do where a single
+one of coinciding values is read. Forward mode sees nothing of what comes after, and always warns.
 """
 
 import numpy as np
@@ -24,6 +25,7 @@ from fungrad.primitives.elementwise import (
     greater,
     less_equal,
     logical_and,
+    logical_not,
     not_equal,
     select,
 )
@@ -52,6 +54,12 @@ _DOUBTS = (
     "right for polar factors and for projectors on all vectors of a value, but lacks a term for "
     "V f(w) V^H (use scipy.linalg.funm, sqrtm or expm) and in second derivatives, and single "
     "vectors have none",
+)
+#: What `Even` warns of.
+_UNEVEN = (
+    "eigenvalues or singular values coincide, and the function does not treat them alike: single "
+    "ones have no derivative there, and V f(w) V^H lacks a term (use scipy.linalg.funm, sqrtm or "
+    "expm)",
 )
 
 
@@ -140,6 +148,44 @@ def _gap_tangent(w, y, dw):
     return -GapQuotient(False, False, True)(w, y * converted(gap, y.dtype))
 
 
+class Even(Composed, Routine):
+    """The cotangents x of values w themselves; it warns where they differ within coinciding ones."""
+
+    name = "even"
+
+    def infer(self, w, x):
+        if w.shape != x.shape:
+            raise ShapeError(f"{self.name}: {w} and {x} do not fit")
+        return x
+
+    def formula(self, w, x):
+        n = w.shape[-1]
+        if n < 2 or 0 in x.shape:
+            return (x,)
+        unit = 10 * n * np.finfo(x.dtype).eps
+        is_equal, is_uneven = _are_near(w, unit), logical_not(_are_near(x, 1000 * unit))
+        code = select(_any(logical_and(is_equal, is_uneven)), INT64.type(1), INT64.type(0))
+        return (Caution(_UNEVEN)(x, code),)
+
+    def jvp(self, inputs, tangents):
+        return self(*inputs), tangents[1]
+
+    def transpose(self, cotangents, inputs, linear):
+        if linear[0]:
+            raise LinearityError(f"{self.name} is linear in its second operand only")
+        return None, cotangents[0]
+
+    def batch(self, inputs, batched, axis):
+        return self(*with_batch(inputs, batched, axis)), True
+
+
+def _are_near(w, unit):
+    """Which pairs of values differ by rounding only."""
+    n = w.shape[-1]
+    gap = rows_of(w, n) - columns_of(w, n)
+    return less_equal(absolute(gap), spread(largest(w), gap.shape) * real_type(w.dtype).type(unit))
+
+
 class Splitting(Composed, Routine):
     """How the change x of a matrix, in the basis of its vectors, moves values and vectors.
 
@@ -187,7 +233,7 @@ class Splitting(Composed, Routine):
             raise LinearityError("splitting is linear in its second operand only")
         of_values, of_vectors = self._by_kind(cotangents)
         if of_vectors is None:
-            return None, with_diagonal(of_values)
+            return None, with_diagonal(Even()(inputs[0], of_values))
         has_both = of_values is not None or self.values_elsewhere
         pulled = GapQuotient(True, has_both, self.unitary)(inputs[0], of_vectors)
         return None, pulled if of_values is None else pulled + with_diagonal(of_values)

@@ -10,7 +10,7 @@ from fungrad.primitives.lu import Factors, Inverse, Lu, Permutation, Solve
 from fungrad.primitives.orthogonal import Qr, QrPivots
 from fungrad.primitives.pseudo_inverse import PseudoInverse
 from fungrad.primitives.spectral import Eigh, Eigvalsh, Svd, Svdvals
-from fungrad.primitives.splitting import GapQuotient, Splitting
+from fungrad.primitives.splitting import Even, GapQuotient, Splitting
 from fungrad.primitives.tridiagonal import TridiagonalSolve
 from samples.table import C128, F32, F64, LAWS, REALS, SINGLES, bad, sample
 
@@ -225,6 +225,7 @@ SPECTRAL = [
         )
         for unitary, *used in [(True, True, True), (False, True, False), (True, False, True)]
     ],
+    sample(Even(), np.array([1.0, 2.5, 4.5]), np.array([0.3, -0.4, 0.6])),
 ]
 _DIAGONAL = np.array([1.0, 2.0])
 SPECTRAL_BAD = [
@@ -238,6 +239,7 @@ SPECTRAL_BAD = [
     bad(Det(), [REALS], ShapeError, "det needs square matrices, got shape (2, 3)"),
     bad(Cofactors(), [REALS], ShapeError, "det needs square matrices, got shape (2, 3)"),
     bad(Splitting(True, False), [_DIAGONAL, np.eye(3)], ShapeError, "do not fit"),
+    bad(Even(), [_DIAGONAL, np.ones(3)], ShapeError, "do not fit"),
     bad(GapQuotient(False, False, True), [_DIAGONAL, np.eye(3)], ShapeError, "do not fit"),
     bad(GapQuotient(False, False, True), [_DIAGONAL.astype(F32), np.eye(2)], DtypeError, "differ"),
 ]

@@ -5,6 +5,7 @@ import numpy as np
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.primitives import (
     bessel,
+    beta_integrals,
     elementwise,
     hypergeometric,
     sine_integrals,
@@ -68,7 +69,7 @@ ONCE = """zeta_s betainc stdtr gammainc_a betainc_a betainc_b stdtr_df gammaincc
 
 def rows():
     """The rows of special functions."""
-    modules = special, bessel, student_t, hypergeometric, sine_integrals
+    modules = special, beta_integrals, bessel, student_t, hypergeometric, sine_integrals
     found = [x for module in modules for x in vars(module).values()]
     rows = {v.word: v for v in found if isinstance(v, Elementwise)}
     return [v for v in rows.values() if v not in vars(elementwise).values()]
