@@ -6,7 +6,7 @@ from fungrad.api.recorded import is_numeric, operand_of, owned, title_of
 from fungrad.control.programs import rearranged, recorded
 from fungrad.core.program import Program
 from fungrad.core.record import record
-from fungrad.core.tracer import type_of_value
+from fungrad.core.tracer import is_same, type_of_value
 from fungrad.core.tracing import DEFERRED, UNKNOWN, Recording, Tracer, run, state
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.core.types import WEAK_DTYPES, ArrayType
@@ -115,7 +115,7 @@ def _place(x, captures):
 def same(x, y):
     """Whether two captured values are one: the same array, or the same traced value."""
     if type(x) is Tracer and type(y) is Tracer:
-        return x.recording is y.recording and x.id == y.id
+        return is_same(x, y)
     return x is y
 
 

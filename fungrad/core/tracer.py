@@ -90,6 +90,11 @@ class Tracer:
         return value
 
 
+def is_same(x, y):
+    """Whether two tracers denote one slot of one recording."""
+    return x.recording is y.recording and x.id == y.id
+
+
 def type_of_value(x):
     """The type of a tracer or a plain value."""
     return x.type if type(x) is Tracer else type_of(x)

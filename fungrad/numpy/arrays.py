@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fungrad.core.tracer import is_same
 from fungrad.core.tracing import Tracer, state
 from fungrad.core.types import is_python_number
 from fungrad.numpy.dispatch import has_tracer, traced
@@ -59,7 +60,7 @@ def array(object, dtype=None, *, copy=True, order=None, subok=False, ndmin=0, nd
     """`numpy.array`; lists may contain traced values."""
     if type(object) is Tracer:
         result = object if dtype is None else convert(object, np.dtype(dtype))
-        result = copied(result) if copy and result.id == object.id else result
+        result = copied(result) if copy and is_same(result, object) else result
     elif has_tracer([object]):
         result = _from_sequence(object, dtype)
     else:

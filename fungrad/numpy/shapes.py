@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from fungrad.core.errors import ShapeError
+from fungrad.core.tracer import is_same
 from fungrad.core.tracing import Tracer
 from fungrad.numpy import promotion
 from fungrad.numpy.arrays import operand, shape_of
@@ -301,7 +302,7 @@ def astype(x, dtype, /, *, copy=True, device=None):
     """`numpy.astype`: the values in another dtype; a copy."""
     x = operand(x)
     result = promotion.convert(x, np.dtype(dtype))
-    return copied(result) if type(result) is Tracer and copy and result.id == x.id else result
+    return copied(result) if type(result) is Tracer and copy and is_same(result, x) else result
 
 
 @traced(np.copy)

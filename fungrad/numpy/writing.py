@@ -10,6 +10,7 @@ from weakref import ref
 import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError, ViewWriteError
+from fungrad.core.tracer import is_same
 from fungrad.core.tracing import Tracer, state
 from fungrad.numpy.promotion import convert
 
@@ -97,7 +98,7 @@ def as_view(result, base, index=None):
     """`result`, marked as a view of `base` as in NumPy (both may be plain arrays)."""
     if type(result) is not Tracer or type(base) is not Tracer:
         return result
-    if result.id == base.id or result is base:
+    if is_same(result, base):
         result = Tracer(base.recording, base.id, base.weak)
     origin = base.origin
     if type(origin) is View:

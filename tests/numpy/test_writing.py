@@ -194,6 +194,23 @@ def test_views_are_not_written_and_not_used_after_a_write(view):
     assert grad(lambda x: fresh(x).sum())(X)[0, 0] == 0.0
 
 
+@pytest.mark.parametrize("before", range(12))
+def test_views_of_arrays_of_an_enclosing_trace(before):
+    """However many values that trace has made before: each numbers its own."""
+
+    def taken(x, i):
+        y = x
+        for _ in range(before):
+            y = y + 1.0
+        return vmap(lambda shift: y[:, i] + y.T[i] + shift)(np.arange(2.0))
+
+    x, shifts = np.arange(6.0).reshape(2, 3), np.arange(2.0)[:, np.newaxis]
+    expected = 2 * (x[:, 1] + before) + shifts
+    np.testing.assert_array_equal(jit(taken)(x, 1), expected)
+    np.testing.assert_array_equal(jit(lambda x: taken(x, 1))(x), expected)
+    np.testing.assert_array_equal(grad(lambda x: taken(x, 1).sum())(x), [[0, 4, 0]] * 2)
+
+
 def test_copies_of_views_live_on():
     def f(x):
         y = x * 2
