@@ -22,6 +22,7 @@ from fungrad.compiler.lower import Lowering
 from fungrad.core.program import Literal, variable_names
 from fungrad.core.record import record
 from fungrad.optimize.accumulate import accumulate_products
+from fungrad.optimize.scaled_windows import scale_windows
 
 _build = Builder()
 
@@ -88,7 +89,7 @@ class Assembly:
 
 def assemble(program, donated=(), has_remarks=True):
     """The assembly of an optimised program; it may overwrite the `donated` inputs, by number."""
-    program = accumulate_products(program)
+    program = scale_windows(accumulate_products(program))
     is_tiny = has_only_small_values(program)
     entry = Entry(has_remarks)
     names = variable_names(program)

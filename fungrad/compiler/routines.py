@@ -159,7 +159,8 @@ class RoutineBuilder:
 #: by the files of the compiler that have them. A program uses few, and each takes 1 ms to import.
 _FILES = {
     "convolution.ways": "convolve",
-    "convolution.window_elements": "find_in_windows put_into_windows take_from_windows",
+    "convolution.window_elements": "find_in_windows take_from_windows",
+    "convolution.window_puts": "put_into_windows",
     "convolution.windows": "reduce_windows",
     "linalg.exponential": "expm",
     "linalg.factors": "inverse lu permutation solve tridiagonal_solve",

@@ -19,7 +19,7 @@ def accumulate_products(program):
     both terms are products, and where what the product is added to is in memory anyway.
     """
     result = Rebuilding(program)
-    readers = _readers(program)
+    readers = readers_of(program)
     for equation in program.equations:
         inputs = result.values(equation.inputs)
         value = None
@@ -32,7 +32,7 @@ def accumulate_products(program):
     return remove_dead_code(result.finish())
 
 
-def _readers(program):
+def readers_of(program):
     """The equations that read each variable; None stands for the program's own outputs."""
     found = {}
     for equation in program.equations:

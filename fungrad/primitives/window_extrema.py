@@ -7,6 +7,7 @@ import numpy as np
 from fungrad.core.errors import DtypeError, LinearityError, ShapeError
 from fungrad.core.primitive import Routine
 from fungrad.core.types import ArrayType
+from fungrad.primitives.elementwise import multiply, select
 from fungrad.primitives.indexing import with_batch
 from fungrad.primitives.reductions import highest, lowest
 from fungrad.primitives.windows import Windowed, windows_of
@@ -158,6 +159,11 @@ class WindowPut(Windowed, Routine):
     kinds = "biufc"
     name = "window_put"
 
+    @property
+    def scaled(self):
+        """The primitive that multiplies what is made, too."""
+        return ScaledPut(self.windows, self.widths, self.shape)
+
     def infer(self, y, element):
         x = y.with_shape(self.shape)
         if Windowed.infer(self, x).shape != y.shape:
@@ -186,6 +192,72 @@ class WindowPut(Windowed, Routine):
         y, element = with_batch(inputs, batched, axis)
         windows, widths = (None, *self.windows), (1, *self.widths)
         return WindowPut(windows, widths, (axis.size, *self.shape))(y, element), True
+
+    def reads_in_order(self, y, element):
+        """No operand: several elements of the output read one of the values."""
+        return ()
+
+    def emit(self, build, inputs, outputs):
+        build.put_into_windows(self, inputs, outputs)
+
+
+class ScaledPut(Windowed, Routine):
+    """`WindowPut(windows, widths, shape)(y, element) * factor`, in one loop.
+
+    A factor of truth values is a mask: where it is false there are zeros, whatever is put there.
+    Programs get it when they are compiled: what functions below a maximum of windows multiply
+    cotangents by is computed where these are put.
+    """
+
+    windows: tuple
+    widths: tuple
+    shape: tuple
+    kinds = "biufc"
+    name = "scaled_put"
+
+    @property
+    def put(self):
+        """What puts the values, alone."""
+        return WindowPut(self.windows, self.widths, self.shape)
+
+    def infer(self, y, element, factor):
+        x = self.put.infer(y, element)
+        if factor.shape != x.shape or factor.dtype not in (x.dtype, bool):
+            raise ShapeError(f"{self.name}: a factor {factor} for an array {x}")
+        return x
+
+    def evaluate(self, y, element, factor):
+        x = self.put.evaluate(y, element)
+        if factor.dtype == bool:
+            return np.where(factor, x, x.dtype.type(0))[()]
+        return np.multiply(x, factor)[()]
+
+    def jvp(self, inputs, tangents):
+        (y, element, factor), (dy, _, dfactor) = inputs, tangents
+        tangent = None if dy is None else self(dy, element, factor)
+        if dfactor is not None:
+            term = self(y, element, dfactor)
+            tangent = term if tangent is None else tangent + term
+        return self(*inputs), tangent
+
+    def transpose(self, cotangents, inputs, linear):
+        if linear[1] or all(linear[::2]):
+            raise LinearityError(f"{self.name} is linear in its values or its factor, not in both")
+        (y, element, factor), (c,) = inputs, cotangents
+        if linear[0]:
+            is_mask = factor.dtype == bool
+            c = select(factor, c, c.dtype.type(0)) if is_mask else multiply(c, factor)
+            return *self.put.transpose((c,), (y, element), linear[:2]), None
+        return None, None, self(y, element, c)
+
+    def batch(self, inputs, batched, axis):
+        y, element, factor = with_batch(inputs, batched, axis)
+        windows, widths = (None, *self.windows), (1, *self.widths)
+        return ScaledPut(windows, widths, (axis.size, *self.shape))(y, element, factor), True
+
+    def reads_in_order(self, y, element, factor):
+        """The factor."""
+        return (2,)
 
     def emit(self, build, inputs, outputs):
         build.put_into_windows(self, inputs, outputs)

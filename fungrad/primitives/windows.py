@@ -109,6 +109,14 @@ def _strided(padded, windows, widths, ranges):
     return np.lib.stride_tricks.as_strided(padded[tuple(place)], shape, strides, writeable=False)
 
 
+def _is_apart(window, width, n):
+    """Whether windows over n elements lie side by side, and all of them inside."""
+    if window.left != 1 or min(window.out, window.right) < 1 or not window.size:
+        return False
+    low, high = covered(window, width)
+    return low >= 0 and high < n and window.right * (width - 1) < window.out
+
+
 class Windowed:
     """What operations on windows share: type, batching; `windows` and `widths` are fields.
 
@@ -134,6 +142,13 @@ class Windowed:
 
     def batch(self, inputs, batched, axis):
         return self.replace(windows=(None, *self.windows), widths=(1, *self.widths))(*inputs), True
+
+    def reads_in_order(self, x, *rest):
+        """The operands that compiled code computes where it reads them: what windows slide over,
+        if each element is in one window at most, and nothing outside is met.
+        """
+        triples = zip(self.windows, self.widths, x.shape, strict=True)
+        return (0,) if all(w is None or _is_apart(w, k, n) for w, k, n in triples) else ()
 
     def combined(self, ufunc, x):
         """The windows reduced along one axis after another, by as many operations as elements."""

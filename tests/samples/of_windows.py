@@ -4,6 +4,7 @@ import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.primitives.window_extrema import (
+    ScaledPut,
     WindowFind,
     WindowMax,
     WindowMin,
@@ -39,13 +40,14 @@ FOUND = [
 ]
 
 
-def found(kind, windows, x):
+def found(kind, windows, x, factor=np.sin):
     """The sample of a primitive that takes what `WindowFind` finds, here in three arrays."""
     rows = []
     for values in (x, -x, np.cos(5 * x)):
         number = WindowFind(*windows, True)(values.astype(x.dtype))[1]
         given = values if kind is WindowTake else number + 0.5 * values.flat[0]
-        rows.append((given.astype(x.dtype), number))
+        factors = [factor(values.astype(x.dtype))] if kind is ScaledPut else []
+        rows.append((given.astype(x.dtype), number, *factors))
     primitive = kind(*windows) if kind is WindowTake else kind(*windows, np.shape(x))
     return sample(primitive, *rows[0], variants=rows[1:])
 
@@ -79,7 +81,8 @@ WINDOWS = [
         for windows, x in ((POOL, X), (SPREAD, Y), (IMAGES, numbers(9, 5, 6)), (LARGE, WIDE))
     ],
     sample(WindowFind(*BESIDE, True), LINE, laws=("types", "batch")),
-    *[found(kind, *given) for kind in (WindowTake, WindowPut) for given in FOUND],
+    *[found(kind, *given) for kind in (WindowTake, WindowPut, ScaledPut) for given in FOUND],
+    *[found(ScaledPut, *given, np.signbit) for given in FOUND[::4]],
 ]
 WINDOWS_BAD = [
     *[
@@ -88,7 +91,15 @@ WINDOWS_BAD = [
     ],
     bad(WindowFind(*POOL, True), [X + 1j], DtypeError, "window_find_max is not defined for dtype"),
     bad(WindowTake(*BESIDE), [LINE, np.zeros(99, np.int8)], ShapeError, "window_take"),
-    bad(WindowPut(*BESIDE, LINE.shape), [np.zeros(99), np.zeros(99, np.int8)], ShapeError, "values"),
+    bad(
+        WindowPut(*BESIDE, LINE.shape), [np.zeros(99), np.zeros(99, np.int8)], ShapeError, "values"
+    ),
+    bad(
+        ScaledPut(*BESIDE, LINE.shape),
+        [np.zeros(5), np.zeros(5, np.int8), np.zeros(99)],
+        ShapeError,
+        "scaled_put: a factor",
+    ),
     bad(WindowSum((None,), (0,)), [LINE], ShapeError, "width 0"),
     bad(WindowSum((Window(1, 1, 0, 1, 0),), (2,)), [LINE], ShapeError, "is no window"),
 ]

@@ -85,17 +85,22 @@ class Sliding:
 
 
 def joined(x, target, windows, widths):
-    """Views of input and output in which neighbouring axes that do not slide are one."""
-    groups = []
+    """Views of input and output in which neighbouring axes that do not slide are one.
+
+    Arrays of rank 0 get an axis.
+    """
+    groups = [] if windows else [([], None)]
     for a, w in enumerate(windows):
         if w is None and groups and groups[-1][1] is None:
             groups[-1][0].append(a)
         else:
             groups.append(([a], w))
     shapes = [tuple([prod([v.shape[a] for a in axes]) for axes, _ in groups]) for v in (x, target)]
-    strides = [tuple([v.strides[axes[-1]] for axes, _ in groups]) for v in (x, target)]
+    strides = [
+        tuple([v.strides[axes[-1]] if axes else 1 for axes, _ in groups]) for v in (x, target)
+    ]
     joined = [
         View(v.buffer, v.offset, shape, stride)
         for v, shape, stride in zip((x, target), shapes, strides, strict=True)
     ]
-    return *joined, [w for _, w in groups], [widths[axes[-1]] for axes, _ in groups]
+    return *joined, [w for _, w in groups], [widths[axes[-1]] if axes else 1 for axes, _ in groups]

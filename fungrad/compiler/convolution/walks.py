@@ -7,6 +7,7 @@ after another, in memory that stays in the cache; others all at once.
 from contextlib import ExitStack, contextmanager
 from math import prod
 
+from fungrad.compiler.convolution.computed import windows
 from fungrad.compiler.convolution.units import Units, moved
 from fungrad.compiler.language import parts
 from fungrad.compiler.language.kernel_writer import KernelArray
@@ -23,7 +24,8 @@ _WEIGHT = 3  # what an element of a window takes, in products of a convolution
 class Walk:
     """The loops of a kernel over windows that slide over arrays of one shape.
 
-    `arrays` are pairs of a view and the scalar that surrounds it; `elements` are the arrays of the
+    `arrays` are pairs of a view and the scalar that surrounds it, which may be a view of what is
+    computed where windows stay inside; `elements` are the arrays of the
     windows, inside of the loops. `size` is how many elements all windows have. At most so many
     axes in `front` count images, if any number is given.
     """
@@ -39,8 +41,11 @@ class Walk:
             self.pointers = [writer.pointer(v.buffer, v.offset) for v, _ in arrays]
             return
         for view, value in arrays:
-            memory = sliding.surrounded(build, view, value) if outside else view
-            self.elements.append(writer.array(sliding.view(memory, outside)))
+            if outside:
+                view = sliding.surrounded(build, view, value)
+                self.elements.append(writer.array(sliding.view(view, True)))
+            else:
+                self.elements.append(windows(build, writer, sliding, view))
 
     @contextmanager
     def places(self, shape):

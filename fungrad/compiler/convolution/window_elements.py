@@ -1,32 +1,29 @@
-"""Which element of each window is the extremum; elements with a number taken from windows, or put.
+"""Which element of each window is the extremum; elements with a number taken from windows.
 
 An element's number counts in the row-major order of a window. Comparing it with the number of each
 element in turn, instead of going where it says, makes vectors of what would be gathers.
 """
 
 from contextlib import ExitStack
-from itertools import product
 from math import prod
 
 import numpy as np
 
-from fungrad.compiler.convolution.reach import Phase, Reach
+from fungrad.compiler.convolution.computed import operand
 from fungrad.compiler.convolution.sliding import Sliding, joined
 from fungrad.compiler.convolution.walks import Walk
 from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constant
 from fungrad.compiler.language.views import row_major
 from fungrad.compiler.moves.copy import fill
-from fungrad.primitives.windows import Window
 
 _build = Builder()
-_MOST_PHASES = 16
 _MOST_TERMS = 32  # elements of a window that are written out one after another
 _ZERO, _ONE = constant(0, INDEX), constant(1, INDEX)
 
 
 def find_in_windows(build, primitive, inputs, outputs):
     """Write a search for the first extremum of every window and its number; nan wins."""
-    x, (y, number) = build.contiguous(inputs[0]), (build.output(v) for v in outputs)
+    x, (y, number) = operand(build, inputs[0]), (build.output(v) for v in outputs)
     dtype = x.buffer.dtype
     worst = constant(primitive.worst(dtype), dtype)
     if not prod(y.shape):
@@ -138,7 +135,7 @@ class _Search:
         self.y.store(place, self.best.symbol)
 
     def _numbered(self, steps):
-        return _build.cast(_number(self.writer, steps, self.row_major), self.integer)
+        return _build.cast(number_of(self.writer, steps, self.row_major), self.integer)
 
     def _met(self, i, w):
         """The place of the first element of the kernel."""
@@ -161,7 +158,7 @@ class _Search:
             end = call("minimum", INDEX, last, writer.integer(n - 1))
             is_inside = call("less_equal", BOOL, at + missing * step, end)
             exists = is_inside if exists is None else call("logical_and", BOOL, exists, is_inside)
-        return _build.select(exists, _number(writer, steps, self.row_major), constant(-1, INDEX))
+        return _build.select(exists, number_of(writer, steps, self.row_major), constant(-1, INDEX))
 
     def _element(self, place, inner):
         """An element of the window, inside loops: its index, its steps, whether there is one."""
@@ -210,7 +207,7 @@ class _Search:
         return call("logical_and", BOOL, call("logical_not", BOOL, loses), _build.equal(best, best))
 
 
-def _number(writer, steps, strides):
+def number_of(writer, steps, strides):
     """The number of an element, from its steps along the axes."""
     total = _ZERO
     for step, stride in zip(steps, strides, strict=True):
@@ -221,7 +218,7 @@ def _number(writer, steps, strides):
 
 def take_from_windows(build, primitive, inputs, outputs):
     """Write the choice of the element with a number from each window."""
-    x, number = (build.contiguous(v) for v in inputs)
+    x, number = operand(build, inputs[0]), build.contiguous(inputs[1])
     target = build.output(outputs[0])
     zero = constant(0, target.buffer.dtype)
     if not prod(target.shape) or not prod(x.shape):
@@ -238,145 +235,8 @@ def take_from_windows(build, primitive, inputs, outputs):
         wanted = numbers.load(*place)
         total = writer.variable(zero, "taken")
         with walk.window() as steps:
-            mine = _build.cast(_number(writer, steps, row_major(widths)), wanted.dtype)
+            mine = _build.cast(number_of(writer, steps, row_major(widths)), wanted.dtype)
             value = walk.elements[0].load(*walk.index(place, steps))
             total.set(_build.select(_build.equal(wanted, mine), value, total.symbol))
         y.store(place, total.symbol)
-    build.call(writer)
-
-
-def put_into_windows(build, primitive, inputs, outputs):
-    """Write the sums of what windows have for the element with a number."""
-    y, number = (build.contiguous(v) for v in inputs)
-    target = build.output(outputs[0])
-    if not prod(target.shape) or not prod(y.shape):
-        if prod(target.shape):
-            fill(build.entry, constant(0, target.buffer.dtype), target)
-        return
-    _, number, *_ = joined(target, number, primitive.windows, primitive.widths)
-    target, y, windows, widths = joined(target, y, primitive.windows, primitive.widths)
-    sliding = Sliding(target.shape, windows, widths)
-    reach = {
-        a: Reach(w.from_output(n), w.size, width)
-        for a, (n, w, width) in enumerate(zip(target.shape, windows, widths, strict=True))
-        if w is not None
-    }
-    phases = prod([len(r.phases) for r in reach.values()])
-    if phases <= _MOST_PHASES and prod(widths) <= _MOST_TERMS:
-        _Gathering(build, sliding, reach, (y, number), target).write()
-    else:
-        _write_scattered(build, sliding, (y, number), target)
-
-
-class _Gathering:
-    """One element of the target after another, from all windows that it is in.
-
-    Elements that are a stride apart are alike: they are in as many windows, as the same elements of
-    these. So each such phase has loops of its own; those of the last axis share one, which writes
-    neighbours.
-    """
-
-    def __init__(self, build, sliding, reach, operands, target):
-        self.build, self.writer = build, build.kernel("window_put_kernel")
-        self.widths, self.target, self.reach = sliding.widths, target, reach
-        self.zero, self.shifts = constant(0, target.buffer.dtype), {}
-        y, number = operands
-        frame = [
-            Window(reach[a].size, 1, 1, 1, reach[a].low) if a in reach else None
-            for a in range(len(y.shape))
-        ]
-        arrays = (y, self.zero), (number, constant(-1, number.buffer.dtype))
-        size = prod(y.shape) * prod(sliding.widths)
-        sliding = Sliding(y.shape, frame, [1] * len(y.shape))
-        self.walk = Walk(build, self.writer, sliding, arrays, size)
-
-    def write(self):
-        """Write everything."""
-        self.y = self.writer.array(self.target, is_written=True)
-        with self.walk.images() as front, ExitStack() as stack:
-            for a in range(len(front), len(self.target.shape) - 1):
-                if a in self.reach:
-                    break
-                n = self.writer.integer(self.target.shape[a])
-                front = [*front, stack.enter_context(self.writer.loop(n))]
-            phases = [self._phases(a) for a in range(len(front), len(self.target.shape))]
-            for chosen in product(*phases[:-1]):
-                self._rows(front, chosen, phases[-1])
-        self.build.call(self.writer)
-
-    def _shift(self, at):
-        """A distance as a parameter: LLVM shall not know that a turn reads what the next one does.
-
-        It would keep that in a register from turn to turn, and then see no vectors: windows of 3 x
-        3, two steps apart, took six times as long.
-        """
-        if at not in self.shifts:
-            self.shifts[at] = self.writer.parameter(at)
-        return self.shifts[at]
-
-    def _phases(self, a):
-        """The phases of an axis: where nothing slides, one of all places."""
-        if a in self.reach:
-            return self.reach[a].phases
-        return [Phase(0, 1, self.target.shape[a], 1, {0: 0})]
-
-    def _rows(self, front, chosen, last):
-        """The rows of a phase of all axes but the last.
-
-        First where all phases of the last axis have an element, then what is left of each.
-        """
-        writer, integer = self.writer, self.writer.integer
-        with ExitStack() as stack:
-            numbers = [stack.enter_context(writer.loop(integer(p.count))) for p in chosen]
-            full = min(p.count for p in last)
-            with writer.loop(integer(full)) as i:
-                for phase in last:
-                    self._element(front, [*numbers, i], (*chosen, phase))
-            for phase in last:
-                with writer.loop(integer(phase.count - full)) as i:
-                    self._element(front, [*numbers, i + integer(full)], (*chosen, phase))
-
-    def _element(self, front, numbers, phases):
-        """The sum for an element, whose numbers in its phases are given."""
-        writer, integer, total = self.writer, self.writer.integer, self.zero
-        y, wanted = self.walk.elements
-        strides = row_major(self.widths)[len(front) :]
-        for terms in product(*[p.reach.items() for p in phases]):
-            index = list(front)
-            for a, (q, p, (_, at)) in enumerate(zip(numbers, phases, terms, strict=True)):
-                index.append(q * integer(p.distance) + self._shift(at))
-                if a + len(front) in self.reach:
-                    index.append(_ZERO)
-            mine = sum(k * stride for (k, _), stride in zip(terms, strides, strict=True))
-            found = wanted.load(*index)
-            is_mine = _build.equal(found, constant(mine, found.dtype))
-            value = _build.select(is_mine, y.load(*index), self.zero)
-            total = value if total is self.zero else writer.let(total + value, "total")
-        place = [
-            q * integer(p.step) + integer(p.start) for q, p in zip(numbers, phases, strict=True)
-        ]
-        self.y.store([*front, *place], total)
-
-
-def _write_scattered(build, sliding, operands, target):
-    """One window after another, each of which adds what it has where its number says."""
-    fill(build.entry, constant(0, target.buffer.dtype), target)
-    writer = build.kernel("window_put_kernel")
-    y, number = (writer.array(v) for v in operands)
-    x, integer = writer.array(target, is_written=True), writer.integer
-    with ExitStack() as stack:
-        place = [stack.enter_context(writer.loop(integer(n))) for n in operands[0].shape]
-        found = writer.let(_build.cast(number.load(*place), INDEX), "number")
-        stack.enter_context(writer.branch(call("greater_equal", BOOL, found, _ZERO)))
-        index = []
-        rows = zip(place, sliding.windows, sliding.widths, row_major(sliding.widths), strict=True)
-        for i, w, width, stride in rows:
-            if w is not None:
-                k = call("index_divide", INDEX, found, integer(stride))
-                k = call("index_remainder", INDEX, k, integer(width))
-                i = i * integer(w.out) + k * integer(w.right) + integer(w.offset)
-                i = call("index_divide", INDEX, i, integer(w.left))
-            index.append(i)
-        x.store(index, x.load(*index) + y.load(*place))
-    writer.in_parts = sliding.windows[0] is None
     build.call(writer)

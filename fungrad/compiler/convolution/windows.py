@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from math import prod
 
+from fungrad.compiler.convolution.computed import operand
 from fungrad.compiler.convolution.sliding import Sliding, joined
 from fungrad.compiler.convolution.walks import Walk
 from fungrad.compiler.language.scalar import BOOL, call, constant
@@ -13,7 +14,7 @@ _MOST_AT_ONCE = 16  # elements of a window; of more, sums along one axis after a
 
 def reduce_windows(build, primitive, inputs, outputs):
     """Write the reduction of every window."""
-    x, target = build.contiguous(inputs[0]), build.output(outputs[0])
+    x, target = operand(build, inputs[0]), build.output(outputs[0])
     dtype = target.buffer.dtype
     identity = constant(primitive.identity(dtype), dtype)
     if not prod(target.shape) or not prod(x.shape):

@@ -151,6 +151,7 @@ class Writer:
         self.body = []
         self._blocks = [self.body]
         self._count = {}
+        self._integers = {}  # (index builder, size symbol of it) -> the integer here
 
     # ---- names and statements
 
@@ -238,11 +239,17 @@ class Writer:
         raise NotImplementedError
 
     def resolved(self, root, build):
-        """The expression with integers in place of the size symbols of an index builder."""
+        """The expression with integers in place of the size symbols of an index builder.
+
+        A symbol is the same integer in all expressions, so that LLVM sees that places are neighbours.
+        """
 
         def resolve(node, operands):
             if node in build.sizes:
-                return self.integer(build.sizes[node])
+                key = build, node
+                if key not in self._integers:
+                    self._integers[key] = self.integer(build.sizes[node])
+                return self._integers[key]
             if not operands:
                 return node
             return Scalar(node.op, node.dtype, operands, node.attribute)
