@@ -51,6 +51,19 @@ def test_small_results_and_other_arrays_are_left_to_numpy():
     assert handler_of(y * 2) == "default_allocator"
 
 
+def test_results_that_are_large_together_are_used_again_without_new_pages():
+    resource = pytest.importorskip("resource")
+    step = fungrad.jit(lambda trees: [(0.9 * x, x + 1, 2 * x) for x, _, _ in trees])
+    trees = [(np.ones(n), np.ones(n), np.ones(n)) for n in (50_000, 20_000, 30_000)]
+    for _ in range(5):
+        trees = step(trees)
+    assert all(handler_of(x) == "fungrad" for tree in trees for x in tree)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        trees = step(trees)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 200
+
+
 def test_a_workspace_is_shared_by_programs_of_one_size():
     def of(order):
         def f(x):
@@ -87,10 +100,11 @@ def test_arrays_can_be_resized_and_keep_their_elements():
 
 
 def test_kept_memory_is_bounded_and_released():
-    copies = [fungrad.jit(lambda x: x + 1)(np.zeros(N)) for _ in range(heap._BLOCKS + 5)]
+    both, half = fungrad.jit(lambda x: (x + 1, x + 2)), heap.MANY // 2
+    copies = [both(np.zeros(half // 8)) for _ in range(heap._BLOCKS // 2 + 5)]
     del copies
     gc.collect()
-    assert heap.LARGE <= heap.kept_bytes() <= heap._BLOCKS * 1.01 * heap.LARGE
+    assert half <= heap.kept_bytes() <= heap._BLOCKS * 1.01 * half
     fungrad.clear_caches()
     assert heap.kept_bytes() == 0
 

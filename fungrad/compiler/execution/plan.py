@@ -169,9 +169,10 @@ class Plan:
 
     def _put_made(self):
         records = []
-        for i, made in self._of(Made):
-            dtype, shape = self._arguments[i].dtype, made.shape
-            is_large = heap.is_used_for(dtype.itemsize * math.prod(shape))
+        made = [(i, self._arguments[i].dtype, m.shape) for i, m in self._of(Made)]
+        sizes = [dtype.itemsize * math.prod(shape) for _, dtype, shape in made]
+        for (i, dtype, shape), size in zip(made, sizes, strict=True):
+            is_large = heap.is_used_for(size, sum(sizes))
             handler = id(heap.handler()) if is_large else 0
             dimensions = self._dimensions(shape)
             records.append((SLOT_SIZE * i, len(shape), dimensions, dtype.num, handler))
