@@ -35,6 +35,7 @@ define i64 @{name}(ptr %times, i64 %slot) {{
 }}
 """
 CALL = re.compile(r"^(\s*)(?:\w+ = )?(\w+)\((.*?)\)(  #.*)?$")
+NAMED_SIZE = re.compile(r"^ +(n\d+) = (sizes\[\d+\])$", re.MULTILINE)
 ELEMENTARY = 20  # operations that an exponential and its like count as
 MOST = 20  # kernels that are listed
 CHEAP = {"minimum", "maximum", "fast_add", "abs", "select", "float64", "float32", "int64", "where"}
@@ -314,7 +315,9 @@ def report(f, arguments, title):
 def _name_and_values(call, assembly):
     """The function of a call, and its arguments as far as they are integers."""
     name, arguments = re.search(r"(\w+)\((.*)\)", call).groups()
-    return name, [_number(a.strip(), assembly.interface.sizes) for a in _split(arguments)]
+    named = dict(NAMED_SIZE.findall(assembly.source))  # what loops read again and again
+    texts = [named.get(a.strip(), a.strip()) for a in _split(arguments)]
+    return name, [_number(text, assembly.interface.sizes) for text in texts]
 
 
 def by_kernel(rows, assembly):
