@@ -5,7 +5,8 @@ from functools import cached_property
 import numpy as np
 
 from fungrad.compiler.entry import Entry, parameter_dtypes
-from fungrad.compiler.execution.interface import Interface, argument_from_data, form_of
+from fungrad.compiler.execution.forms import form_of
+from fungrad.compiler.execution.interface import Interface, argument_from_data
 from fungrad.compiler.execution.plan import Given, Made
 from fungrad.compiler.fusion.fuse import MOST_LOCALS, fitting_locals
 from fungrad.compiler.language.arguments import Array, Pointer, Result, Scalar

@@ -6,6 +6,8 @@ Most files of the library are imported during somebody's first call, and to make
 
 from operator import attrgetter
 
+_FEW = 20  # objects of a class
+
 
 def record(cls=None, *, frozen=False, eq=True, slots=False, repr=True):
     """A decorator: the annotated names of a class are its parts, as in a dataclass.
@@ -25,7 +27,7 @@ def record(cls=None, *, frozen=False, eq=True, slots=False, repr=True):
         return lambda cls: record(cls, frozen=frozen, eq=eq, slots=slots, repr=repr)
     names = tuple(cls.__dict__.get("__annotations__", ()))
     made = {"_fields": names, "__match_args__": names, "__reduce__": _reduce}
-    made["__init__"] = _initialiser(cls, names, frozen)
+    made["__init__"] = _first_initialiser(cls, names, frozen)
     if repr:
         made["__repr__"] = _representation
     if frozen:
@@ -37,6 +39,35 @@ def record(cls=None, *, frozen=False, eq=True, slots=False, repr=True):
     for name, value in made.items():
         setattr(cls, name, value)
     return cls
+
+
+def _first_initialiser(cls, names, frozen):
+    """An initialiser for some objects; who makes more gets that of `_initialiser` in its place.
+
+    To write that one out takes as long as forty objects do here, and most classes make fewer in
+    the program that imports them.
+    """
+    defaults = {n: cls.__dict__[n] for n in names if n in cls.__dict__}
+    prepare, left = getattr(cls, "__post_init__", None), _FEW
+
+    def __init__(self, *parts, **named):
+        nonlocal left
+        left -= 1
+        values = {**defaults, **dict(zip(names, parts, strict=False)), **named}
+        is_clear = len(parts) + len(named) <= len(values) == len(names)
+        if left < 0 or not is_clear or not named.keys().isdisjoint(names[: len(parts)]):
+            made = _initialiser(cls, names, frozen)
+            for owner in type(self).__mro__:
+                if owner.__dict__.get("__init__") is __init__:
+                    owner.__init__ = made
+            return made(self, *parts, **named)
+        for name, value in values.items():
+            is_fresh = isinstance(value, type) and value is defaults.get(name)
+            object.__setattr__(self, name, value() if is_fresh else value)
+        if prepare is not None:
+            prepare(self)
+
+    return __init__
 
 
 def _initialiser(cls, names, frozen):

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from fungrad import jit
-from fungrad.compiler.execution import python_call
-from fungrad.compiler.llvm import build, machine, syntax
+from fungrad.compiler.llvm import build, machine, python_caller, syntax
 from fungrad.compiler.llvm.build import Pointer, Request, Scalar
 from fungrad.compiler.llvm.compilation import Compilation
 from fungrad.core.errors import CompilationError
@@ -149,7 +148,7 @@ def test_a_source_that_cannot_be_translated():
 
 def test_threads_that_make_syntax_trees_at_once():
     """Where the collection of garbage gives another thread its turn in the middle of one."""
-    source, threshold = python_call.SOURCE, gc.get_threshold()
+    source, threshold = python_caller.SOURCE, gc.get_threshold()
     expected = [ast.dump(tree) for tree in syntax.functions(source)]
     pause = lambda *_: time.sleep(1e-6)  # noqa: E731
     gc.callbacks.append(pause)

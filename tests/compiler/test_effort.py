@@ -8,7 +8,7 @@ import fungrad.numpy as fnp
 from fungrad.compiler.llvm import build
 from fungrad.compiler.llvm.build import Array, Scalar, entry_request
 from fungrad.compiler.llvm.effort import LOOPS, ONCE, SCALARS, effort_of
-from fungrad.compiler.runtime import assembled
+from fungrad.compiler.compiling import assembled
 
 LOOP = """def entry(a, b):
     c = a[0]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import fungrad
-from fungrad.compiler.execution import heap
+from fungrad.compiler.execution import heap, memory
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux's mmap")
-N = heap.LARGE // 8
+N = memory.LARGE // 8
 
 
 @pytest.fixture(autouse=True)
@@ -84,7 +84,7 @@ def test_a_workspace_is_shared_by_programs_of_one_size():
 @pytest.mark.parametrize("mib", [1, 1.6, 2, 3.9, 79.5])
 def test_huge_pages_of_a_workspace_are_full(mib):
     huge, wanted = 2**21, int(mib * 2**20)
-    size = heap.workspace_size(wanted)
+    size = memory.workspace_size(wanted)
     block = size + 64
     assert wanted <= size < wanted + huge + 2**13
     assert block // huge * huge <= wanted + 2**13  # what asks for huge pages
@@ -100,7 +100,7 @@ def test_arrays_can_be_resized_and_keep_their_elements():
 
 
 def test_kept_memory_is_bounded_and_released():
-    both, half = fungrad.jit(lambda x: (x + 1, x + 2)), heap.MANY // 2
+    both, half = fungrad.jit(lambda x: (x + 1, x + 2)), memory.MANY // 2
     copies = [both(np.zeros(half // 8)) for _ in range(heap._BLOCKS // 2 + 5)]
     del copies
     gc.collect()
@@ -113,7 +113,7 @@ def test_the_oldest_blocks_go_where_the_limit_is_reached():
     place = heap._places()[0]["heap"] + heap._PLACES["LIMIT"]
     limit = heap.ctypes.c_int64.from_address(place)
     before = limit.value
-    limit.value = int(2.5 * heap.LARGE)
+    limit.value = int(2.5 * memory.LARGE)
     try:
         add = fungrad.jit(lambda x: x + 1)
         first, second, third = (add(np.zeros(N)) for _ in range(3))

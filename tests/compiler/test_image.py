@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fungrad.compiler.execution import cache, image
-from fungrad.compiler.llvm import build
+from fungrad.compiler.llvm import build, layout
 from fungrad.compiler.llvm.build import Array, Scalar, entry, kernel
 
 # A table of constants, memory that changes, a function of the C library, one word that refers
@@ -64,7 +64,7 @@ def built_twice():
 @pytest.mark.parametrize("is_known", [True, False])
 def test_constants_memory_and_functions_from_elsewhere(is_known, monkeypatch):
     if not is_known:
-        monkeypatch.setattr(image, "laid_out", lambda code, exports: None)
+        monkeypatch.setattr(layout, "laid_out", lambda code, exports: None)
     for built in built_twice():
         assert [called(built, i) for i in (2, -3, 0)] == [(1, 67), (2, 87), (3, 27)]
         details = cache.load(built.symbol.split(".")[1])[1]
@@ -72,9 +72,9 @@ def test_constants_memory_and_functions_from_elsewhere(is_known, monkeypatch):
 
 
 def test_foreign_object_files_are_left_alone():
-    assert image.laid_out(b"MZ" + bytes(100), ()) is None
-    assert image.laid_out(b"", ()) is None
-    assert image.laid_out(b"\x7fELF\x02\x01" + bytes(12) + b"\xb7\x00" + bytes(100), ()) is None
+    assert layout.laid_out(b"MZ" + bytes(100), ()) is None
+    assert layout.laid_out(b"", ()) is None
+    assert layout.laid_out(b"\x7fELF\x02\x01" + bytes(12) + b"\xb7\x00" + bytes(100), ()) is None
 
 
 def test_code_cannot_be_written_to():

@@ -7,7 +7,7 @@ import fungrad
 import fungrad.numpy as fnp
 from fungrad import lax
 from fungrad.compiler.llvm import build
-from fungrad.compiler.runtime import assembled
+from fungrad.compiler.compiling import assembled
 
 PLACE, DRAWN = np.array([0.3, -0.8]), np.linspace(-1, 0.4, 40)
 

@@ -17,6 +17,7 @@ from fungrad.core.types import ArrayType
 from fungrad.lax import scan, while_loop
 from fungrad.primitives.elementwise import rows
 from fungrad.primitives.reductions import Sum
+from fungrad.scipy import special
 from fungrad.testing import check_grads
 
 
@@ -99,6 +100,11 @@ def test_what_somebody_else_defines_has_no_key():
 
     assert key(lambda x: Sum((0,))(x), (3,)) is not None
     assert key(lambda x: Mine((0,))(x), (3,)) is None
+
+
+def test_rows_of_every_table_have_keys():
+    for f in (fnp.tanh, special.gammaln, special.i0, special.fresnel):
+        assert key(lambda x, f=f: fnp.sum(fnp.stack(f(x))), (3,)) is not None
 
 
 def twice(f, *x):
@@ -208,6 +214,21 @@ print("fungrad.compiler.lower" in sys.modules, "fungrad.optimize" in sys.modules
     cold, warm = [subprocess.check_output(command, text=True).split() for _ in range(2)]
     assert cold[0] == warm[0]
     assert cold[1:] == ["True", "True"] and warm[1:] == ["False", "False"]
+
+
+def test_what_is_found_needs_no_compiler():
+    program = """
+import sys
+import numpy as np
+import fungrad
+assert fungrad.jit(fungrad.grad(lambda x: np.sum(np.tanh(x) * x)))(np.zeros(5)).sum() == 0
+print(*[name for name in sys.modules if name.startswith("fungrad.compiler.")])
+"""
+    command = [sys.executable, "-W", "error", "-c", program]
+    cold, warm = [set(subprocess.check_output(command, text=True).split()) for _ in range(2)]
+    assert "fungrad.compiler.llvm.build" in cold
+    folders = {name.split(".")[2] for name in warm}
+    assert folders == {"execution", "language", "runtime"} and len(warm) <= 20, warm
 
 
 def test_a_damaged_file_is_mended(tmp_path):

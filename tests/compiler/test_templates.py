@@ -8,7 +8,7 @@ import pytest
 
 import fungrad.numpy as fnp
 from fungrad import clear_caches, grad, jit, value_and_grad
-from fungrad.compiler import runtime
+from fungrad.compiler import compiling
 from fungrad.compiler.execution import templates
 from fungrad.compiler.execution.program_key import outline
 from fungrad.compiler.execution.recipe import Recipe
@@ -74,13 +74,13 @@ def check_template(programs):
     known, served = {}, 0
     for program in programs:
         shape = outline(program)
-        direct = runtime.assembled(program, (), False)
+        direct = compiling.assembled(program, (), False)
         numbers = [*shape.integers, *shape.scalars]
         found = [(r.filled(numbers), text) for r, text in known.get(shape.key, ())]
         found = [pair for pair in found if pair[0] is not None]
         served += bool(found)
         if not found:
-            assembly, recipe = runtime.with_open_sizes(program, (), shape)
+            assembly, recipe = compiling.with_open_sizes(program, (), shape)
             assert recipe is not None, "open numbers were not taken"
             recipe = Recipe(*marshal.loads(marshal.dumps(recipe.as_data())))  # as from disk
             known.setdefault(shape.key, []).append((recipe, made(assembly)))
@@ -121,7 +121,7 @@ def test_a_new_size_runs_no_pass_and_compiles_nothing(monkeypatch):
     f(w, np.ones((90, 30)))
     before = compiled()
     for name in ("assembled", "with_open_sizes"):
-        monkeypatch.setattr(runtime, name, lambda *_: pytest.fail("a pass runs"))
+        monkeypatch.setattr(compiling, name, lambda *_: pytest.fail("a pass runs"))
     for n in (70, 80, 101, 117):
         x = np.random.default_rng(n).normal(size=(n, 30))
         for got, expected in zip(f(w, x), step(w, x), strict=True):
@@ -133,7 +133,7 @@ def test_another_process_would_find_the_template_of_another_size(monkeypatch):
     w = np.full((30, 5), 0.1)
     jit(step)(w, np.ones((90, 30)))
     clear_caches()
-    monkeypatch.setattr(runtime, "assembled", lambda *_: pytest.fail("a pass runs"))
+    monkeypatch.setattr(compiling, "assembled", lambda *_: pytest.fail("a pass runs"))
     x = np.random.default_rng(0).normal(size=(77, 30))
     for got, expected in zip(jit(step)(w, x), step(w, x), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-12)

@@ -80,3 +80,30 @@ def test_objects_may_be_told_apart_by_themselves():
         part: int
 
     assert Thing(1) != Thing(1) and len({Thing(1), Thing(1)}) == 2
+
+
+def test_the_first_objects_are_as_the_later_ones():
+    """The initialiser is written out when a class has made some objects."""
+
+    def made():
+        @record(frozen=True)
+        class Pair:
+            x: int
+            y: list = list
+            z: int = 0
+
+            def __post_init__(self):
+                self.y.append(self.x)
+
+        return Pair
+
+    new, old = made(), made()
+    for number in range(50):
+        old(number)
+    for cls in (new, old):
+        calls = cls(1), cls(1, [2]), cls(1, z=3), cls(y=[5], x=1), cls(1, [], 2)
+        found = [(each.x, each.y, each.z) for each in calls]
+        assert found == [(1, [1], 0), (1, [2, 1], 0), (1, [1], 3), (1, [5, 1], 0), (1, [1], 2)]
+        for parts, named in [((), {}), ((1,), {"x": 1}), ((1, [], 2, 3), {}), ((1,), {"w": 2})]:
+            with pytest.raises(TypeError, match="__init__"):
+                cls(*parts, **named)

@@ -39,7 +39,13 @@ def description():
 
 def _content(package, name):
     """The content of a file of an installed package, or None; does not import the package."""
-    found = find_spec(package)
+    for folder in sys.path:
+        try:
+            with open(f"{folder or '.'}/{package}/{name}", "rb") as file:
+                return file.read()
+        except OSError:
+            continue
+    found = find_spec(package)  # where it is not in one of the folders: ten times as slow
     if found is None or found.origin is None:
         return None
     path = Path(found.origin).parent / name
@@ -55,33 +61,26 @@ def _library():
     import fungrad
 
     top = str(Path(__file__).parents[2])
-    digest = blake2b(digest_size=16)
-    digest.update(repr((fungrad.__version__, top)).encode())
-    if not os.path.isdir(top):
-        return digest.hexdigest()  # it lies in an archive, which does not change file by file
-    waiting, newest = [top], 0
+    files, newest = [fungrad.__version__, top], 0
+    waiting = _folders(top, _LAYERS) if os.path.isdir(top) else []  # an archive does not change
     while waiting:
-        files, folder = [], waiting.pop()
-        with os.scandir(folder) as listing:
-            for item in listing:
-                if item.name.endswith(".py"):
-                    status = item.stat()
-                    files.append((item.name, status.st_size, status.st_mtime_ns))
-                    newest = max(newest, status.st_mtime)
-                elif _is_part(item, folder == top):
-                    waiting.append(item.path)
-        waiting.sort()
-        digest.update(repr(sorted(files)).encode())
-    if newest > IMPORTED:
-        digest.update(os.urandom(16))  # what this process runs is not what the files say now
-    return digest.hexdigest()
+        folder = waiting.pop()
+        names = sorted(os.listdir(folder))
+        files.append(folder)
+        for name in names:
+            if name.endswith(".py"):
+                status = os.stat(f"{folder}/{name}")
+                files += name, status.st_size, status.st_mtime_ns
+                newest = max(newest, status.st_mtime_ns)
+        waiting += _folders(folder, [n for n in names if "." not in n and n != "__pycache__"])
+    if newest > IMPORTED * 1e9:
+        files.append(os.urandom(16))  # what this process runs is not what the files say now
+    return blake2b(repr(files).encode(), digest_size=16).hexdigest()
 
 
-def _is_part(item, is_layer):
-    """Whether an entry of a folder is one in which files of the compiler lie."""
-    if is_layer:
-        return item.name in _LAYERS
-    return item.name != "__pycache__" and item.is_dir()
+def _folders(folder, names):
+    """Those of the names in a folder that are folders."""
+    return [path for name in names if os.path.isdir(path := f"{folder}/{name}")]
 
 
 @cache

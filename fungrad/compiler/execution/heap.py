@@ -9,29 +9,14 @@ allocated it (NEP 49), so results are ordinary arrays that own their data.
 
 import ctypes
 import os
-import sys
 from functools import cache
 
 from fungrad.compiler.execution.image import keep_for_ever
+from fungrad.compiler.execution.memory import HEADER, HUGE_PAGE, LARGE
 from fungrad.compiler.execution.native import Native
 from fungrad.compiler.language.arguments import Scalar
 
-#: From so many bytes on an array lies here; one that is smaller the C library keeps by itself.
-LARGE = 4 * 2**20
-
-#: Where the results of a call have so many bytes together, those from `LARGE_OF_MANY` on lie here
-#: too: when all of them die, the C library gives its free end back. A training step that makes
-#: three megabytes of weights and moments spent a fifth of its time on their 370 pages.
-MANY, LARGE_OF_MANY = 2**20, 2**17
-
-#: From so many bytes on the workspace of a call does, a page less than whole huge pages: calls for
-#: arrays of other shapes find it there, rather than fault in 700 pages for every new size of a
-#: batch. Its end lies in small pages, of which those are there that are used.
-LARGE_WORKSPACE = 2**20
-
 _BLOCKS = 256  # that are kept at most
-_HUGE = 2**21  # bytes of a huge page
-_HEADER = 64  # bytes before the data; the first word is the size of the block
 _SHARE = 8  # of the machine's memory, that is kept at most
 
 _SOURCE = """
@@ -185,19 +170,6 @@ class _Handler(ctypes.Structure):
     )
 
 
-def is_used_for(nbytes, together):
-    """Whether a result of so many bytes lies in this heap, of a call that makes more `together`."""
-    return nbytes >= (LARGE_OF_MANY if together >= MANY else LARGE) and sys.platform == "linux"
-
-
-def workspace_size(nbytes):
-    """How many bytes a workspace has that lies in this heap; None where it does not."""
-    if nbytes < LARGE_WORKSPACE or sys.platform != "linux":
-        return None
-    page = os.sysconf("SC_PAGE_SIZE")
-    return -(-(nbytes + _HEADER + page) // _HUGE) * _HUGE - page - _HEADER
-
-
 @cache
 def _places():
     """The addresses of the heap's words and of its functions, by name, and what keeps them."""
@@ -218,8 +190,8 @@ def _native():
         **_LINUX,
         "HEAP": "ptrtoint (ptr @heap to i64)",
         "BLOCKS": _BLOCKS,
-        "HEADER": _HEADER,
-        "HUGE": _HUGE,
+        "HEADER": HEADER,
+        "HUGE": HUGE_PAGE,
         "LARGE": LARGE,
         "PAGE": os.sysconf("SC_PAGE_SIZE"),
     }

@@ -8,7 +8,6 @@ from fungrad.compiler.execution.memory import placed
 from fungrad.compiler.execution.plan import Given, Kept, Made, Workspace
 from fungrad.compiler.language import arguments as kinds
 from fungrad.compiler.language.arguments import Result
-from fungrad.core.open_values import OpenNumber
 from fungrad.core.types import ArrayType
 
 
@@ -108,7 +107,7 @@ class Interface:
         return Interface(
             tuple(map(argument_from_data, arguments)),
             tuple([_origin_from_data(origin, own) for origin in origins]),
-            tuple([(kind, _OUTPUTS.get(kind, (int, int))[1](what)) for kind, what in outputs]),
+            tuple([(kind, _OUTPUTS.get(kind, int)(what)) for kind, what in outputs]),
             sizes,
             workspace,
             stacks,
@@ -121,47 +120,11 @@ class Interface:
         )
 
 
-def form_of(
-    arguments, origins, outputs, sizes, buffers, stacks, is_short, stack_inputs, note_slot=None
-):
-    """What an interface is made from: tuples of plain data, in which numbers may be open.
-
-    `origins` are those of `plan`, or "sizes", "workspace", "counters", "callbacks". `sizes` has a
-    slot per buffer, which `buffers` say as (slot, bytes, first use, last use).
-    """
-    return (
-        tuple(map(argument_as_data, arguments)),
-        tuple(map(_origin_as_data, origins)),
-        tuple([(kind, _OUTPUTS.get(kind, (int,))[0](what)) for kind, what in outputs]),
-        tuple([0 if n is None else _plain(n) for n in sizes]),
-        tuple([(slot, _plain(nbytes), first, last) for slot, nbytes, first, last in buffers]),
-        stacks,
-        bool(is_short),
-        tuple(stack_inputs.items()),
-        note_slot,
-    )
-
-
-def _plain(number):
-    return number if type(number) is OpenNumber else int(number)
-
-
-#: How what an output comes from is written as plain data, and read; numbers are as they are.
+#: How what an output comes from is read where it is no number; `forms` writes it.
 _OUTPUTS = {
-    "literal": (
-        lambda value: (value.dtype.str, value.tobytes()),
-        lambda data: np.frombuffer(data[1], data[0])[0],
-    ),
-    "array": (
-        lambda type: (type.dtype.str, type.shape),
-        lambda data: ArrayType(data[1], np.dtype(data[0])),
-    ),
+    "literal": lambda data: np.frombuffer(data[1], data[0])[0],
+    "array": lambda data: ArrayType(data[1], np.dtype(data[0])),
 }
-
-
-def argument_as_data(argument):
-    """An argument of a generated function as plain data."""
-    return type(argument).__name__, argument.dtype.str, getattr(argument, "aliased", False)
 
 
 @lru_cache(maxsize=1000)
@@ -169,12 +132,6 @@ def argument_from_data(data):
     """The argument that plain data describe."""
     kind, dtype, aliased = data
     return getattr(kinds, kind)(dtype, aliased) if aliased else getattr(kinds, kind)(dtype)
-
-
-def _origin_as_data(origin):
-    if isinstance(origin, Given):
-        return "given", origin.shape, origin.is_written
-    return ("made", origin.shape) if isinstance(origin, Made) else origin
 
 
 def _origin_from_data(data, own):

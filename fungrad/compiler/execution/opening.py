@@ -1,16 +1,23 @@
-"""A program with open numbers for all that is not in its outline (see `program_key`)."""
+"""A program with open numbers for all that is not in its outline (see `program_key`).
+
+program, its outline -> opened -> passes and code generation -> recipe_of -> Recipe
+"""
 
 from dataclasses import is_dataclass
 
 import numpy as np
 
 from fungrad.compiler.execution.program_key import PLAIN, UnnamedError, global_name
+from fungrad.compiler.execution.recipe import PLACE, Recipe, function_of
 from fungrad.compiler.language.literals import LITERAL
 from fungrad.core.open_numbers import OpenNumbers
+from fungrad.core.open_values import OpenNumber
 from fungrad.core.primitive import Primitive
 from fungrad.core.program import Equation, Literal, Program, Variable
 from fungrad.core.types import ArrayType
 from fungrad.optimize.inline import inline_calls
+
+_CONSTANTS = (bool, int, float, complex, str, bytes, type(None))  # plain data as they are
 
 
 def opened(program, outline):
@@ -108,3 +115,62 @@ class _Opening:
         return (
             kind(**dict(zip(names, values, strict=True))) if is_dataclass(kind) else kind(*values)
         )
+
+
+def recipe_of(opened, count, form):
+    """The recipe of a form in which some numbers are open; `count` of these were given."""
+    needed = _needed(opened, [*_open_in(form), *opened.decisions])
+    constants = [i for i in needed if opened.nodes[i][0] is None and i >= count]
+    computed = [i for i in needed if opened.nodes[i][0] is not None]
+    places = {n: i for i, n in enumerate([*range(count), *constants, *computed])}
+    steps = []
+    for i in computed:
+        function, operands = opened.nodes[i]
+        numbers = tuple([places[n] for n in operands])
+        steps.append((_name(function), numbers, opened.decisions.get(i)))
+    values = tuple([_as_data(opened.values[i]) for i in constants])
+    return Recipe(count, values, tuple(steps), _with_places(form, places))
+
+
+def _with_places(form, places):
+    if type(form) is OpenNumber:
+        return PLACE, places[form.number]
+    return tuple([_with_places(x, places) for x in form]) if type(form) is tuple else form
+
+
+def _open_in(form):
+    """The numbers of the nodes of the open numbers in a form."""
+    if type(form) is OpenNumber:
+        return [form.number]
+    return [i for x in form for i in _open_in(x)] if type(form) is tuple else []
+
+
+def _needed(opened, numbers):
+    """The nodes that some nodes are computed from, and these themselves, in their order."""
+    needed, waiting = set(), list(numbers)
+    while waiting:
+        number = waiting.pop()
+        if number not in needed:
+            needed.add(number)
+            function, operands = opened.nodes[number]
+            if function is not None:
+                waiting += operands
+    return sorted(needed)
+
+
+def _as_data(constant):
+    """A constant as data that means the same when it is read from disk."""
+    if isinstance(constant, np.generic) or (isinstance(constant, np.ndarray) and not constant.ndim):
+        return "scalar", constant.dtype.str, constant.tobytes()
+    if type(constant) not in _CONSTANTS:
+        raise TypeError(f"{constant!r:.60} of type {type(constant).__name__} is not plain data")
+    return constant
+
+
+def _name(function):
+    """The name by which every process finds a function."""
+    module = "numpy" if isinstance(function, np.ufunc) else function.__module__
+    name = f"{module}:{function.__name__}"
+    if function_of(name) is not function:
+        raise TypeError(f"{function} has no name by which it is found")
+    return name

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from fungrad.compiler.execution import heap
+from fungrad.compiler.execution import memory
 from fungrad.compiler.language.arguments import Result, Scalar
 from fungrad.core.record import record
 
@@ -37,7 +37,7 @@ OUT_OF_MEMORY, TOO_LARGE = -1, -2
 _ALIGNMENT = 64
 SLOT_SIZE = 16  # bytes: the largest number
 
-#: The names of `python_call.SOURCE`: places in the table, in bytes, and in objects of Python.
+#: The names of `llvm.python_caller.SOURCE`: places in the table, in bytes, and in Python's objects.
 CONSTANTS = {
     **{word: 8 * i for i, word in enumerate(_WORDS)},
     **_KINDS,
@@ -172,8 +172,8 @@ class Plan:
         made = [(i, self._arguments[i].dtype, m.shape) for i, m in self._of(Made)]
         sizes = [dtype.itemsize * math.prod(shape) for _, dtype, shape in made]
         for (i, dtype, shape), size in zip(made, sizes, strict=True):
-            is_large = heap.is_used_for(size, sum(sizes))
-            handler = id(heap.handler()) if is_large else 0
+            is_large = memory.is_in_heap(size, sum(sizes))
+            handler = id(_heap().handler()) if is_large else 0
             dimensions = self._dimensions(shape)
             records.append((SLOT_SIZE * i, len(shape), dimensions, dtype.num, handler))
         self._put("MADE", records)
@@ -183,12 +183,12 @@ class Plan:
         self._kept += [k.array for _, k in kept]
         self._put("KEPT", [(SLOT_SIZE * i, k.array.ctypes.data) for i, k in kept])
         for i, workspace in self._of(Workspace):
-            in_heap = heap.workspace_size(workspace.nbytes)
+            in_heap = memory.workspace_size(workspace.nbytes)
             self._set("WORKSPACE", in_heap or max(1, workspace.nbytes))
             self._set("WORKSPACE_SLOT", SLOT_SIZE * i)
             if in_heap:
-                self._set("GET", heap.address("get"))
-                self._set("GIVE_BACK", heap.address("give_back"))
+                self._set("GET", _heap().address("get"))
+                self._set("GIVE_BACK", _heap().address("give_back"))
 
     def _put_returned(self, returned):
         inputs = [i for i, _ in self._of(Given)]
@@ -206,6 +206,12 @@ class Plan:
                 dtype = np.dtype(self._arguments[what].dtype.name)  # NumPy keeps it for ever
                 records.append((_RETURNED["RESULT"], SLOT_SIZE * what, id(dtype)))
         self._put("RETURNED", records)
+
+
+def _heap():
+    from fungrad.compiler.execution import heap  # most programs need none
+
+    return heap
 
 
 def _kind(dtype):

@@ -186,12 +186,16 @@ def global_name(x):
     return f"{module}.{name}"
 
 
+_ROWS = "fungrad.primitives.elementwise"  # where most of them are, under their names
+
+
 @lru_cache(4096)
 def _row(primitive):
     """The name of the variable of this library that holds a primitive with functions in it."""
-    module = type(primitive).__module__.rpartition(".")[0]
+    if getattr(sys.modules.get(_ROWS), primitive.name, None) is primitive:
+        return f"{_ROWS}.{primitive.name}"
     for name, known in list(sys.modules.items()):
-        if name.startswith("fungrad.primitives") and name.startswith(module):
+        if name.startswith("fungrad.primitives."):
             for variable, value in vars(known).items():
                 if value is primitive:
                     return f"{name}.{variable}"

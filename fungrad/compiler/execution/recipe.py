@@ -5,12 +5,8 @@ from importlib import import_module
 
 import numpy as np
 
-from fungrad.core.open_values import OpenNumber
-
-#: What a form holds in place of an open number: (_PLACE, number of the value).
-_PLACE = "#"
-
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+#: What a form holds in place of an open number: (PLACE, number of the value).
+PLACE = "#"
 
 
 class Recipe:
@@ -25,21 +21,6 @@ class Recipe:
         self.count, self.constants, self.steps, self.form = count, constants, steps, form
         self._ready = None
 
-    @staticmethod
-    def of(opened, count, form):
-        """The recipe of a form in which some numbers are open; `count` of these were given."""
-        needed = _needed(opened, [*_open_in(form), *opened.decisions])
-        constants = [i for i in needed if opened.nodes[i][0] is None and i >= count]
-        computed = [i for i in needed if opened.nodes[i][0] is not None]
-        places = {n: i for i, n in enumerate([*range(count), *constants, *computed])}
-        steps = []
-        for i in computed:
-            function, operands = opened.nodes[i]
-            numbers = tuple([places[n] for n in operands])
-            steps.append((_name(function), numbers, opened.decisions.get(i)))
-        values = tuple([_as_data(opened.values[i]) for i in constants])
-        return Recipe(count, values, tuple(steps), _with_places(form, places))
-
     def as_data(self):
         """Plain data from which `Recipe(*data)` makes the same."""
         return self.count, self.constants, self.steps, self.form
@@ -50,7 +31,7 @@ class Recipe:
             return None
         if self._ready is None:
             constants = [_from_data(x) for x in self.constants]
-            self._ready = constants, [(_function(name), *rest) for name, *rest in self.steps]
+            self._ready = constants, [(function_of(name), *rest) for name, *rest in self.steps]
         constants, steps = self._ready
         values = [*given, *constants]
         try:
@@ -72,60 +53,17 @@ class Recipe:
 def _filled(form, values):
     if type(form) is not tuple:
         return form
-    if form and form[0] == _PLACE:
+    if form and form[0] == PLACE:
         return values[form[1]]
     return tuple([x if type(x) is not tuple else _filled(x, values) for x in form])
-
-
-def _with_places(form, places):
-    if type(form) is OpenNumber:
-        return _PLACE, places[form.number]
-    return tuple([_with_places(x, places) for x in form]) if type(form) is tuple else form
-
-
-def _open_in(form):
-    """The numbers of the nodes of the open numbers in a form."""
-    if type(form) is OpenNumber:
-        return [form.number]
-    return [i for x in form for i in _open_in(x)] if type(form) is tuple else []
-
-
-def _needed(opened, numbers):
-    """The nodes that some nodes are computed from, and these themselves, in their order."""
-    needed, waiting = set(), list(numbers)
-    while waiting:
-        number = waiting.pop()
-        if number not in needed:
-            needed.add(number)
-            function, operands = opened.nodes[number]
-            if function is not None:
-                waiting += operands
-    return sorted(needed)
-
-
-def _as_data(constant):
-    """A constant as data that means the same when it is read from disk."""
-    if isinstance(constant, np.generic) or (isinstance(constant, np.ndarray) and not constant.ndim):
-        return "scalar", constant.dtype.str, constant.tobytes()
-    if type(constant) not in _PLAIN:
-        raise TypeError(f"{constant!r:.60} of type {type(constant).__name__} is not plain data")
-    return constant
 
 
 def _from_data(data):
     return np.frombuffer(data[2], data[1])[0] if type(data) is tuple else data
 
 
-def _name(function):
-    """The name by which every process finds a function."""
-    module = "numpy" if isinstance(function, np.ufunc) else function.__module__
-    name = f"{module}:{function.__name__}"
-    if _function(name) is not function:
-        raise TypeError(f"{function} has no name by which it is found")
-    return name
-
-
 @lru_cache(maxsize=1000)
-def _function(name):
+def function_of(name):
+    """The function of a name of a step."""
     module, _, name = name.partition(":")
     return getattr(import_module(module), name, None)

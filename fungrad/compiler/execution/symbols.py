@@ -59,23 +59,23 @@ def address(name):
 
 def requests(texts):
     """The requests of what LLVM texts take from this library and this process does not have yet."""
-    prefixes = {prefix for text in texts for prefix in _OWN.findall(text)}
+    prefixes = {prefix for text in texts for prefix in re.findall(_OWN, text)}
     files = [_file(_PLACES[prefix][0]) for prefix in _COMPILED if prefix in prefixes]
     return [request for file in files for request in file.requests()]
 
 
-_OWN = re.compile(r"@fungrad\.(\w+)\.")
+_OWN = r"@fungrad\.(\w+)\."
 
 
 def routines(source):
     """The kernels of BLAS, LAPACK, NumPy's sorts and Fourier transforms that a source names."""
-    called = dict.fromkeys(_CALLED.findall(source))
+    called = dict.fromkeys(re.findall(_CALLED, source))
     found = {name: _library_of(name) for name in called}
     return {name: _file(file).routine(name) for name, file in found.items() if file}
 
 
 #: Names of routines have a dtype in them; a look into the libraries for others would import these.
-_CALLED = re.compile(r"\w+_(?:float|complex|u?int|bool)\w*(?=\()")
+_CALLED = r"\w+_(?:float|complex|u?int|bool)\w*(?=\()"
 
 
 @lru_cache(4096)

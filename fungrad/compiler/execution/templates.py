@@ -16,6 +16,7 @@ _MOST_OUTLINES = 1024
 _MOST_OF_AN_OUTLINE = 16
 
 _known = OrderedDict()  # of each key of an outline: its templates, the latest first
+_closed = set()  # keys of outlines
 _lock = threading.Lock()
 
 
@@ -48,10 +49,21 @@ def add(outline, template):
     disk.save(outline.key, b"", {"templates": data})
 
 
+def close(key):
+    """Note that programs of an outline take no open numbers: each is compiled for itself."""
+    _closed.add(key)
+
+
+def is_closed(key):
+    """Whether that was noted."""
+    return key in _closed
+
+
 def clear():
     """Forget all templates; what is on disk stays."""
     with _lock:
         _known.clear()
+        _closed.clear()
 
 
 def _templates(key):

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from fungrad.core.open_values import OpenScalar
-
 #: The largest size that is a literal in generated source.
 LITERAL = 16
 
@@ -16,7 +14,7 @@ def is_simple(value):
 
     Of unsigned integers also the numbers of bits: a shift by a count that is not known costs more.
     """
-    if type(value) is OpenScalar:
+    if _is_open(value):
         return not value.is_given and value.of.decide(is_simple, value)
     if value.dtype.kind == "c":
         return is_simple(value.real) and is_simple(value.imag)
@@ -30,8 +28,13 @@ def is_simple(value):
 
 def bits_of(value):
     """A scalar as an int64: an integer itself, a float by the bits of its float64."""
-    if type(value) is OpenScalar:
+    if _is_open(value):
         return value.of.apply(bits_of, value)
     if value.dtype.kind == "f":
         return int(np.float64(value).view(np.int64))
     return int(np.int64(value)) if value.dtype != np.uint64 else int(value.view(np.int64))
+
+
+def _is_open(value):
+    """Whether it is an `OpenScalar`, whose file a look into the cache does not import."""
+    return hasattr(value, "is_given")

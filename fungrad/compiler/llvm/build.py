@@ -9,16 +9,13 @@ every process. An entry refers to kernels by symbol, so that it compiles without
                                                               cache (disk) <-> image
 """
 
-import os
-import re
-import threading
-from collections import Counter, OrderedDict
 from contextlib import contextmanager
 from functools import cache
 
+from fungrad.compiler.execution import loading, python_call
 from fungrad.compiler.execution import cache as disk
-from fungrad.compiler.execution import image, python_call, symbols
-from fungrad.compiler.execution.interface import argument_as_data, argument_from_data
+from fungrad.compiler.execution.forms import argument_as_data
+from fungrad.compiler.execution.loading import Kernel, clear, statistics, stored
 from fungrad.compiler.execution.plan import (
     OUT_OF_MEMORY,
     Given,
@@ -29,7 +26,9 @@ from fungrad.compiler.execution.plan import (
     plain_plan,
 )
 from fungrad.compiler.language.arguments import Argument, Array, Pointer, Result, Scalar
-from fungrad.compiler.llvm.request import KEY_SIZE, Request
+from fungrad.compiler.llvm import layout
+from fungrad.compiler.llvm.python_caller import CALL
+from fungrad.compiler.llvm.request import Request
 from fungrad.core.errors import CompilationError
 
 __all__ = [
@@ -59,34 +58,6 @@ __all__ = [
     "statistics",
     "stored",
 ]
-
-_MAXIMUM_IN_MEMORY = 4096
-
-_lock = threading.RLock()
-_built = OrderedDict()
-_statistics = Counter()
-
-
-class Kernel:
-    """A function in machine code, called by its symbol from entries and other kernels.
-
-    `address` is that of `int64_t symbol(arguments)`; the code stays while this object lives.
-    """
-
-    def __init__(self, symbol, arguments, loaded, needs):
-        self.symbol = symbol
-        self.arguments = arguments
-        self.address = loaded.addresses[symbol]
-        self.slots_address = loaded.addresses.get(python_call.slots_symbol(symbol))
-        self._kept = loaded, needs
-
-    @property
-    def key(self):
-        """What it is stored under."""
-        return self.symbol.rpartition(".")[2]
-
-    def __repr__(self):
-        return f"{self.symbol}({', '.join(map(repr, self.arguments))})"
 
 
 def kernel(source, name, arguments, kernels=None, language="python", effort=3, in_parts=False):
@@ -184,28 +155,17 @@ def entry_request(source, name, arguments, kernels=None):
 
 def builtin(code, plan, on_error=None):
     """The builtin that calls the machine code of an entry as a plan says."""
-    name = code.symbol.partition(".")[0]
-    return python_call.builtin(name, code, plan, on_error or _raise_status, _call())
-
-
-def stored(key):
-    """The kernel or entry that was compiled under a key, from memory or disk, or None."""
-    with _lock:
-        if key not in _built:
-            found = disk.load(key)
-            return _remember(key, None if found is None else _loaded(*found))
-        _built.move_to_end(key)
-        return _built[key]
+    return python_call.builtin(code, plan, on_error or _raise_status)
 
 
 @cache
 def _call():
     """The machine code behind every builtin."""
-    return built(_call_request())
+    return loading.kept(built(_call_request()))
 
 
 def _call_request():
-    return Request("call", python_call.CALL, "call", (Scalar("int64"),) * 3, None, "llvm", 0)
+    return Request("call", CALL, "call", (Scalar("int64"),) * 3, None, "llvm", 0)
 
 
 def first_requests():
@@ -221,32 +181,9 @@ def assembly(source, name, arguments, kernels=None, language="python", effort=3)
     return machine.assembly(request.texts(), request.exports, effort)
 
 
-def statistics():
-    """How many kernels and entries were compiled, and how many loaded from disk, in this process.
-
-    >>> sorted(statistics())
-    ['compiled_entries', 'compiled_kernels', 'loaded_entries', 'loaded_kernels']
-    """
-    return {
-        "compiled_kernels": _statistics["compiled", "kernel"],
-        "compiled_entries": _statistics["compiled", "entry"],
-        "loaded_kernels": _statistics["loaded", "kernel"],
-        "loaded_entries": _statistics["loaded", "entry"],
-    }
-
-
-def clear(on_disk=False):
-    """Forget every kernel and entry that is not in use; with `on_disk`, empty the cache folder."""
-    with _lock:
-        _built.clear()
-        symbols.forget_routines()
-    if on_disk:
-        disk.clear()
-
-
 def built(request):
     """What a request asks for: from memory, else from disk, else compiled."""
-    with _lock:
+    with loading.lock:
         found = find(request)
         if found is not None:
             return found
@@ -259,30 +196,7 @@ def built(request):
 
 def find(request):
     """What a request asks for, from memory, else from disk, else None."""
-    with _lock:
-        if request.key in _built:
-            _built.move_to_end(request.key)
-            return _built[request.key]
-        found = disk.load(request.key)
-        return _remember(request.key, None if found is None else _loaded(*found, request.needs))
-
-
-def _remember(key, kernel):
-    if kernel is not None:
-        _built[key] = kernel
-        if len(_built) > _MAXIMUM_IN_MEMORY:
-            _built.popitem(last=False)
-    return kernel
-
-
-def _loaded(code, details, needs=None):
-    """What was compiled, from disk; None if it is linked with what this process does not have."""
-    try:
-        built = _load(code, details, needs)
-    except (KeyError, LookupError, RuntimeError):
-        return None
-    _statistics["loaded", details["kind"]] += 1
-    return built
+    return stored(request.key, request.needs)
 
 
 @contextmanager
@@ -297,62 +211,24 @@ def explained(request):
 
 def finished(request, code, imports):
     """The kernel of a request's object code, which stays in memory and on disk."""
-    laid_out = image.laid_out(code, request.exports)
+    laid_out = layout.laid_out(code, request.exports)
     details = {"kind": request.kind, "symbol": request.symbol}
     details["arguments"] = [argument_as_data(a) for a in request.arguments]
     if laid_out is None:
         details |= {"imports": imports, "exports": request.exports}
     else:
-        code, details["image"] = laid_out.code, laid_out[1:]
-    with _lock:
-        kernel = _remember(request.key, _load(code, details, request.needs))
+        code, details["image"] = laid_out.code, laid_out.details
+    if request.kind == "entry":
+        details["call"] = _call().symbol
+    with loading.lock:
+        loaded = loading.loaded(code, details, request.needs)
+        kernel = loading.remembered(request.key, loaded)
         disk.save(request.key, code, details)
-        _statistics["compiled", request.kind] += 1
+        loading.count("compiled", request.kind)
     return kernel
-
-
-def _load(code, details, needs):
-    """The kernel of machine code: of an image, or else of an object file, which LLVM links.
-
-    `needs` are the kernels that it calls, or their requests, by symbol; what is not there is
-    looked for.
-    """
-    laid_out = image.Image(code, *details["image"]) if "image" in details else None
-    imports = details["imports"] if laid_out is None else laid_out.imports
-    needs = {name: k for name, k in (needs or {}).items() if isinstance(k, Kernel)}
-    needs |= {name: _needed(name) for name in imports if name not in needs and _is_kernel(name)}
-    addresses = {n: needs[n].address if n in needs else symbols.address(n) for n in imports}
-    if laid_out is None:
-        from fungrad.compiler.llvm import linking
-
-        loaded = linking.Loaded(code, details["exports"], addresses)
-    else:
-        loaded = image.Loaded(laid_out, addresses)
-    arguments = tuple(map(argument_from_data, details["arguments"]))
-    return Kernel(details["symbol"], arguments, loaded, needs)
-
-
-_is_kernel = re.compile(rf"\w+\.[0-9a-f]{{{2 * KEY_SIZE}}}").fullmatch
-
-
-def _needed(symbol):
-    """The kernel of a symbol, which ends in its key."""
-    found = stored(symbol.rpartition(".")[2])
-    if found is None:
-        raise LookupError(f"no kernel {symbol}")
-    return found
 
 
 def _raise_status(status):
     if status == OUT_OF_MEMORY:
         raise MemoryError("compiled code could not get the memory that it needs")
     raise RuntimeError(f"compiled code ended with status {status}")
-
-
-def _after_fork():
-    global _lock
-    _lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -1,9 +1,9 @@
 """Requests: what a function in machine code is made from, and the key of all that it depends on."""
 
-from fungrad.compiler.execution import environment, python_call, symbols
+from fungrad.compiler.execution import environment, symbols
+from fungrad.compiler.execution.loading import KEY_SIZE, slots_symbol
+from fungrad.compiler.llvm.python_caller import slots_text
 from fungrad.core.digest import blake2b
-
-KEY_SIZE = 16  # bytes
 
 
 class Request:
@@ -31,7 +31,7 @@ class Request:
     def exports(self):
         names = (self.symbol,)
         if self.kind == "entry":
-            names += (python_call.slots_symbol(self.symbol),)
+            names += (slots_symbol(self.symbol),)
         return names
 
     def texts(self):
@@ -46,7 +46,7 @@ class Request:
 
             texts = translate(*function)
         if self.kind == "entry":
-            texts.append(python_call.slots_text(self.symbol, self.arguments))
+            texts.append(slots_text(self.symbol, self.arguments))
         return texts
 
 
