@@ -377,12 +377,11 @@ _PYTHON_NUMBERS = frozenset({bool, int, float, complex})
 
 
 def run(program, inputs):
-    """The outputs of a program: recorded inside a trace, else evaluated by NumPy."""
+    """The outputs of a program: recorded inside a trace or a rule, else evaluated by NumPy."""
     recording = state.recording
     if recording is not None:
-        for x in inputs:
-            if type(x) is Tracer:
-                return recording.inline_outputs(program, inputs)[0]
+        if recording.takes_constants or any([type(x) is Tracer for x in inputs]):
+            return recording.inline_outputs(program, inputs)[0]
     outputs = evaluate(program, inputs)
     if state.examine is not None:
         state.examine(program, inputs, outputs)

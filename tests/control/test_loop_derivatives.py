@@ -340,6 +340,25 @@ def test_derivatives_inside_bodies(run):
     )
     np.testing.assert_allclose(run(jacfwd(batched))(2.0), np.outer(TIMES, np.ones(3)))
 
+@RUN
+def test_a_jacobian_inside_a_body_needs_a_basis_that_no_operand_makes(run):
+    field = lambda y: fnp.array([y[1] - y[0], y[0] * (2.0 - y[2]), y[0] * y[1]])
+
+    def product(s):
+        return jacfwd(field)(s) @ s * 0.3
+
+    def in_scan(y):
+        return lax.scan(lambda s, _: (product(s), None), y, None, length=3)[0].sum()
+
+    def in_while(y):
+        more = lambda s: s[0] < 3
+        return lax.while_loop(more, lambda s: (s[0] + 1, product(s[1])), (0, y))[1].sum()
+
+    y = np.array([1.0, 0.4, 1.05])
+    for f in (in_scan, in_while):
+        check_grads(run(f), (y,), 2)
+        np.testing.assert_allclose(run(vmap(grad(f)))(y[None])[0], grad(f)(y), rtol=1e-12)
+
 
 @RUN
 def test_custom_rules_and_jit_inside_bodies(run):
