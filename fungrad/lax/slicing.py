@@ -54,11 +54,15 @@ def index_in_dim(operand, index, axis=0, keepdims=True):
     return y if keepdims else squeeze(y, axis)
 
 
-def _starts(x, start_indices, wraps=True):
+def _starts(name, x, start_indices, sizes, wraps=True):
+    """The start positions of a block of these sizes in `x`, which it has to fit."""
     if len(start_indices) != x.ndim:
         raise ShapeError(
-            f"dynamic_slice: {len(start_indices)} start indices for an array of rank {x.ndim}"
+            f"{name}: {len(start_indices)} start indices for an array of rank {x.ndim}"
         )
+    fits = len(sizes) == x.ndim and all(0 <= s <= n for s, n in zip(sizes, x.shape, strict=True))
+    if not fits:
+        raise ShapeError(f"{name}: a block of shape {sizes} does not fit into shape {x.shape}")
     each = wraps if isinstance(wraps, tuple | list) else [wraps] * x.ndim
     return [_start(*row) for row in zip(start_indices, x.shape, each, strict=True)]
 
@@ -75,8 +79,9 @@ def _start(i, n, wraps):
 def dynamic_slice(operand, start_indices, slice_sizes, *, allow_negative_indices=True):
     """A block of static sizes at run-time positions; one truth for all axes, or one for each."""
     operand = as_operand(operand)
-    starts = _starts(operand, start_indices, allow_negative_indices)
-    return DynamicSlice(tuple(slice_sizes))(operand, *starts)
+    sizes = tuple(slice_sizes)
+    starts = _starts("dynamic_slice", operand, start_indices, sizes, allow_negative_indices)
+    return DynamicSlice(sizes)(operand, *starts)
 
 
 def dynamic_slice_in_dim(operand, start_index, slice_size, axis=0, *, allow_negative_indices=True):
@@ -99,7 +104,8 @@ def dynamic_update_slice(operand, update, start_indices, *, allow_negative_indic
     """`operand` with a block overwritten at run-time positions."""
     operand = as_operand(operand)
     update = convert(as_operand(update), operand.dtype)
-    starts = _starts(operand, start_indices, allow_negative_indices)
+    sizes = tuple(update.shape)
+    starts = _starts("dynamic_update_slice", operand, start_indices, sizes, allow_negative_indices)
     return DynamicUpdate()(operand, update, *starts)
 
 
