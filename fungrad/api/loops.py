@@ -206,29 +206,28 @@ def while_loop(cond_fun, body_fun, init_val, *, progress=False):
 def fori_loop(lower, upper, body_fun, init_val, *, unroll=None, progress=False):
     """`for i in range(lower, upper): val = body_fun(i, val)`, from `init_val`.
 
-    The bounds are integers, known or traced; reverse mode works with both. `unroll` is accepted
-    as in JAX; the compiler decides how far to unroll. `progress=True` or a title shows a bar, see
-    `scan`.
+    The bounds are integers, known or traced; reverse mode works with both. `i` has their dtype;
+    where both are Python numbers it gives way as one, so that a float32 carry times `i` stays
+    float32. `unroll` is accepted as in JAX; the compiler decides how far to unroll.
+    `progress=True` or a title shows a bar, see `scan`.
 
     >>> fori_loop(0, 5, lambda i, total: total + i, 0)
     np.int64(10)
     """
     title = title_of("fori_loop", body_fun)
-    bounds = [operand_of(b)[0] for b in (lower, upper)]
-    for b, name in zip(bounds, ("lower", "upper"), strict=True):
-        if np.shape(b) or b.dtype.kind not in "iu":
-            raise TypeError(f"{title}: {name} must be an integer scalar, it is {b!r}")
-    first, last = [b if b.dtype == INT64 else Convert(INT64)(b) for b in bounds]
-    if not settings.is_compiled and all([is_known(b) for b in bounds]):
+    first, last, is_weak = _bounds(lower, upper, title)
+    if not settings.is_compiled and is_known(first) and is_known(last):
         shown = progress_of(progress, title)
-        return fori_in_python(*bounds, body_fun, init_val, shown)
+        number = int if is_weak else first.dtype.type
+        return fori_in_python(first, last, number, body_fun, init_val, shown)
     tree = flatten(init_val)[1]
+    counter = int(first) if is_weak and type(first) is not Tracer else first
 
     def stepped(i, *v):
         return (i + 1, body_fun(i, tree.unflatten(v))), None
 
     program, closed, carry, types, _ = _closed_body(
-        stepped, (first, init_val), ([], []), title, leaf_paths(tree)
+        stepped, (counter, init_val), ([], []), title, leaf_paths(tree)
     )
     if type(first) is not Tracer and type(last) is not Tracer:
         length = max(int(last) - int(first), 0)
@@ -246,6 +245,19 @@ def fori_loop(lower, upper, body_fun, init_val, *, unroll=None, progress=False):
         loop = While(test.program, program, 1, len(closed.captures), False, shown)
         inputs = [last, *closed.captures, *carry]
     return tree.unflatten(finished(loop(*inputs), inputs)[1:])
+
+
+def _bounds(lower, upper, title):
+    """The bounds of a `fori_loop` in the dtype of its counter, and whether that is weak."""
+    pairs = [operand_of(b) for b in (lower, upper)]
+    for (b, _), name in zip(pairs, ("lower", "upper"), strict=True):
+        if np.shape(b) or b.dtype.kind not in "iu":
+            raise TypeError(f"{title}: {name} must be an integer scalar, it is {b!r}")
+    strong = [b.dtype for b, weak in pairs if not weak]
+    dtype = np.result_type(*strong) if strong else INT64
+    dtype = dtype if dtype.kind in "iu" else INT64  # of int64 and uint64 NumPy makes float64
+    first, last = [b if b.dtype == dtype else Convert(dtype)(b) for b, _ in pairs]
+    return first, last, not strong
 
 
 def map(f, xs, *, batch_size=None):

@@ -25,11 +25,11 @@ def while_in_python(cond_fun, body_fun, val, progress=None):
         val = body_fun(val)
 
 
-def fori_in_python(lower, upper, body_fun, val, progress=None):
-    """The value after the body has run for every number between the bounds."""
+def fori_in_python(lower, upper, number, body_fun, val, progress=None):
+    """The value after the body has run for every `number(i)` between the bounds."""
     numbers = range(int(lower), int(upper))
     for i in progress.turns(numbers, len(numbers)) if progress else numbers:
-        val = body_fun(np.int64(i), val)
+        val = body_fun(number(i), val)
     return val
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fungrad.numpy as fnp
-from fungrad import grad, jit, lax, vmap
+from fungrad import disable_jit, grad, jit, lax, vmap
 from fungrad.errors import BranchTypeError, CarryTypeError, TreeMismatchError
 
 RUN = pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
@@ -33,6 +33,25 @@ def test_python_numbers_in_a_carry_are_weak(run):
     assert run(lambda x: lax.fori_loop(0, 3, lambda i, c: c * x, 1))(2.0) == 8.0
     assert run(lambda n: lax.while_loop(lambda c: c, lambda c: c - 1, n))(3) == 0  # 0 ends it
     assert run(lambda: lax.fori_loop(0, 3, lambda i, c: c * 2, 1))().dtype == np.int64
+
+
+@RUN
+def test_the_counter_of_a_loop_has_the_dtype_of_its_bounds(run):
+    count = lambda lower, upper, first: run(
+        lambda c: lax.fori_loop(lower, upper, lambda i, c: c + i, c)
+    )(first)
+    assert count(0, 4, HALF[0]).dtype == np.float32  # Python numbers give way
+    assert count(0, 4, np.int32(1)).dtype == np.int32
+    assert count(np.int32(0), np.int32(4), np.int32(1)).dtype == np.int32
+    assert count(0, np.uint8(4), np.uint8(1)).dtype == np.uint8
+    assert count(np.uint64(0), np.int64(4), 1).dtype == np.int64
+    assert run(lambda n, c: lax.fori_loop(0, n, lambda i, c: c * i + 1, c))(4, HALF).dtype == "f4"
+    assert run(lambda: lax.fori_loop(np.int16(0), np.int16(5), lambda i, c: i, 0))() == 4
+    with disable_jit():
+        assert count(0, 4, HALF[0]).dtype == np.float32
+        assert count(np.int8(0), 4, np.int8(1)).dtype == np.int8
+    with pytest.raises(CarryTypeError, match=r"goes in as f32\[\] and comes out as f64\[\]"):
+        count(np.int64(0), np.int64(4), HALF[0])
 
 
 @RUN
