@@ -123,14 +123,14 @@ class TreeMismatchError(FungradError, TypeError, ValueError):
     """
 
 
-class TangentMismatchError(FungradError, TypeError):
+class TangentMismatchError(FungradError, TypeError, ValueError):
     """A tangent or cotangent does not have the shape or dtype of its value.
 
     Fails: `jvp(np.sin, (1.0,), (np.ones(3),))`. Repaired: `jvp(np.sin, (1.0,), (1.0,))`.
     """
 
 
-class AxesError(FungradError, ValueError):
+class AxesError(FungradError, TypeError, ValueError):
     """`in_axes` or `out_axes` of `vmap` does not fit the arguments.
 
     Fails: `vmap(fnp.dot, in_axes=(0, 0))(np.ones((3, 2)), np.ones((4, 2)))`.
@@ -163,7 +163,7 @@ class OutOfBoundsError(FungradError, IndexError):
     """
 
 
-class BooleanIndexError(FungradError, IndexError):
+class BooleanIndexError(UnknownValueError, IndexError):
     """A boolean mask was used as an index where its values are not known.
 
     Fails: `jit(lambda x: x[x > 0].sum())(np.ones(3))`.

@@ -587,3 +587,34 @@ def test_the_ways_out_work():
     assert grad(lambda x: x.sum() * 1.0, allow_int=True)(np.arange(3)).dtype == fungrad.float0
     with disable_jit():
         assert jit(lambda x: x if x > 0 else -x)(-2.0) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("ConcretizationTypeError", lambda x: float(x[0])),
+        ("ConcretizationTypeError", lambda x: fnp.nonzero(x)),
+        ("TracerBoolConversionError", lambda x: 1 if x[0] > 0 else 2),
+        ("TracerIntegerConversionError", lambda x: [1, 2][fnp.argmax(x)]),
+        ("TracerArrayConversionError", lambda x: np.asarray(x)),
+        ("NonConcreteBooleanIndexError", lambda x: x[x > 0]),
+    ],
+)
+def test_the_names_of_jax_catch_as_well(name, call):
+    with pytest.raises(getattr(fungrad.errors, name)):
+        jit(call)(np.ones(3))
+
+
+def test_a_leak_is_caught_by_the_name_of_jax():
+    kept = []
+    jit(lambda x: kept.append(x * x))(3.0)
+    with pytest.raises(fungrad.errors.UnexpectedTracerError):
+        kept[0] + 1.0
+
+
+def test_errors_of_shape_are_value_errors_as_well_as_type_errors():
+    for error in (TypeError, ValueError):
+        with pytest.raises(error):
+            jvp(np.sin, (1.0,), (np.ones(3),))
+        with pytest.raises(error):
+            vmap(np.sin, in_axes="a")(np.ones(3))
