@@ -3,6 +3,7 @@
 import importlib
 import sys
 import time
+from types import ModuleType
 
 #: When the library was imported: files that change later are not the ones that this process runs.
 IMPORTED = time.time()
@@ -79,6 +80,24 @@ def lazy_names(package, names, modules=()):
         return value
 
     return load, lambda: public, public
+
+
+def import_as_modules(package, names):
+    """Let objects of a package be imported as JAX's modules of their names are.
+
+    `import fungrad.scipy.stats.norm as norm` binds the object itself.
+    """
+    for name in names:
+        path = f"{package}.{name}"
+        sys.modules[path] = _ObjectModule(path)
+
+
+class _ObjectModule(ModuleType):
+    """What `from package.object import name` looks into."""
+
+    def __getattr__(self, name):
+        package, _, own = self.__name__.rpartition(".")
+        return getattr(getattr(sys.modules[package], own), name)
 
 
 def no_other_names(package):

@@ -13,6 +13,18 @@ REAL = np.array([-1e3, -40.0, -3.1, -0.4, 0.0, 0.7, 2.3, 9.0, 45.0, 1e3, np.nan,
 COUNTS = np.array([-1.0, 0.0, 1.0, 2.0, 2.5, 4.0, 7.0, 30.0, np.nan])
 PROBABILITIES = np.array([-0.1, 0.0, 1e-12, 0.03, 0.4, 0.5, 0.8, 1 - 1e-9, 1.0, 1.1, np.nan])
 
+
+def test_distributions_are_imported_as_modules_are():
+    import fungrad.scipy.stats.norm as normal
+    from fungrad.scipy.stats.multivariate_normal import logpdf
+
+    assert normal is stats.norm and logpdf.__self__ is stats.multivariate_normal
+    with pytest.raises(ImportError, match="cannot import name"):
+        from fungrad.scipy.stats.norm import pfd  # noqa: F401
+    with pytest.raises(ModuleNotFoundError, match=r"fungrad\.scipy\.stats\.nrom"):
+        import fungrad.scipy.stats.nrom  # noqa: F401
+
+
 #: Per distribution: sets of shape parameters, and points within the support.
 CONTINUOUS = {
     "norm": ([()], (-0.7, 0.2, 2.1)),

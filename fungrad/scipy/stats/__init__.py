@@ -3,7 +3,7 @@
 This file is the table of contents. Imports everything below.
 """
 
-from fungrad.lazy import lazy_names
+from fungrad.lazy import import_as_modules, lazy_names
 
 __getattr__, __dir__, __all__ = lazy_names(
     __name__,
@@ -26,3 +26,6 @@ __getattr__, __dir__, __all__ = lazy_names(
         "multivariate": ("dirichlet", "multinomial", "multivariate_normal"),
     },
 )
+
+# import fungrad.scipy.stats.norm as norm; from fungrad.scipy.stats.norm import logpdf
+import_as_modules(__name__, {*__all__} - {"gaussian_kde", "mode", "rankdata", "sem"})
