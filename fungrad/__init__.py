@@ -75,6 +75,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "custom_derivatives",
         "debug",
         "dlpack",
+        "dtypes",
         "errors",
         "estimators",
         "experimental",

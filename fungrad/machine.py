@@ -2,7 +2,6 @@
 
 import os
 import platform
-from abc import ABCMeta
 from contextlib import contextmanager
 from functools import wraps
 from importlib.metadata import version
@@ -13,23 +12,7 @@ import fungrad
 from fungrad.api.recorded import is_numeric, operand_of
 from fungrad.core import tree
 from fungrad.core.tracer import type_of_value
-from fungrad.core.tracing import Tracer
-
-
-class _ArrayKind(ABCMeta):
-    def __instancecheck__(cls, x):
-        return isinstance(x, np.ndarray | Tracer) or (isinstance(x, np.generic) and is_numeric(x))
-
-
-class Array(metaclass=_ArrayKind):
-    """What functions take and return, for annotations and `isinstance`: NumPy's, or traced.
-
-    >>> isinstance(np.ones(3), Array), isinstance(np.float64(1), Array), isinstance(1.0, Array)
-    (True, True, False)
-    """
-
-    def __new__(cls, *args, **kwargs):
-        raise TypeError("Array is for annotations and isinstance; make arrays with numpy.array")
+from fungrad.numpy.array_kind import Array
 
 
 class Device:

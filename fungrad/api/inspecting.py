@@ -33,6 +33,15 @@ class ShapeDtypeStruct:
         """The number of elements."""
         return int(np.prod(self.shape, dtype=int))
 
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(f"{self} has no elements: it stands for the type of an array")
+
+    def __array_function__(self, function, types, args, kwargs):
+        """`zeros_like` and its relatives, which look at the type only; TypeError for others."""
+        if function.__name__ not in ("empty_like", "full_like", "ones_like", "zeros_like"):
+            raise TypeError(f"{function.__name__}: {self} has no elements")
+        return function(np.broadcast_to(self.dtype.type(0), self.shape), *args[1:], **kwargs)
+
     def __eq__(self, other):
         if not isinstance(other, ShapeDtypeStruct):
             return NotImplemented

@@ -6,6 +6,7 @@ functions themselves: `fungrad.numpy.sin(x)` and `numpy.sin(x)` are the same the
 
 from fungrad.lazy import no_other_names
 from fungrad.numpy import conversions, fft, indexing, linalg, methods, operators, protocols
+from fungrad.numpy.array_kind import ndarray
 from fungrad.numpy.arrays import array, asarray
 from fungrad.numpy.at import at
 from fungrad.numpy.bessel import kaiser

@@ -53,7 +53,8 @@ def full(shape, fill_value, dtype=None, order="C", *, device=None, like=None):
 
 
 def _like(a, shape, dtype):
-    a = operand(a)
+    if not (hasattr(a, "shape") and hasattr(a, "dtype")):  # a ShapeDtypeStruct has them as well
+        a = operand(a)
     return a.shape if shape is None else shape, a.dtype if dtype is None else dtype
 
 

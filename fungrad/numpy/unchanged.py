@@ -83,7 +83,6 @@ from numpy import (
     min_scalar_type,
     mintypecode,
     nan,
-    ndarray,
     ndenumerate,
     ndindex,
     nditer,

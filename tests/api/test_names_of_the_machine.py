@@ -4,6 +4,7 @@ import importlib
 import logging
 import subprocess
 import sys
+from functools import singledispatch
 
 import numpy as np
 import pytest
@@ -64,6 +65,13 @@ def test_arrays_are_numpys():
     assert vmap(lambda x: 2 * x if isinstance(x, fungrad.Array) else None)(np.ones(2)).sum() == 4
     with pytest.raises(TypeError, match=r"numpy\.array"):
         fungrad.Array([1.0])
+    assert fnp.ndarray is fungrad.Array
+    assert issubclass(np.ndarray, fnp.ndarray) and not issubclass(list, fnp.ndarray)
+    kind_of = singledispatch(lambda x: "other")  # asks issubclass
+    kind_of.register(fnp.ndarray, lambda x: "array")
+    kinds = []
+    jit(lambda x: kinds.extend((kind_of(x), isinstance(x, fungrad.core.Tracer))))(1.0)
+    assert kinds == ["array", True] and kind_of(np.ones(2)) == "array" and kind_of(1.0) == "other"
     kinds = jit(lambda x: (fungrad.typeof(x).shape, x))(np.ones((2, 3)))[0]
     assert kinds == (2, 3)
     moved = fungrad.device_get(fungrad.device_put({"a": [1, 2.0], "b": np.ones(2)}))
@@ -188,3 +196,23 @@ def test_what_is_absent_costs_no_import():
     code = "import sys, fungrad; hasattr(fungrad, 'nothing'); print('fungrad.numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_dtypes_are_numpys():
+    assert fungrad.dtypes.canonicalize_dtype(int) == np.int64
+    assert fungrad.dtypes.float0 == fungrad.float0
+    key = fungrad.random.key(0)
+    assert not fnp.issubdtype(key.dtype, fungrad.dtypes.prng_key)
+    assert issubclass(fungrad.dtypes.prng_key, fungrad.dtypes.extended)
+
+
+@pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
+def test_arrays_like_a_struct(run):
+    like = fungrad.ShapeDtypeStruct((2, 3), np.float32)
+    zeros, ones = run(lambda: (fnp.zeros_like(like), fnp.ones_like(like, dtype=int)))()
+    assert zeros.shape == ones.shape == (2, 3) and (zeros.dtype, ones.dtype) == ("f4", "i8")
+    assert run(lambda x: fnp.full_like(like, x, shape=(2,)))(3.0).tolist() == [3.0, 3.0]
+    assert np.empty_like(like).dtype == np.float32
+    for call in (fnp.sin, fnp.sum, np.asarray, lambda x: fnp.stack([x, x])):
+        with pytest.raises(TypeError, match="has no elements"):
+            run(lambda call=call: call(like))()
