@@ -72,8 +72,11 @@ def traced(*functions, creates=False, extras=(), ignored=()):
                 return function(*args)
             if not kwargs and args and type(args[0]) is Tracer:
                 return rule(*args)
-            if ignored and kwargs:
-                kwargs = {k: v for k, v in kwargs.items() if k not in ignored}
+            if kwargs:
+                if ignored:
+                    kwargs = {k: v for k, v in kwargs.items() if k not in ignored}
+                if kwargs.get("where", ...) is None:  # JAX's default; to NumPy None is False
+                    kwargs = {k: v for k, v in kwargs.items() if k != "where"}
             if state.recording is None:
                 if not (extras and kwargs):
                     if watch is not None:

@@ -120,3 +120,15 @@ def test_groups_of_named_axes():
     np.testing.assert_array_equal(vmap(summed, axis_name="i")(np.arange(3.0)), [3.0] * 3)
     with pytest.raises(ValueError, match="axis_index_groups is not supported; use nested vmaps"):
         vmap(lambda x: lax.psum(x, "i", axis_index_groups=[[0], [1, 2]]), axis_name="i")(X[0])
+
+
+@RUN
+@pytest.mark.parametrize(
+    "name", "all any max mean min nanmax nanmean nanstd nansum prod std sum var".split()
+)
+def test_where_none_is_everywhere(run, name):
+    function = getattr(fnp, name)
+    np.testing.assert_array_equal(run(lambda x: function(x, where=None))(X), function(X))
+    expected = getattr(np, name)(X, axis=0, keepdims=True)
+    found = run(lambda x: function(x, axis=0, where=None, keepdims=True))(X)
+    np.testing.assert_allclose(found, expected, rtol=1e-15)
