@@ -30,9 +30,10 @@ from fungrad.api.recorded import function_name, title_of
 from fungrad.api.zeros import float0
 from fungrad.control.custom import CustomVjp
 from fungrad.control.programs import rearranged
-from fungrad.core.errors import CustomRuleError
+from fungrad.core.errors import CustomRuleError, TreeMismatchError
 from fungrad.core.tracing import UNKNOWN, Recording, state
-from fungrad.core.tree import flatten
+from fungrad.core.tree import LEAF, flatten
+from fungrad.core.tree_structure import subtrees
 from fungrad.core.types import ArrayType
 
 
@@ -177,27 +178,42 @@ def _backward(name, call, main, pull_back):
 
 
 def _cotangent_leaves(result, call, title):
-    """The cotangents of the differentiable leaves; None stands for zeros of a whole argument."""
+    """The cotangents of the differentiable leaves.
+
+    None stands for zeros of all below it; what stands where an argument has no leaves is dropped.
+    """
     leaves = []
     for number, (argument, cotangent) in enumerate(zip(call.moving, result, strict=True)):
-        own, tree = flatten(argument)
-        types = [ArrayType(np.shape(x), operands_of([x])[1][0].dtype) for x in own]
-        if cotangent is None:
-            leaves += [np.zeros(t.shape, t.dtype)[()] for t in types if t.is_differentiable]
-            continue
-        given, given_tree = flatten(cotangent, is_leaf=lambda x: x is None)
-        if given_tree != tree:
-            raise CustomRuleError(
-                f"{title}: the cotangent of argument {number} has the structure {given_tree}, the "
-                f"argument {tree}"
-            )
-        for c, t, path in zip(given, types, leaf_paths(tree), strict=True):
-            if t.is_differentiable:
-                zero = np.zeros(t.shape, t.dtype)[()]
-                place = path.removeprefix(" at ")
-                what = f"{title}: the cotangent of argument {number}{place}"
-                leaves.append(zero if c is None else checked(c, t, what))
+        given, tree = flatten(cotangent, is_leaf=lambda x: x is None)
+        for c, part, path in zip(
+            given, _parts(tree, argument, cotangent, title, number), leaf_paths(tree), strict=True
+        ):
+            place = path.removeprefix(" at ")
+            for x in flatten(part)[0]:
+                t = ArrayType(np.shape(x), operands_of([x])[1][0].dtype)
+                if t.is_differentiable:
+                    what = f"{title}: the cotangent of argument {number}{place}"
+                    zero = np.zeros(t.shape, t.dtype)[()]
+                    leaves.append(zero if c is None else checked(c, t, what))
     return leaves
+
+
+def _parts(tree, argument, cotangent, title, number):
+    """What of an argument stands at the leaves of its cotangent; CustomRuleError if nothing does."""
+    try:
+        parts = subtrees(tree, argument, title)
+    except TreeMismatchError:
+        parts = None
+    given = flatten(cotangent, is_leaf=lambda x: x is None)[0]
+    if parts is None or any(
+        c is not None and flatten(p)[0] and flatten(p)[1] is not LEAF
+        for c, p in zip(given, parts, strict=True)
+    ):
+        raise CustomRuleError(
+            f"{title}: the cotangent of argument {number} has the structure "
+            f"{flatten(cotangent)[1]}, the argument {flatten(argument)[1]}"
+        )
+    return parts
 
 
 def custom_gradient(fun):

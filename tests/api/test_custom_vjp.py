@@ -297,6 +297,33 @@ def test_a_fixed_point_with_the_implicit_rule():
 # ---- wrong rules
 
 
+NESTED = {"w": 2.0, "bias": None, "inner": {"a": 1.0, "c": np.ones(2)}}
+
+
+@pytest.mark.parametrize("run", [lambda f: f, jit], ids=["eager", "jit"])
+@pytest.mark.parametrize(
+    ("cotangent", "of_a"),
+    [
+        (lambda g: {"w": g, "bias": None, "inner": {"a": g, "c": None}}, 1.0),
+        (lambda g: {"w": g, "bias": None, "inner": None}, 0.0),
+        (lambda g: {"w": g, "bias": g, "inner": None}, 0.0),  # what has no leaves needs none
+    ],
+)
+def test_none_stands_for_zeros_of_all_below_it(run, cotangent, of_a):
+    f = custom_vjp(lambda p, x: x * (p["w"] + p["inner"]["a"]))
+    f.defvjp(lambda p, x: (f(p, x), None), lambda kept, g: (cotangent(g), g))
+    of_p, of_x = run(grad(f, (0, 1)))(NESTED, 3.0)
+    assert (of_p["w"], of_p["bias"], of_p["inner"]["a"], of_x) == (1.0, None, of_a, 1.0)
+    assert of_p["inner"]["c"].tolist() == [0.0, 0.0]
+
+
+def test_a_cotangent_does_not_stand_for_several_leaves():
+    f = custom_vjp(lambda p: p["w"] * 1.0)
+    f.defvjp(lambda p: (f(p), None), lambda kept, g: ({"w": g, "bias": None, "inner": g},))
+    with pytest.raises(CustomRuleError, match=r"'inner': \*, 'w': \*}.*, the argument"):
+        grad(f)(NESTED)
+
+
 @pytest.mark.parametrize(
     "bwd, text",
     [
