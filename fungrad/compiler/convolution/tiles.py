@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from itertools import product
 from math import prod
 
+from fungrad.compiler.convolution.lines import lines_of
 from fungrad.compiler.convolution.reach import Reach
 from fungrad.compiler.convolution.units import (
     Units,
@@ -87,24 +88,27 @@ class Tiling:
         ]
         self.writes_in_place = self._step(work.target) == 1
         self.inner = prod([sizes[i] for i in groups.contracted])
-        self.is_across, self.tile, self.is_moved = self._best_tile()
+        self.is_across, self.tile, self.is_moved, self.lines = self._best_tile()
 
     def _best_tile(self):
         """Whether vectors are of places, the tile, and whether tiles write to other memory first.
 
-        It is what takes the least time for a row.
+        It is what takes the least time for a row. Last, how lines are the rows of tiles, or None.
         """
         work, most = self.work, self.reach[self.row].most
         moving = most * self.columns * _COST_OF_MOVING
         tile, cost = tiles.best_tile(work.dtype, most, self.columns)
         is_moved = not self.writes_in_place
-        found = [(cost * self.inner + is_moved * moving, False, tile, is_moved)]
+        found = [(cost * self.inner + is_moved * moving, False, tile, is_moved, None)]
         are_steps = all(p.step == p.distance == 1 for p in self.reach[self.row].phases)
         if are_steps and not self.channels:
             has_neighbours = work.target.strides[self.row] == 1 or work.sizes[self.row] == 1
             is_moved = not has_neighbours or self._step(work.target) is None
             tile, cost = tiles.best_tile(work.dtype, self.columns, most)
-            found.append((cost * self.inner + is_moved * moving, True, tile, is_moved))
+            found.append((cost * self.inner + is_moved * moving, True, tile, is_moved, None))
+        if (by_lines := lines_of(self)) is not None:
+            lines, cost = by_lines
+            found.append((cost * self.inner, True, lines.tile, False, lines))
         return min(found, key=lambda each: each[0])[1:]
 
     @property
@@ -133,17 +137,17 @@ class Tiling:
         return sums >= 2 if self.is_across else sums >= 3 and self.columns >= 3
 
     def tables(self, surrounded, right):
-        """Per phase: pairs of the distances of what is multiplied, in the image and the kernel."""
+        """Per phase: pairs of the distances of what is multiplied, in the image and the kernel.
+
+        Along lines that are rows of tiles, these know the distances themselves.
+        """
         found = []
         for phase in self.phases:
-            pairs = []
-            for elements in product(*[p.reach.items() for p in phase.values()]):
-                of_image = sum(
-                    at * surrounded[i] for i, (_, at) in zip(phase, elements, strict=True)
-                )
-                of_kernel = sum(
-                    k * right.strides[-1 - i] for i, (k, _) in zip(phase, elements, strict=True)
-                )
+            pairs, summed = [], [i for i in phase if self.lines is None or i != self.lines.label]
+            for elements in product(*[phase[i].reach.items() for i in summed]):
+                pairs_of = list(zip(summed, elements, strict=True))
+                of_image = sum(at * surrounded[i] for i, (_, at) in pairs_of)
+                of_kernel = sum(k * right.strides[-1 - i] for i, (k, _) in pairs_of)
                 pairs += [of_kernel, of_image] if self.is_across else [of_image, of_kernel]
             found.append(pairs)
         return found
@@ -178,9 +182,16 @@ class _Writing:
             self.step = joined_step(plan.right, work.sizes, self.made)
         count = prod([work.sizes[i] for i in plan.images])
         places = prod([work.sizes[i] for i in self.positions])
-        lines = min([p[plan.outer[0]].count for p in plan.phases]) if plan.outer else 1
+        lines = min([self._lines(p) for p in plan.phases]) if plan.outer else 1
         self.units = Units(count, lines, count * places * plan.columns * plan.inner)
         self.writer = self.build.kernel("convolve_kernel")
+
+    def _lines(self, phase):
+        """How many lines of a phase, or tiles of lines, bands may divide."""
+        plan = self.plan
+        if plan.lines is not None and plan.lines.label == plan.outer[0]:
+            return plan.lines.count(phase)
+        return phase[plan.outer[0]].count
 
     # ---- operands
 
@@ -293,7 +304,7 @@ class _Writing:
                 column = writer.let(panel * integer(width) + integer(start), "column")
                 from_image = constant(0, INDEX)
                 to_made = column + integer(row.start * self.made[plan.row])
-                for i in plan.outer:
+                for i in plan.outer if plan.lines is None else plan.outer[:-1]:
                     p, first, n = phase[i], constant(0, INDEX), integer(phase[i].count)
                     if i == plan.outer[0]:
                         first, n = self.units.lines_of_band(writer, band, p.count)
@@ -305,6 +316,11 @@ class _Writing:
                     from_image = from_image + column
                 source_part = moved(writer, source, from_image, "line")
                 made_part = moved(writer, made, to_made, "made")
+                if plan.lines is not None:
+                    source_part = moved(writer, source_part, column, "part")
+                    pointers = source_part, w, made_part
+                    plan.lines.write(self, phase, table, size, pointers, band)
+                    continue
                 self._row(row, table, (size, column), source_part, made_part, w)
 
     def _row(self, row, table, panel, source, made, w):
@@ -313,12 +329,12 @@ class _Writing:
         size, column = panel
         lanes = size - (-(-size // tile.length) - 1) * tile.length
         n1, n0 = prod([work.sizes[i] for i in plan.summed]), table[1]
-        steps = [self._step_summed(v) for v in (self.strides, self.right.strides)]
+        steps = self.steps_summed
         if plan.is_across:
             w, source = source, w
-            steps.reverse()
             rows, distance, step = plan.columns, 1, self.step
         else:
+            steps = steps[::-1]
             rows, distance, step = row.count, row.distance, self.made[plan.row] * row.step
         between = distance * self.strides[plan.row] if plan.channels else distance
         b, done = moved(writer, w, column, "panel"), 0
@@ -335,6 +351,11 @@ class _Writing:
                     arguments.append(writer.integer(between))
                 writer.write(Call(name, arguments))
             done += n_rows * count
+
+    @property
+    def steps_summed(self):
+        """The strides of what is summed over, in the kernel and in the image."""
+        return [self._step_summed(v) for v in (self.right.strides, self.strides)]
 
     def _step_summed(self, strides):
         wide = [i for i in self.plan.summed if self.work.sizes[i] != 1]

@@ -12,6 +12,10 @@ of a vector, rows, vectors per row, way through the sum, distance of rows (`NAME
         the same with k0*a0 and k0*b0 instead of the table; added to y if `adds` is not 0
     tile_float32_v16_14x2_tv(..., step), tile_float32_v16_14x2_sv(..., step)
         the same with a[... + i*step + j]: each column by itself
+    tile_float32_v16_7x2_l3(n1, n0, a, a1, b, b1, table, y, row, lanes, step, line)
+        y[i*row + j] = the sum over k1 < n1, k0 < n0 and h < 3 of
+            a[k1*a1 + table[2*k0] + h*step] * b[k1*b1 + table[2*k0 + 1] + (i + h)*line + j]
+        so that each vector of b, a part of a line, is read once for three rows
 
 Of the last vector of each row, `lanes` elements are read and written.
 """
@@ -22,7 +26,7 @@ from typing import NamedTuple
 
 from fungrad.compiler.language.arguments import LLVM_TYPES, Pointer, Scalar
 
-NAMES = r"\btile_float(?:32|64)_v\d+_\d+x\d+_[ts](?:\d+|v)\b"
+NAMES = r"\btile_float(?:32|64)_v\d+_\d+x\d+_(?:[ts](?:\d+|v)|l\d+)\b"
 
 _FEW_SUMS = 4  # a sum waits for the one before it, so as many at least are in turn
 
@@ -79,13 +83,14 @@ def split(rows, most):
 
 
 _SUM_OVER_TABLE = "n1 n0 a a1 b b1 table y row lanes"
+_SUM_OVER_LINES = f"{_SUM_OVER_TABLE} step line"
 _SUM_OVER_STEPS = "n1 n0 a a1 a0 b b1 b0 y row lanes adds"
 
 
 def name_of(dtype, tile, way, distance):
-    """The name of the kernel of a `Tile`; the way is "t" (table) or "s" (steps).
+    """The name of the kernel of a `Tile`; the way is "t" (table), "s" (steps) or "l" (lines).
 
-    The distance is "v" where each column is by itself.
+    The distance is "v" where each column is by itself; of lines it is their number in a sum.
     """
     return f"tile_{dtype.name}_v{tile.length}_{tile.rows}x{tile.vectors}_{way}{distance}"
 
@@ -97,22 +102,24 @@ def routine(name):
 
     _, dtype, length, size, way = name.split("_")
     rows, vectors = map(int, size.split("x"))
-    text = _Text(name, dtype, int(length[1:]), rows, vectors, way[0] == "t", way[1:])
+    text = _Text(name, dtype, int(length[1:]), rows, vectors, way)
     return kernel(text.function(), name, text.arguments, None, "llvm")
 
 
 class _Text:
     """The LLVM text of a tile: accumulators c, of which each turn makes the next ones."""
 
-    def __init__(self, name, dtype, length, rows, vectors, has_table, distance):
+    def __init__(self, name, dtype, length, rows, vectors, way):
         self.name, self.length = name, length
         self.rows, self.vectors = rows, vectors
-        self.distance = None if distance == "v" else int(distance)
+        self.distance = None if way[1:] == "v" else int(way[1:])
+        self.height = self.distance if way[0] == "l" else None
         self.number = LLVM_TYPES[dtype]
         self.vector, self.mask = f"<{length} x {self.number}>", f"<{length} x i1>"
         self.suffix = f"v{length}f{dtype[-2:]}"
-        self.has_table = has_table
-        self.names = (_SUM_OVER_TABLE if has_table else _SUM_OVER_STEPS).split()
+        self.has_table = way[0] != "s"
+        by_way = {"t": _SUM_OVER_TABLE, "l": _SUM_OVER_LINES, "s": _SUM_OVER_STEPS}
+        self.names = by_way[way[0]].split()
         if self.distance is None:
             self.names.append("step")
         pointers = {"a": dtype, "b": dtype, "table": "int64", "y": dtype}
@@ -219,13 +226,44 @@ class _Text:
             "body:",
             *self._operand_places(),
         ]
+        lines += self._products() if self.height is None else self._products_of_lines()
+        lines += ["  %k0.next = add nsw i64 %k0, 1", "  br label %inner"]
+        return [*lines, "ended:", "  %k1.next = add nsw i64 %k1, 1", "  br label %outer"]
+
+    def _products(self):
+        """What all rows add: the vectors are read once."""
+        lines = []
         for j in range(self.vectors):
             lines.append(self._element(f"v{j}.at", "b.0", j * self.length))
             lines.append(self._load(f"v{j}", f"v{j}.at", j))
         for i in range(self.rows):
             lines += self._row(i)
-        lines += ["  %k0.next = add nsw i64 %k0, 1", "  br label %inner"]
-        return [*lines, "ended:", "  %k1.next = add nsw i64 %k1, 1", "  br label %outer"]
+        return lines
+
+    def _products_of_lines(self):
+        """What rows add, line by line: each is read once for all rows that it is part of."""
+        lines, last = [], self.height - 1
+        for h in range(self.height):
+            at = "%step" if h else 0
+            lines.append(self._element(f"x{h}.at", f"x{h - 1}.at" if h else "a.0", at))
+            lines.append(f"  %x{h} = load {self.number}, ptr %x{h}.at")
+            lines += self._splat(f"w{h}", self.number, f"%x{h}")
+        for r in range(self.rows + last):
+            lines.append(self._element(f"line{r}", f"line{r - 1}" if r else "b.0", "%line" if r else 0))
+            for j in range(self.vectors):
+                lines.append(self._element(f"v{r}.{j}.at", f"line{r}", j * self.length))
+                lines.append(self._load(f"v{r}.{j}", f"v{r}.{j}.at", j))
+            for h in range(max(0, r - self.rows + 1), min(r, last) + 1):
+                for j in range(self.vectors):
+                    lines.append(self._added_line(r - h, j, h, f"v{r}.{j}"))
+        return lines
+
+    def _added_line(self, i, j, h, vector):
+        """The sum of row i after it has met line h of those that it is made of."""
+        total = f"e{i}.{j}.{h}" if h < self.height - 1 else f"e{i}.{j}"
+        before = f"e{i}.{j}.{h - 1}" if h else f"d{i}.{j}"
+        operands = ", ".join(f"{self.vector} %{n}" for n in (f"w{h}", vector, before))
+        return f"  %{total} = call {self.vector} @llvm.fma.{self.suffix}({operands})"
 
     def _row(self, i):
         """What row i adds: an element, or vectors, times the vectors of the other operand."""
