@@ -9,6 +9,7 @@ import pytest
 import fungrad
 import fungrad.numpy as fnp
 from fungrad import jit, lax, threads
+from fungrad.compiler.convolution import dots
 from fungrad.compiler.language import parts, streaming, transposing
 from fungrad.compiler.products import tiles
 
@@ -30,6 +31,9 @@ CONVOLUTIONS = {
     "single": (1, 1, 1, (12, 19), (5, 4), (1, 1), (2, 1), (1, 1), (1, 1), 1),
     "cropped": (2, 3, 4, (9, 9), (3, 3), (1, 1), (-1, -2), (1, 1), (1, 1), 1),
     "many": (9, 4, 24, (12, 16), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1), 1),
+    "one filter": (3, 9, 1, (11, 13), (3, 4), (1, 1), (1, 1), (1, 1), (1, 1), 1),
+    "lines apart": (2, 1, 6, (13, 15), (5, 3), (2, 1), (2, 1), (1, 1), (1, 1), 1),
+    "pixels of many": (9, 5, 24, (12, 13), (1, 1), (1, 1), (0, 0), (1, 1), (1, 1), 1),
     "much": (1, 24, 40, (24, 20), (3, 3), (1, 1), (1, 1), (1, 1), (1, 1), 1),
 }
 
@@ -70,7 +74,11 @@ def test_compiled_convolutions_and_their_gradients_are_those_without_jit(name, l
     dtype = np.float32 if "m" in name else np.float64
     f, x, w = convolution(name, layout, dtype)
     g = with_gradients(f)
-    by_loops = name in ("one pixel", "single") or "depthwise" in name and layout != CHANNELS_LAST
+    by_loops = (
+        name in ("one pixel", "pixels of many", "single")
+        or "depthwise" in name
+        and layout != CHANNELS_LAST
+    )
     assert ("tile_" in jit(f).lower(x, w).compile().as_text()) != by_loops
     tolerance = 1e-4 if dtype == np.float32 else 1e-11
     for found, expected in zip(jit(g)(x, w), g(x, w), strict=True):
@@ -84,6 +92,85 @@ def test_few_columns_are_rows_of_tiles_whose_vectors_are_places():
     of_images = jit(lambda y: fungrad.vjp(lambda x: f(x, w), x)[1](y))
     text = of_images.lower(f(x, w)).compile().as_text()
     assert re.search(r"tile_float32_v\d+_4x\d_t1", text)
+
+
+#: (images, channels, filters, pixels, kernel, strides) whose gradient in the images has few features
+FEW_FEATURES = {
+    "plain": (3, 1, 5, (11, 19), (5, 4), (1, 1)),
+    "strided along columns": (2, 1, 6, (13, 15), (5, 3), (2, 1)),
+    "a large image": (1, 1, 3, (131, 150), (7, 5), (1, 1)),
+    "volumes": (2, 1, 4, (5, 9, 12), (2, 3, 3), (1, 1, 1)),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", FEW_FEATURES)
+def test_few_features_are_computed_line_by_line(name, dtype, monkeypatch):
+    """The large image in bands, too, where the last tile of lines overlaps with the one before."""
+    monkeypatch.setattr(parts, "WORTH_WAKING", 100)
+    images, channels, filters, pixels, kernel, strides = FEW_FEATURES[name]
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(images, channels, *pixels)).astype(dtype)
+    w = generator.normal(size=(filters, channels, *kernel)).astype(dtype)
+    f = lambda x, w: lax.conv(x, w, strides, "SAME")
+    pull = lambda w, c: fungrad.vjp(lambda x: f(x, w), x)[1](c)[0]
+    c = generator.normal(size=f(x, w).shape).astype(dtype)
+    text = jit(pull).lower(w, c).compile().as_text()
+    assert re.search(rf"tile_{np.dtype(dtype).name}_v\d+_\d+x\d+_l\d", text)
+    tolerance = 1e-4 if dtype == np.float32 else 1e-11
+    found = []
+    for n in (1, 2):
+        with threads(n):
+            found.append(jit(pull)(w, c))
+    np.testing.assert_array_equal(*found)
+    np.testing.assert_allclose(found[0], pull(w, c), rtol=tolerance, atol=10 * tolerance)
+    t = generator.normal(size=x.shape).astype(dtype)  # <f(t), c> = <t, pull(c)>
+    products = [(u.astype(float) * v).sum() for u, v in ((f(t, w), c), (t, found[0]))]
+    assert abs(products[0] - products[1]) < 10 * tolerance * np.linalg.norm(c) * np.linalg.norm(t)
+
+
+#: (images, channels, filters, pixels, kernel) of kernels whose gradient is made along rows
+ALONG_ROWS = {
+    "one channel": (9, 1, 6, (12, 21), (5, 5)),
+    "one filter": (9, 7, 1, (9, 16), (3, 3)),
+    "three channels": (2, 3, 33, (17, 35), (3, 2)),
+    "pixels": (9, 5, 24, (12, 13), (1, 1)),
+    "lines": (9, 2, 5, (70,), (3,)),
+    "a large image": (1, 1, 3, (131, 150), (7, 5)),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ALONG_ROWS)
+def test_kernels_of_few_features_are_sums_lane_by_lane(name, dtype, monkeypatch):
+    monkeypatch.setattr(parts, "WORTH_WAKING", 100)
+    monkeypatch.setattr(dots, "_COST_OF_TURNING", 9.0)  # so that all of them are
+    images, channels, filters, pixels, kernel = ALONG_ROWS[name]
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(images, channels, *pixels)).astype(dtype)
+    w = generator.normal(size=(filters, channels, *kernel)).astype(dtype)
+    f = lambda x, w: lax.conv(x, w, (1,) * len(pixels), "SAME")
+    pull = lambda x, c: fungrad.vjp(lambda w: f(x, w), w)[1](c)[0]
+    c = generator.normal(size=f(x, w).shape).astype(dtype)
+    text = jit(pull).lower(x, c).compile().as_text()
+    assert re.search(rf"tile_{np.dtype(dtype).name}_v\d+_\d+x\d+_d1", text)
+    tolerance = 1e-4 if dtype == np.float32 else 1e-11
+    found = []
+    for n in (1, 2):
+        with threads(n):
+            found.append(jit(pull)(x, c))
+    np.testing.assert_array_equal(*found)
+    expected = pull(x, c)
+    scale = np.max(np.abs(expected))
+    np.testing.assert_allclose(found[0], expected, rtol=tolerance, atol=tolerance * scale)
+
+
+def test_one_convolution_after_another_with_a_size_that_the_first_left_open():
+    for k in (4, 3):
+        x, w = np.ones((2, 16, 28, 28)), np.ones((32, 16, k, k))
+        f = lambda x, w=w, k=k: lax.conv_general_dilated(x, w, (2, 2), [(k // 2, k // 2)] * 2)
+        g = lambda x, f=f: fungrad.vjp(f, x)[1](f(x))[0]
+        np.testing.assert_allclose(jit(g)(x), g(x), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["depthwise", "depthwise, many", "single"])
@@ -140,6 +227,42 @@ def test_a_tile_is_a_sum_of_products(dtype, lanes):
     z = np.ones_like(y)
     called(by_steps, 2, 3, a, 30, 7, b, 40, 9, z, row, lanes, 1)
     np.testing.assert_array_equal(z[:-1], y[:-1] + 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lanes", [1, 4])
+@pytest.mark.parametrize("height", [1, 3])
+def test_a_tile_of_lines_is_a_sum_of_products(dtype, lanes, height):
+    generator = np.random.default_rng(0)
+    a, b = (generator.integers(-9, 9, 300).astype(dtype) for _ in range(2))
+    table, line, row = np.array([0, 3, 5, 1, 2, 20]), 13, 4 + lanes
+    kernel = tiles.routine(tiles.name_of(np.dtype(dtype), tiles.Tile(4, 3, 2), "l", height))
+    expected = np.zeros((3, row), dtype)
+    for k1 in range(2):
+        for at_a, at_b in table.reshape(-1, 2):
+            for i in range(3):
+                for h in range(height):
+                    factor = a[k1 * 30 + at_a - 2 * h + 10]
+                    expected[i] += factor * b[k1 * 40 + at_b + (i + h) * line :][:row]
+    y = np.full(3 * row + 1, -1, dtype)
+    called(kernel, 2, 3, a[10:], 30, b, 40, table, y, row, lanes, -2, line)
+    np.testing.assert_array_equal(y[:-1].reshape(3, row), expected)
+    assert y[-1] == -1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 4, 11, 12])
+def test_a_tile_adds_up_lane_by_lane(dtype, n):
+    generator = np.random.default_rng(0)
+    a, b = (generator.integers(-9, 9, 300).astype(dtype) for _ in range(2))
+    kernel = tiles.routine(tiles.name_of(np.dtype(dtype), tiles.Tile(4, 3, 2), "d", 1))
+    y = np.ones((3, 2, 4), dtype)
+    turns = -(-n // 4)
+    called(kernel, 2, turns, a, 50, b, 40, y, 8, n - 4 * (turns - 1), 15, 17)
+    for i in range(3):
+        for j in range(2):
+            parts = [(a[50 * k + 15 * i :][:n], b[40 * k + 17 * j :][:n]) for k in range(2)]
+            assert y[i, j].sum() == 4 + sum((p * q).sum() for p, q in parts)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

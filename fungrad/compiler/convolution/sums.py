@@ -9,6 +9,7 @@ sums of their own, which are added up at the end in the order of the parts.
 from contextlib import ExitStack
 from math import prod
 
+from fungrad.compiler.convolution.dots import dots_of
 from fungrad.compiler.convolution.units import (
     Units,
     joined_step,
@@ -51,7 +52,8 @@ def summing(work):
     if work.is_direct:
         return None
     plan = Summing(work, slides)
-    return plan if plan.is_good else None
+    plan.dots = dots_of(plan)
+    return plan if plan.dots is not None or plan.is_good else None
 
 
 class Summing:
@@ -80,6 +82,23 @@ class Summing:
         self.is_merged = self.has_columns_apart or work.windows[self.row].out == 1
         self.rows = self.n_features * (sizes[self.row] if self.is_merged else 1)
         self.tile, _ = tiles.best_tile(work.dtype, self.rows, self.columns)
+        self.dots = None  # how vectors along rows do better, if they do
+
+    @property
+    def is_inside(self):
+        """Whether nothing is met outside of the left operand."""
+        x = self.work.x
+        return all(low >= 0 and high < x.sizes[i] for i, (low, high) in self.covered.items())
+
+    @property
+    def n_places(self):
+        """How many places windows have: elements of the kernel, where this is its gradient."""
+        return prod([self.work.sizes[i] for i in (*self.outer, self.row)])
+
+    @property
+    def n_sums(self):
+        """How many sums there are, of one element of the batch."""
+        return self.n_places * self.n_features * self.columns
 
     @property
     def has_near_channels(self):
@@ -114,31 +133,41 @@ class _Writing:
         made = (*plan.batch, *self.positions, *plan.features, *plan.right)
         self.order = made
         self.shape = tuple([work.sizes[i] for i in made])
+        self.lanes = plan.columns if plan.is_along_row else 1  # to be added up at the end
         self.made = dict(zip(made, row_major(self.shape), strict=True))
         self.size = prod(self.shape)
+        if plan.dots is not None:
+            self.lanes = plan.dots.length
+            self.made = {i: self.lanes * step for i, step in self.made.items()}
+            self.size *= self.lanes
         self.units = self._units()
 
     def _left(self):
         """Whether the left operand is copied, and the strides with which it is read."""
         work, plan, x = self.work, self.plan, self.work.x
-        is_inside = all(low >= 0 and high < x.sizes[i] for i, (low, high) in plan.covered.items())
-        step = x.strides[plan.row]
-        if plan.channels and is_inside:
+        step, is_inside = x.strides[plan.row], plan.is_inside
+        if is_inside and (plan.channels or plan.dots is not None):
             return False, x.strides
         is_near = joined_step(plan.features, x.sizes, x.strides) == 1
         if is_inside and is_near and (step == plan.n_features or not plan.is_merged):
             return False, x.strides
-        labels = (*self.positions, *plan.features, *plan.channels)
+        labels = self._labels_of_left
         self.x_shape = [
             plan.covered[i][1] - plan.covered[i][0] + 1 if i in plan.covered else work.sizes[i]
             for i in labels
         ]
         return True, dict(zip(labels, row_major(self.x_shape), strict=True))
 
+    @property
+    def _labels_of_left(self):
+        if self.plan.dots is not None:
+            return (*self.plan.features, *self.positions)
+        return (*self.positions, *self.plan.features, *self.plan.channels)
+
     def _right(self):
         """Whether the right operand is copied, and the strides with which it is read."""
         work, plan, y = self.work, self.plan, self.work.y
-        if joined_step(plan.right, y.sizes, y.strides) == 1:
+        if plan.dots is not None or joined_step(plan.right, y.sizes, y.strides) == 1:
             return False, y.strides
         labels = (*[-1 - i for i in self.positions], *plan.right)
         self.y_shape = [work.sizes[i] for i in labels]
@@ -149,9 +178,10 @@ class _Writing:
         work, plan = self.work, self.plan
         count = prod([work.sizes[i] for i in plan.images])
         summed = [-1 - i for i in self.positions if -1 - i not in plan.right]
-        products = count * prod([work.sizes[i] for i in summed]) * self.size
+        size = self.size if plan.dots is None else self.size // self.lanes
+        products = count * prod([work.sizes[i] for i in summed]) * size
         n_parts = parts.PARTS
-        while n_parts > 1 and n_parts * self.size * plan.tile.length * _SHARE_OF_ADDING > products:
+        while n_parts > 1 and n_parts * size * plan.tile.length * _SHARE_OF_ADDING > products:
             n_parts //= 2
         lines = work.sizes[-1 - plan.outer[0]] if plan.outer else 1
         return Units(count, lines, products, n_parts)
@@ -221,7 +251,8 @@ class _Writing:
                 at_x = at_x + first * writer.integer(work.windows[i].right * self.x_strides[i])
                 at_y = at_y + first * writer.integer(self.y_strides[-1 - i])
             at_made = made[1]
-            places = self.positions[:-1] if plan.is_merged else self.positions
+            is_merged = plan.is_merged if plan.dots is None else True
+            places = self.positions[:-1] if is_merged else self.positions
             for i in places:
                 p = stack.enter_context(writer.loop(writer.integer(work.sizes[i]), "place"))
                 at_x = at_x + p * writer.integer(work.windows[i].out * self.x_strides[i])
@@ -230,7 +261,10 @@ class _Writing:
                 moved(writer, pointer, at, "line")
                 for pointer, at in ((x, at_x), (y, at_y), (made[0], at_made))
             ]
-            self._tiles(lines, n1)
+            if plan.dots is not None:
+                plan.dots.write(self, lines, n1)
+            else:
+                self._tiles(lines, n1)
 
     def _source(self, x, images):
         """The left operand as tiles read it, from the first element of the first place on."""
@@ -247,7 +281,7 @@ class _Writing:
 
     def _surround(self, x, images):
         writer, work, plan, shape, source, target = self.writer, self.work, self.plan, [], 0, 0
-        labels = (*self.positions, *plan.features, *plan.channels)
+        labels = self._labels_of_left
         for i in labels:
             first, count = 0, work.x.sizes[i]
             if i in plan.covered:
@@ -317,7 +351,7 @@ class _Writing:
 
     def _add_up(self, sums):
         """Write the sums of all parts, and of the elements of rows, to the output."""
-        work, count = self.work, self.plan.columns if self.plan.is_along_row else 1
+        work, count = self.work, self.lanes
         order = [i for i in self.order if i in work.primitive.out]
         target, size = work.target.ordered(order).view, self.size // count
         made = target

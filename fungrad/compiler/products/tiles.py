@@ -16,17 +16,22 @@ of a vector, rows, vectors per row, way through the sum, distance of rows (`NAME
         y[i*row + j] = the sum over k1 < n1, k0 < n0 and h < 3 of
             a[k1*a1 + table[2*k0] + h*step] * b[k1*b1 + table[2*k0 + 1] + (i + h)*line + j]
         so that each vector of b, a part of a line, is read once for three rows
+    tile_float32_v16_5x4_d1(n1, n0, a, a1, b, b1, y, row, lanes, step_a, step_b)
+        y[i*row + j*16 + l] += the sum over k1 < n1 and k0 < n0 of
+            a[k1*a1 + k0*16 + i*step_a + l] * b[k1*b1 + k0*16 + j*step_b + l], i < 5, j < 4
+        lane by lane; of the last vectors, k0 = n0 - 1, only `lanes` are read
 
 Of the last vector of each row, `lanes` elements are read and written.
 """
 
 from functools import cache
 from itertools import product
+from operator import index
 from typing import NamedTuple
 
 from fungrad.compiler.language.arguments import LLVM_TYPES, Pointer, Scalar
 
-NAMES = r"\btile_float(?:32|64)_v\d+_\d+x\d+_(?:[ts](?:\d+|v)|l\d+)\b"
+NAMES = r"\btile_float(?:32|64)_v\d+_\d+x\d+_(?:[ts](?:\d+|v)|l\d+|d1)\b"
 
 _FEW_SUMS = 4  # a sum waits for the one before it, so as many at least are in turn
 
@@ -39,13 +44,17 @@ class Tile(NamedTuple):
     vectors: int
 
 
-@cache
 def best_tile(dtype, rows, columns):
     """The tile for a product of so many rows and columns, and its cost in vectors multiplied.
 
     Where its rows do not divide all rows, others have one row less (see `split`); of columns, the
     last are multiplied by a tile of fewer vectors.
     """
+    return _best_tile(dtype, index(rows), index(columns))  # no open numbers: they would outlive
+
+
+@cache
+def _best_tile(dtype, rows, columns):
     from fungrad.compiler.llvm.machine import vectors
 
     n_bytes, registers = vectors()
@@ -88,7 +97,9 @@ _SUM_OVER_STEPS = "n1 n0 a a1 a0 b b1 b0 y row lanes adds"
 
 
 def name_of(dtype, tile, way, distance):
-    """The name of the kernel of a `Tile`; the way is "t" (table), "s" (steps) or "l" (lines).
+    """The name of the kernel of a `Tile`.
+
+    The way is "t" (table), "s" (steps), "l" (lines) or "d" (lane by lane, of distance 1).
 
     The distance is "v" where each column is by itself; of lines it is their number in a sum.
     """
@@ -102,6 +113,11 @@ def routine(name):
 
     _, dtype, length, size, way = name.split("_")
     rows, vectors = map(int, size.split("x"))
+    if way == "d1":
+        from fungrad.compiler.products.lanes import text_of
+
+        text, arguments = text_of(name, dtype, int(length[1:]), rows, vectors)
+        return kernel(text, name, arguments, None, "llvm")
     text = _Text(name, dtype, int(length[1:]), rows, vectors, way)
     return kernel(text.function(), name, text.arguments, None, "llvm")
 
@@ -249,7 +265,9 @@ class _Text:
             lines.append(f"  %x{h} = load {self.number}, ptr %x{h}.at")
             lines += self._splat(f"w{h}", self.number, f"%x{h}")
         for r in range(self.rows + last):
-            lines.append(self._element(f"line{r}", f"line{r - 1}" if r else "b.0", "%line" if r else 0))
+            lines.append(
+                self._element(f"line{r}", f"line{r - 1}" if r else "b.0", "%line" if r else 0)
+            )
             for j in range(self.vectors):
                 lines.append(self._element(f"v{r}.{j}.at", f"line{r}", j * self.length))
                 lines.append(self._load(f"v{r}.{j}", f"v{r}.{j}.at", j))
