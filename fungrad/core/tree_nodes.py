@@ -6,12 +6,13 @@ is data: the keys of a dict, the static fields of a dataclass.
 
 from abc import ABC, abstractmethod
 from enum import Enum
-from threading import RLock
 from weakref import WeakValueDictionary
 
 import numpy as np
 
-intern_lock = RLock()
+from fungrad.core.forks import renewed_lock
+
+intern_lock = renewed_lock()
 _nodes = WeakValueDictionary()
 
 

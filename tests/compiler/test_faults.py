@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
 
 import fungrad.numpy as fnp
 from fungrad import grad, io_callback, jit, lax, pure_callback, threads, vmap
+from fungrad.core import forks
 
 LARGE = np.sin(np.arange(600_000.0))
 
@@ -121,6 +123,91 @@ def test_forks_while_threads_compile(tmp_path):
     environment = {**os.environ, "PYTHONWARNINGS": "ignore", "FUNGRAD_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", FORKING_WHILE_COMPILING]
     subprocess.run(command, check=True, timeout=100, env=environment)
+
+
+FORKING_IN_FIRST_CALLS = """
+import os, signal, threading, time
+import numpy as np
+import fungrad.numpy as fnp
+from fungrad import grad, jit
+
+def value(n):
+    def f(x):
+        return fnp.sum(fnp.sin(x) ** n * fnp.sort(x)) + fnp.linalg.det(x[:9].reshape(3, 3))
+
+    return jit(grad(f))(np.linspace(0.0, 1.0, 12) + n)
+
+workers = [threading.Thread(target=value, args=(k,)) for k in range(3)]
+for worker in workers:
+    worker.start()
+children = []
+for turn in range(8):
+    time.sleep(0.03)
+    children.append(os.fork())
+    if children[-1] == 0:
+        signal.alarm(50)
+        os._exit(0 if np.isfinite(value(2.0 + turn)).all() else 1)
+for worker in workers:
+    worker.join()
+found = [os.waitpid(child, 0)[1] for child in children]
+assert found == [0] * 8, found
+"""
+
+FORKING_IN_AN_IMPORT = """
+import os, signal, sys, threading, time
+import fungrad.tree
+fungrad.__path__.append(sys.argv[1])
+
+def work():
+    import fungrad.slow
+
+worker = threading.Thread(target=work)
+worker.start()
+time.sleep(0.2)
+child = os.fork()
+if child == 0:
+    signal.alarm(20)
+    work()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+worker.join()
+"""
+
+
+@pytest.mark.parametrize("program", [FORKING_IN_FIRST_CALLS, FORKING_IN_AN_IMPORT])
+def test_forks_while_threads_import(program, tmp_path):
+    """A module that another thread imports when the child begins could never be imported there."""
+    (tmp_path / "slow.py").write_text("import time; time.sleep(1)")
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "FUNGRAD_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    subprocess.run(command, check=True, timeout=100, env=environment)
+
+
+def test_locks_across_a_fork():
+    """A child finds locks free, but for one that the forking thread itself has."""
+    renewed, kept, awaited = forks.renewed_lock(), forks.renewed_lock(), forks.awaited_lock()
+    is_held, goes_on = threading.Event(), threading.Event()
+
+    def hold():
+        with renewed:
+            with awaited:
+                is_held.set()
+                goes_on.wait(0.2)
+            goes_on.wait()
+
+    worker = threading.Thread(target=hold, daemon=True)
+    worker.start()
+    is_held.wait()
+    with warnings.catch_warnings(), kept:
+        warnings.simplefilter("ignore")
+        child = os.fork()
+        if child == 0:
+            are_free = [lock.acquire(timeout=1) for lock in (renewed, kept, awaited)]
+            kept.release()
+            os._exit(0 if all(are_free) and kept._is_owned() else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    goes_on.set()
+    worker.join()
 
 
 def test_threads_that_call_one_function():

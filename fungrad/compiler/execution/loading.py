@@ -3,19 +3,18 @@
 What is found here needs no compiler, whose folder `llvm` is imported where something is not found.
 """
 
-import os
-import threading
 from collections import Counter, OrderedDict
 
 from fungrad.compiler.execution import cache as disk
 from fungrad.compiler.execution import image, symbols
 from fungrad.compiler.execution.interface import argument_from_data
+from fungrad.core.forks import renewed_lock
 
 KEY_SIZE = 16  # bytes
 
 _MAXIMUM_IN_MEMORY = 4096
 
-lock = threading.RLock()
+lock = renewed_lock()
 _built = OrderedDict()
 _kept = {}  # what the process never forgets, by its key
 _statistics = Counter()
@@ -151,12 +150,3 @@ def clear(on_disk=False):
         symbols.forget_routines()
     if on_disk:
         disk.clear()
-
-
-def _after_fork():
-    global lock
-    lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -5,19 +5,19 @@ form of its interface follows from the integers and scalars of any program of th
 which of them it does. What is on disk serves other processes.
 """
 
-import threading
 from collections import OrderedDict
 
 from fungrad.compiler.execution import cache as disk
 from fungrad.compiler.execution.interface import Interface
 from fungrad.compiler.execution.recipe import Recipe
+from fungrad.core.forks import renewed_lock
 
 _MOST_OUTLINES = 1024
 _MOST_OF_AN_OUTLINE = 16
 
 _known = OrderedDict()  # of each key of an outline: its templates, the latest first
 _closed = set()  # keys of outlines
-_lock = threading.Lock()
+_lock = renewed_lock()
 
 
 class Template:

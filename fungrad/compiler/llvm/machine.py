@@ -4,11 +4,11 @@ import ctypes
 import os
 from contextlib import contextmanager
 from functools import cache
-from threading import RLock
 
 import llvmlite
 
 from fungrad.compiler.llvm.library import library, taken, text
+from fungrad.core.forks import awaited_lock
 
 _INTERNAL = 8  # LLVM's number of the linkage of names that nobody else sees
 
@@ -20,11 +20,11 @@ class _Place:
     """Where one thread at a time compiles: target machines are not shared."""
 
     def __init__(self):
-        self.lock, self.machines = RLock(), {}
+        self.lock, self.machines = awaited_lock(), {}  # a child would inherit what LLVM was in
 
 
 _places = [_Place() for _ in range(PLACES)]
-_beginning = RLock()  # what LLVM does once
+_beginning = awaited_lock()  # what LLVM does once
 
 
 @contextmanager
@@ -39,27 +39,6 @@ def _place():
         yield place
     finally:
         place.lock.release()
-
-
-# A process that forks waits until nobody is inside of LLVM: the child would inherit what they were
-# in the middle of.
-_locks = [*[place.lock for place in _places], _beginning]
-
-
-def _before_fork():
-    for lock in _locks:
-        lock.acquire()
-
-
-def _after_fork():
-    for lock in _locks:
-        lock.release()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
-    )
 
 
 def prepare():
