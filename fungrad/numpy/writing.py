@@ -88,8 +88,12 @@ def is_argument(x):
 
 
 def copied(x):
-    """A copy of a traced value that may be written: costs nothing, since values never change."""
-    result = Tracer(x.recording, x.id, x.weak)
+    """A copy of a traced value, made in the innermost trace, so that it may be written.
+
+    It costs nothing, since values never change.
+    """
+    recording = x.recording if state.recording is None else state.recording
+    result = Tracer(recording, recording.id_of(x), x.weak)
     result.origin = COPY
     return result
 
@@ -148,7 +152,9 @@ def overwrite(y, value):
                 "written; take the view again after the write, or copy it before",
             )
     y.views, y.origin = None, COPY  # the value may be an argument, but `y` is none
-    y.id = value.id if type(value) is Tracer else y.recording.capture(np.array(value))
+    recording = y.recording
+    is_traced = type(value) is Tracer
+    y.id = recording.id_of(value) if is_traced else recording.capture(np.array(value))
 
 
 def require_cast(name, source, target):

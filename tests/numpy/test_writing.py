@@ -211,6 +211,49 @@ def test_views_of_arrays_of_an_enclosing_trace(before):
     np.testing.assert_array_equal(grad(lambda x: taken(x, 1).sum())(x), [[0, 4, 0]] * 2)
 
 
+@pytest.mark.parametrize(
+    "copy",
+    [
+        lambda y: y.copy(),
+        lambda y: fnp.array(y),
+        lambda y: np.copy(y),
+        lambda y: y.flatten(),
+        lambda y: fnp.full((3,), y),
+        lambda y: written(y),
+        lambda y: (fnp.zeros(3) + y),
+    ],
+)
+def test_a_copy_of_an_array_of_an_enclosing_trace_is_written(copy):
+    """The value comes from outside; what is written belongs to the inner trace."""
+
+    def outer(x):
+        y = (x * 2 + 1) * 3
+
+        def inner(s):
+            z = copy(y)
+            z[0] = s
+            z[1] *= s
+            return (z * y).sum()
+
+        return grad(inner)(2.0) + vmap(inner)(fnp.arange(2.0) + 0 * x[0]).sum()
+
+    def by_hand(x):
+        y = (x * 2 + 1) * 3
+        return y[0] + y[1] ** 2 + y[0] + y[1] ** 2 + 2 * y[2] ** 2
+
+    x, unit = np.array([1.0, 2.0, 3.0]), 1e-6 * np.eye(3)
+    slopes = [(by_hand(x + u) - by_hand(x - u)) / 2e-6 for u in unit]
+    for f in (outer, jit(outer)):
+        np.testing.assert_allclose(grad(f)(x), slopes, rtol=1e-8)
+
+
+def written(y):
+    """An array that was made in the trace, all of it written."""
+    z = fnp.zeros(3)
+    z[:] = y
+    return z
+
+
 def test_copies_of_views_live_on():
     def f(x):
         y = x * 2
