@@ -143,6 +143,9 @@ def require_writeable(y):
 
 def overwrite(y, value):
     """Let the tracer `y` denote another value of its type, traced or not; its views are lost."""
+    recording = y.recording
+    is_traced = type(value) is Tracer
+    slot = recording.id_of(value) if is_traced else recording.capture(np.array(value))
     for view in y.views or ():
         view = view()
         if view is not None:
@@ -151,10 +154,7 @@ def overwrite(y, value):
                 f"a view of a traced array of shape {y.shape} is used after the array was "
                 "written; take the view again after the write, or copy it before",
             )
-    y.views, y.origin = None, COPY  # the value may be an argument, but `y` is none
-    recording = y.recording
-    is_traced = type(value) is Tracer
-    y.id = recording.id_of(value) if is_traced else recording.capture(np.array(value))
+    y.views, y.origin, y.id = None, COPY, slot  # the value may be an argument, but `y` is none
 
 
 def require_cast(name, source, target):
