@@ -56,7 +56,7 @@ def _stored(random, rows, columns, how):
 
 
 @pytest.mark.parametrize(
-    "m, n, k", [(3, 4, 5), (17, 9, 33), (1, 1, 1), (0, 4, 5), (3, 0, 5), (3, 4, 0)]
+    "m, n, k", [(3, 4, 5), (17, 9, 33), (1, 1, 1), (0, 4, 5), (3, 0, 5), (3, 4, 0), (40, 30, 0)]
 )
 def test_gemm(dtype, random, m, n, k):
     source = f"""
@@ -75,6 +75,29 @@ def f(s, alpha, a, b, beta, c):
         c[:] = np.nan
         gemm(sizes, 1, a, b, 0, c)
         _close(c, product)
+
+
+@pytest.mark.parametrize("dtype", [np.dtype(np.float32), np.dtype(np.float64)], ids=str)
+@pytest.mark.parametrize("m, n, k", [(64, 35, 50), (37, 66, 41), (16, 64, 7), (90, 90, 90)])
+def test_small_products_of_rows_by_rows_are_those_of_rows_by_columns(dtype, random, m, n, k):
+    """Bit for bit: the smaller operand is turned first, out of a larger array here."""
+    source = f"""
+def f(s, a, b, c):
+    return gemm_{dtype}(s[0], s[1], s[2], 1.5, a, s[3], s[4], b, s[5], s[6], -0.5, c, s[1])
+"""
+    of = Array(dtype)
+    gemm = entry(source, "f", (SIZES, of, of, of))
+    a, b, c = random(m, k + 3), random(n, k + 6), random(m, n)
+    expected, found, again = c.copy(), c.copy(), c.copy()
+    if n <= m:
+        columns = np.ascontiguousarray(b[:, :k].T)
+        gemm(np.array([m, n, k, k + 3, 0, n, 0]), a, columns, expected)
+    else:
+        columns = np.ascontiguousarray(a[:, :k].T)
+        gemm(np.array([m, n, k, m, 1, k + 6, 1]), columns, b, expected)
+    gemm(np.array([m, n, k, k + 3, 0, k + 6, 1]), a, b, found)
+    np.testing.assert_array_equal(found, expected)
+    _close(found, 1.5 * a[:, :k] @ b[:, :k].T - 0.5 * again, scale=10)
 
 
 @pytest.mark.parametrize("m, n, k", [(23, 31, 6001), (40, 1100, 100), (1100, 40, 100)])

@@ -65,6 +65,7 @@ from functools import cache
 from fungrad.compiler.execution.plan import TOO_LARGE
 from fungrad.compiler.language.arguments import LLVM_TYPES, Pointer, Scalar, parameters
 from fungrad.compiler.products import product_batches, product_parts, scipy_library
+from fungrad.compiler.products.turned import with_turned_rows
 
 _LETTERS = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
 
@@ -170,20 +171,30 @@ def routine(name):
         arguments = ["n", "x", "incx", "y", "incy", "result"]
         text = _complex_dot(name, dtype) if dtype.startswith("complex") else _dot(name, dtype)
     elif called == "gemms":
-        one = _CALLS["gemm"][0].split()
-        arguments = [*product_batches.BATCH, *one]
-        text = _text(f"{name}.one", "gemm", dtype).replace("define i64", "define internal i64", 1)
+        arguments = [*product_batches.BATCH, *_CALLS["gemm"][0].split()]
         taken = [pair for a in arguments for pair in parameters(_argument(a, dtype), a)]
+        one = f"i64 @{name}.one("
+        text = _gemm(f"{name}.one", dtype).replace(f"define {one}", f"define internal {one}")
         has_pool = product_parts.is_shared("gemm")
         text += product_batches.batched(name, f"{name}.one", dtype, taken, has_pool)
     else:
         arguments = _CALLS[called][0].split()
-        text = _text(name, called, dtype)
+        text = _gemm(name, dtype) if called == "gemm" else _text(name, called, dtype)
         if product_parts.is_shared(called):
             taken = [pair for a in arguments for pair in parameters(_argument(a, dtype), a)]
             text = text.replace(f"define i64 @{name}(", f"define internal i64 @{name}.whole(")
             text += product_parts.dispatcher(called, name, dtype, taken)
     return kernel(text, name, [_argument(a, dtype) for a in arguments], None, "llvm", effort)
+
+
+def _gemm(name, dtype):
+    """The LLVM text of a product of two matrices."""
+    text = _text(name, "gemm", dtype)
+    if dtype.startswith("complex"):
+        return text
+    arguments = _CALLS["gemm"][0].split()
+    taken = [pair for a in arguments for pair in parameters(_argument(a, dtype), a)]
+    return with_turned_rows(text, name, dtype, taken)
 
 
 def _argument(name, dtype):

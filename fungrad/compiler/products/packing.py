@@ -126,6 +126,11 @@ def turning(shape):
     It is for a panel of `shape.rows`, or for as many lines of a wider one: squares of that size
     are exchanged in registers. What lies beyond the end is a copy of the last line.
     """
+    return _kernel(turning_text(shape), "turn", (*_panel_arguments(shape), _INT))
+
+
+def turning_text(shape):
+    """The text of that kernel."""
     size, number = shape.rows, LLVM_TYPES[shape.dtype]
     lines, singles = [], []
     for j in range(size):
@@ -138,7 +143,7 @@ def turning(shape):
   %y{j}.r = getelementptr {number}, ptr %y.r, i64 {j}
   store {number} %r{j}, ptr %y{j}.r""")
     newline = "\n"
-    text = f"""
+    return f"""
 define i64 @turn(i64 %depth, i64 %left, ptr %x, i64 %step, ptr noalias %y, i64 %width) {{
 entry:
   %last = sub nsw i64 %left, 1
@@ -167,7 +172,6 @@ single:
 done:
   ret i64 0
 }}"""
-    return _kernel(text, "turn", (*_panel_arguments(shape), _INT))
 
 
 def _square(shape):
