@@ -46,13 +46,15 @@ def tiling(work):
         plan = Tiling(work, slides, list(groups.batch))
         if plan.is_good and plan.has_near_channels:
             return plan
-    if work.is_direct or _is_plain_product(work, slides):
+    if work.is_direct:
         return None
     columns = prod([work.sizes[i] for i in groups.right])
     inner = prod([work.sizes[i] for i in groups.contracted])
     if columns * inner > _MOST_WEIGHTS:
         return None
     plan = Tiling(work, slides)
+    if _is_plain_product(work, slides) and not plan.reads_lines:
+        return None
     return plan if plan.is_good else None
 
 
@@ -110,6 +112,16 @@ class Tiling:
             lines, cost = by_lines
             found.append((cost * self.inner, True, lines.tile, False, lines))
         return min(found, key=lambda each: each[0])[1:]
+
+    @property
+    def reads_lines(self):
+        """Whether vectors of neighbouring places are read and written where they stand.
+
+        Then products by kernels of one element need no copy of the image, as BLAS would make.
+        """
+        x, is_line = self.work.x, not self.outer and self.is_across and not self.is_moved
+        is_joined = joined_step(self.summed, x.sizes, x.strides) is not None
+        return is_line and is_joined and x.strides[self.row] == 1
 
     @property
     def step_of_columns(self):
@@ -182,13 +194,21 @@ class _Writing:
             self.step = joined_step(plan.right, work.sizes, self.made)
         count = prod([work.sizes[i] for i in plan.images])
         places = prod([work.sizes[i] for i in self.positions])
-        lines = min([self._lines(p) for p in plan.phases]) if plan.outer else 1
+        lines = min([self._lines(p) for p in plan.phases])
         self.units = Units(count, lines, count * places * plan.columns * plan.inner)
         self.writer = self.build.kernel("convolve_kernel")
 
+    @property
+    def _width(self):
+        """The columns of a panel."""
+        return self.plan.tile.length * self.plan.tile.vectors
+
     def _lines(self, phase):
-        """How many lines of a phase, or tiles of lines, bands may divide."""
+        """How many lines of a phase, or tiles of lines, or panels of one, bands may divide."""
         plan = self.plan
+        if not plan.outer:
+            is_divided = plan.is_across and not plan.is_moved
+            return phase[plan.row].count // self._width if is_divided else 1
         if plan.lines is not None and plan.lines.label == plan.outer[0]:
             return plan.lines.count(phase)
         return phase[plan.outer[0]].count
@@ -295,12 +315,16 @@ class _Writing:
         plan, writer, tile, row = self.plan, self.writer, self.plan.tile, phase[self.plan.row]
         integer = writer.integer
         columns = row.count if plan.is_across else plan.columns
-        width = tile.length * tile.vectors
+        width = self._width
         full, rest = divmod(columns, width)
         panels = [(width, full, 0)] if full else []
         panels += [(rest, 1, full * width)] if rest else []
         for size, count, start in panels:
-            with writer.loop(integer(count), "panel") as panel, ExitStack() as stack:
+            begin, n_panels = constant(0, INDEX), integer(count)
+            if not plan.outer:
+                begin, n_panels = self.units.lines_of_band(writer, band, count)
+            with writer.loop(n_panels, "panel") as panel, ExitStack() as stack:
+                panel = begin + panel
                 column = writer.let(panel * integer(width) + integer(start), "column")
                 from_image = constant(0, INDEX)
                 to_made = column + integer(row.start * self.made[plan.row])

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from math import prod
 
 from fungrad.compiler.convolution.ends import mend_ends
+from fungrad.compiler.convolution.flat import flattened
 from fungrad.compiler.convolution.products import write_gathered, write_scattered
 from fungrad.compiler.convolution.sliding import Sliding
 from fungrad.compiler.convolution.sums import summing, write_sums
@@ -30,7 +31,7 @@ def convolve(build, primitive, inputs, outputs):
     if not prod(x.shape) * prod(y.shape):
         fill(build.entry, constant(0, target.buffer.dtype), target)
         return
-    work = Convolution(build, primitive, x, y, target)
+    work = Convolution(build, *flattened(primitive, x, y, target))
     _write(work)
     if work.may_spread:
         mend_ends(work)
