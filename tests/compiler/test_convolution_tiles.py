@@ -74,12 +74,9 @@ def test_compiled_convolutions_and_their_gradients_are_those_without_jit(name, l
     dtype = np.float32 if "m" in name else np.float64
     f, x, w = convolution(name, layout, dtype)
     g = with_gradients(f)
-    by_loops = (
-        name in ("one pixel", "pixels of many", "single")
-        or "depthwise" in name
-        and layout != CHANNELS_LAST
-    )
-    assert ("tile_" in jit(f).lower(x, w).compile().as_text()) != by_loops
+    by_blas = name in ("one pixel", "pixels of many") and layout != CHANNELS_FIRST
+    by_loops = name == "single" or "depthwise" in name and layout != CHANNELS_LAST
+    assert ("tile_" in jit(f).lower(x, w).compile().as_text()) != (by_blas or by_loops)
     tolerance = 1e-4 if dtype == np.float32 else 1e-11
     for found, expected in zip(jit(g)(x, w), g(x, w), strict=True):
         scale = np.max(np.abs(expected))
@@ -129,14 +126,16 @@ def test_few_features_are_computed_line_by_line(name, dtype, monkeypatch):
     assert abs(products[0] - products[1]) < 10 * tolerance * np.linalg.norm(c) * np.linalg.norm(t)
 
 
-#: (images, channels, filters, pixels, kernel) of kernels whose gradient is made along rows
+#: (images, channels, filters, pixels, kernel, stride) of kernels whose gradient is made along rows
 ALONG_ROWS = {
-    "one channel": (9, 1, 6, (12, 21), (5, 5)),
-    "one filter": (9, 7, 1, (9, 16), (3, 3)),
-    "three channels": (2, 3, 33, (17, 35), (3, 2)),
-    "pixels": (9, 5, 24, (12, 13), (1, 1)),
-    "lines": (9, 2, 5, (70,), (3,)),
-    "a large image": (1, 1, 3, (131, 150), (7, 5)),
+    "one channel": (9, 1, 6, (12, 21), (5, 5), 1),
+    "one filter": (9, 7, 1, (9, 16), (3, 3), 1),
+    "three channels": (2, 3, 33, (17, 35), (3, 2), 1),
+    "pixels": (9, 5, 24, (12, 13), (1, 1), 1),
+    "some pixels": (9, 5, 24, (13, 12), (1, 1), 2),
+    "few pixels of a large image": (1, 2, 3, (131, 150), (1, 1), 3),
+    "lines": (9, 2, 5, (70,), (3,), 1),
+    "a large image": (1, 1, 3, (131, 150), (7, 5), 1),
 }
 
 
@@ -145,11 +144,11 @@ ALONG_ROWS = {
 def test_kernels_of_few_features_are_sums_lane_by_lane(name, dtype, monkeypatch):
     monkeypatch.setattr(parts, "WORTH_WAKING", 100)
     monkeypatch.setattr(dots, "_COST_OF_TURNING", 9.0)  # so that all of them are
-    images, channels, filters, pixels, kernel = ALONG_ROWS[name]
+    images, channels, filters, pixels, kernel, stride = ALONG_ROWS[name]
     generator = np.random.default_rng(0)
     x = generator.normal(size=(images, channels, *pixels)).astype(dtype)
     w = generator.normal(size=(filters, channels, *kernel)).astype(dtype)
-    f = lambda x, w: lax.conv(x, w, (1,) * len(pixels), "SAME")
+    f = lambda x, w: lax.conv(x, w, (stride,) * len(pixels), "SAME")
     pull = lambda x, c: fungrad.vjp(lambda w: f(x, w), w)[1](c)[0]
     c = generator.normal(size=f(x, w).shape).astype(dtype)
     text = jit(pull).lower(x, c).compile().as_text()
@@ -163,6 +162,54 @@ def test_kernels_of_few_features_are_sums_lane_by_lane(name, dtype, monkeypatch)
     expected = pull(x, c)
     scale = np.max(np.abs(expected))
     np.testing.assert_allclose(found[0], expected, rtol=tolerance, atol=tolerance * scale)
+
+
+#: (images, channels, filters, pixels, kernel) whose places are one line
+ONE_LINE = {
+    "pixels": (9, 5, 24, (12, 13), (1, 1)),
+    "pixels of one image": (1, 6, 40, (64, 50), (1, 1)),
+    "voxels": (2, 4, 9, (5, 6, 7), (1, 1, 1)),
+    "a long line": (1, 3, 16, (5000,), (5,)),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ONE_LINE)
+def test_places_that_are_one_line_are_vectors_of_tiles(name, dtype, monkeypatch):
+    """Of one image, panels are shared between threads."""
+    monkeypatch.setattr(parts, "WORTH_WAKING", 100)
+    images, channels, filters, pixels, kernel = ONE_LINE[name]
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(images, channels, *pixels)).astype(dtype)
+    w = generator.normal(size=(filters, channels, *kernel)).astype(dtype)
+    f = lambda x, w: lax.conv(x, w, (1,) * len(pixels), "SAME")
+    text = jit(f).lower(x, w).compile().as_text()
+    assert re.search(r"tile_float\d+_v\d+_\d+x\d_t1", text)
+    found = []
+    for n in (1, 2):
+        with threads(n):
+            found.append(jit(f)(x, w))
+    np.testing.assert_array_equal(*found)
+    tolerance = 1e-4 if dtype == np.float32 else 1e-11
+    np.testing.assert_allclose(found[0], f(x, w), rtol=tolerance, atol=tolerance)
+    if set(kernel) == {1}:
+        expected = np.einsum("nc...,fc->nf...", x, w.reshape(filters, channels))
+        np.testing.assert_allclose(found[0], expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("layout", [CHANNELS_FIRST, CHANNELS_LAST], ids="/".join)
+@pytest.mark.parametrize("pixels", [(17, 18), (16, 15)])
+@pytest.mark.parametrize("stride", [2, 3])
+def test_cotangents_of_images_with_few_channels_lie_in_phases(stride, pixels, layout):
+    x = np.random.default_rng(0).normal(size=(9, 3, *pixels))
+    w = np.random.default_rng(1).normal(size=(10, 3, 5, 7))
+    if layout == CHANNELS_LAST:
+        x, w = x.transpose(0, 2, 3, 1).copy(), w.transpose(2, 3, 1, 0).copy()
+    strides = (stride, stride)
+    f = lambda x: lax.conv_general_dilated(x, w, strides, "SAME", dimension_numbers=layout)
+    g = lambda x: fungrad.vjp(f, x)[1](f(x))[0]
+    assert "tile_" in jit(g).lower(x).compile().as_text()
+    np.testing.assert_allclose(jit(g)(x), g(x), rtol=1e-11, atol=1e-11)
 
 
 def test_one_convolution_after_another_with_a_size_that_the_first_left_open():

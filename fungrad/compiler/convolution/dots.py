@@ -12,7 +12,7 @@ from fungrad.compiler.language.scalar import INDEX, call, constant
 from fungrad.compiler.language.statements import Call
 from fungrad.compiler.products import tiles
 
-_MOST_BYTES = 1 << 18  # of the sums of a part, lane by lane: they stay in the cache
+_MOST_BYTES = 1 << 19  # of the sums of a part, lane by lane: they stay in the cache
 _COST_OF_SHIFTED = 1.0  # reading a vector next to the one before, in vectors multiplied
 _COST_OF_READING = 1.9  # reading a vector of another feature, which comes from farther away
 _COST_OF_TURNING = 1.0  # an element that lies across, which the other way copies
@@ -22,7 +22,8 @@ def dots_of(plan):
     """How products of vectors along rows compute the sums of a plan; None where that is slower."""
     work, sizes = plan.work, plan.work.sizes
     x, y, window = work.x, work.y, work.windows[plan.row]
-    is_near = window.right == y.strides[-1 - plan.row] == x.strides[plan.row] == 1
+    is_near = y.strides[-1 - plan.row] == x.strides[plan.row] == 1
+    is_near = is_near and (plan.is_picked or window.right == 1)
     steps = [joined_step(i, v.sizes, v.strides) for i, v in ((plan.features, x), (plan.right, y))]
     if plan.has_columns_apart or not is_near or None in steps:
         return None
@@ -75,8 +76,8 @@ class Dots:
         if not plan.outer or not plan.is_inside:
             return False
         last, n = plan.outer[-1], work.sizes[-1 - plan.row]
-        steps = work.windows[last].right * work.x.strides[last], work.y.strides[-1 - last]
-        return steps == (n, n)
+        step = work.windows[last].right * work.x.strides[last]
+        return work.y.strides[-1 - last] == n and (plan.is_picked or step == n)
 
     def write(self, writing, lines, n1):
         """Write the tiles of the sums of one place, or of places that are neighbours."""
@@ -86,7 +87,7 @@ class Dots:
         a1 = b1 = 0
         if plan.outer:
             last = plan.outer[-1]
-            a1 = work.windows[last].right * writing.x_strides[last]
+            a1 = writing.step_of_element(last)
             b1 = writing.y_strides[-1 - last]
         n0 = integer(work.sizes[-1 - row])
         if self.is_whole:

@@ -9,13 +9,11 @@ sums of their own, which are added up at the end in the order of the parts.
 from contextlib import ExitStack
 from math import prod
 
-from fungrad.compiler.convolution.dots import dots_of
 from fungrad.compiler.convolution.units import (
     Units,
     joined_step,
     moved,
     position,
-    sliding_places,
 )
 from fungrad.compiler.language import parts
 from fungrad.compiler.language.scalar import INDEX, call, constant
@@ -23,100 +21,8 @@ from fungrad.compiler.language.statements import Call
 from fungrad.compiler.language.views import row_major, whole
 from fungrad.compiler.moves.copy import copy, write_copy
 from fungrad.compiler.products import tiles
-from fungrad.primitives.windows import covered
 
 _SHARE_OF_ADDING = 20  # the sums of all parts are at most that share of the products
-
-
-def summing(work):
-    """How tiles compute a convolution of few places, or None where another way is better."""
-    groups, slides = work.groups, sliding_places(work)
-    if slides is None:
-        return None
-    if any(work.windows[i].left != 1 for i in slides):
-        return None
-    places, elements = (
-        prod([work.sizes[k] for k in i]) for i in (slides, [-1 - i for i in slides])
-    )
-    if elements <= places:
-        return None
-    features = [i for i in groups.left if i not in slides]
-    if prod([work.sizes[i] for i in (*features, *groups.right)]) == 1:
-        if work.has_channels_apart:
-            plan = Summing(work, slides, channels=list(groups.batch))
-            if plan.has_near_channels:
-                return plan
-        plan = Summing(work, slides, is_along_row=True)
-        if plan.has_near_lanes:
-            return plan
-    if work.is_direct:
-        return None
-    plan = Summing(work, slides)
-    plan.dots = dots_of(plan)
-    return plan if plan.dots is not None or plan.is_good else None
-
-
-class Summing:
-    """The labels of a convolution by their part in it, and the size of the tiles."""
-
-    def __init__(self, work, slides, channels=(), is_along_row=False):
-        """`channels` are the labels of a convolution of each channel with a kernel of its own.
-
-        With `is_along_row`, vectors are of the elements of a row, whose sums are added up at the
-        end: where nothing else lies next to each other.
-        """
-        self.channels, self.is_along_row = channels, is_along_row
-        self.work, sizes, groups = work, work.sizes, work.groups
-        by_stride = [i for i in work.x.by_stride if i in slides]
-        wide = [i for i in by_stride if sizes[-1 - i] > 1] or by_stride
-        self.row = wide[-1]
-        self.outer = [i for i in by_stride if i != self.row]
-        self.batch = [i for i in groups.batch if i not in channels]
-        self.images = [i for i in groups.contracted if i >= 0]
-        self.features = [i for i in groups.left if i not in slides]
-        self.right = channels or ([-1 - self.row] if is_along_row else list(groups.right))
-        self.n_features = prod([sizes[i] for i in self.features])
-        self.columns = prod([sizes[i] for i in self.right])
-        self.covered = {i: covered(work.windows[i], sizes[-1 - i]) for i in slides}
-        self.has_columns_apart = bool(channels) or is_along_row
-        self.is_merged = self.has_columns_apart or work.windows[self.row].out == 1
-        self.rows = self.n_features * (sizes[self.row] if self.is_merged else 1)
-        self.tile, _ = tiles.best_tile(work.dtype, self.rows, self.columns)
-        self.dots = None  # how vectors along rows do better, if they do
-
-    @property
-    def is_inside(self):
-        """Whether nothing is met outside of the left operand."""
-        x = self.work.x
-        return all(low >= 0 and high < x.sizes[i] for i, (low, high) in self.covered.items())
-
-    @property
-    def n_places(self):
-        """How many places windows have: elements of the kernel, where this is its gradient."""
-        return prod([self.work.sizes[i] for i in (*self.outer, self.row)])
-
-    @property
-    def n_sums(self):
-        """How many sums there are, of one element of the batch."""
-        return self.n_places * self.n_features * self.columns
-
-    @property
-    def has_near_channels(self):
-        """Whether channels are neighbours in both operands."""
-        operands = self.work.x, self.work.y
-        return all(joined_step(self.channels, v.sizes, v.strides) == 1 for v in operands)
-
-    @property
-    def has_near_lanes(self):
-        """Whether the elements of a row are neighbours in both operands, and fill vectors."""
-        x, y, window = self.work.x, self.work.y, self.work.windows[self.row]
-        is_near = window.right == y.strides[-1 - self.row] == x.strides[self.row] == 1
-        return is_near and 2 * self.columns >= self.tile.length
-
-    @property
-    def is_good(self):
-        """Whether tiles are well filled."""
-        return self.tile.rows * self.tile.vectors >= 3
 
 
 def write_sums(work, plan):
@@ -145,13 +51,16 @@ class _Writing:
     def _left(self):
         """Whether the left operand is copied, and the strides with which it is read."""
         work, plan, x = self.work, self.plan, self.work.x
-        step, is_inside = x.strides[plan.row], plan.is_inside
+        step, is_inside = x.strides[plan.row], plan.is_inside and not plan.is_picked
         if is_inside and (plan.channels or plan.dots is not None):
             return False, x.strides
         is_near = joined_step(plan.features, x.sizes, x.strides) == 1
         if is_inside and is_near and (step == plan.n_features or not plan.is_merged):
             return False, x.strides
         labels = self._labels_of_left
+        if plan.is_picked:
+            self.x_shape = [work.sizes[-1 - i if i in plan.covered else i] for i in labels]
+            return True, dict(zip(labels, row_major(self.x_shape), strict=True))
         self.x_shape = [
             plan.covered[i][1] - plan.covered[i][0] + 1 if i in plan.covered else work.sizes[i]
             for i in labels
@@ -243,12 +152,12 @@ class _Writing:
                 if i == plan.outer[0]:
                     first, n = self.units.lines_of_band(writer, band, work.sizes[-1 - i])
                 k = first + stack.enter_context(writer.loop(n, "element"))
-                at_x = at_x + k * writer.integer(work.windows[i].right * self.x_strides[i])
+                at_x = at_x + k * writer.integer(self.step_of_element(i))
                 at_y = at_y + k * writer.integer(self.y_strides[-1 - i])
             if len(plan.outer) == 1:
                 (i,) = plan.outer
                 first, n1 = self.units.lines_of_band(writer, band, work.sizes[-1 - i])
-                at_x = at_x + first * writer.integer(work.windows[i].right * self.x_strides[i])
+                at_x = at_x + first * writer.integer(self.step_of_element(i))
                 at_y = at_y + first * writer.integer(self.y_strides[-1 - i])
             at_made = made[1]
             is_merged = plan.is_merged if plan.dots is None else True
@@ -274,10 +183,29 @@ class _Writing:
             * self.x_strides[i]
             for i in self.positions
         )
+        if plan.is_picked:
+            self._pick(x, images)
+            return images
         if self.x_is_copied:
             self._surround(x, images)
             x = images
         return moved(writer, x, writer.integer(start), "image")
+
+    def step_of_element(self, label):
+        """The stride, in the left operand as it is read, of elements of the kernel along a label."""
+        step = self.x_strides[label]
+        return step if self.plan.is_picked else self.work.windows[label].right * step
+
+    def _pick(self, x, images):
+        """Copy what is met of an image."""
+        work, labels, start = self.work, self._labels_of_left, 0
+        near = {i: work.x.strides[i] for i in labels}
+        for i in self.positions:
+            start += work.windows[i].offset * near[i]
+            near[i] *= work.windows[i].right
+        source = moved(self.writer, x, self.writer.integer(start), "image"), list(near.values())
+        target = images, [self.x_strides[i] for i in labels]
+        write_copy(self.writer, self.dtype, self.x_shape, source, target)
 
     def _surround(self, x, images):
         writer, work, plan, shape, source, target = self.writer, self.work, self.plan, [], 0, 0
@@ -314,9 +242,9 @@ class _Writing:
         a1 = b1 = 0
         if plan.outer:
             last = plan.outer[-1]
-            a1, b1 = work.windows[last].right * self.x_strides[last], self.y_strides[-1 - last]
+            a1, b1 = self.step_of_element(last), self.y_strides[-1 - last]
         row = plan.row
-        a0, b0 = work.windows[row].right * self.x_strides[row], self.y_strides[-1 - row]
+        a0, b0 = self.step_of_element(row), self.y_strides[-1 - row]
         n0, step = integer(work.sizes[-1 - row]), plan.columns
         between = work.windows[row].out * self.x_strides[row] if plan.has_columns_apart else 1
         if plan.is_along_row:  # the elements of a row are columns here, and are not summed

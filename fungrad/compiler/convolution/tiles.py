@@ -9,17 +9,13 @@ channels are neighbours, vectors are of channels.
 """
 
 from contextlib import ExitStack
-from itertools import product
 from math import prod
 
-from fungrad.compiler.convolution.lines import lines_of
-from fungrad.compiler.convolution.reach import Reach
 from fungrad.compiler.convolution.units import (
     Units,
     joined_step,
     moved,
     position,
-    sliding_places,
 )
 from fungrad.compiler.language.labelled import Labelled
 from fungrad.compiler.language.scalar import INDEX, constant
@@ -27,142 +23,6 @@ from fungrad.compiler.language.statements import Call
 from fungrad.compiler.language.views import Buffer, row_major
 from fungrad.compiler.moves.copy import contiguous, write_copy
 from fungrad.compiler.products import tiles
-
-_MOST_PHASES = 8
-_FARTHEST = 4  # places of the input between neighbouring rows of a tile
-#: Elements of the kernel that all images read again: where they do not fit into the cache, matrix
-#: products of many images are faster.
-_MOST_WEIGHTS = 1 << 19
-_COST_OF_MOVING = 1.0  # an element from one memory to another, in vectors multiplied
-
-
-def tiling(work):
-    """How tiles compute a convolution, or None where another way is better."""
-    groups, slides = work.groups, sliding_places(work)
-    if slides is None:
-        return None
-    summed = [i for i in groups.contracted if i >= 0]
-    if work.has_channels_apart and prod([work.sizes[i] for i in summed]) == 1:
-        plan = Tiling(work, slides, list(groups.batch))
-        if plan.is_good and plan.has_near_channels:
-            return plan
-    if work.is_direct:
-        return None
-    columns = prod([work.sizes[i] for i in groups.right])
-    inner = prod([work.sizes[i] for i in groups.contracted])
-    if columns * inner > _MOST_WEIGHTS:
-        return None
-    plan = Tiling(work, slides)
-    if _is_plain_product(work, slides) and not plan.reads_lines:
-        return None
-    return plan if plan.is_good else None
-
-
-def _is_plain_product(work, slides):
-    """Whether kernels have one element, and BLAS can read the input where it stands, or nearly."""
-    if any(work.sizes[-1 - i] != 1 or work.windows[i].left != 1 for i in slides):
-        return False
-    summed = [i for i in work.groups.contracted if i >= 0]
-    is_last = joined_step(summed, work.x.sizes, work.x.strides) == 1
-    return is_last or all(work.windows[i].out == 1 for i in slides)
-
-
-class Tiling:
-    """The labels of a convolution by their part in it, and the sizes of the tiles."""
-
-    def __init__(self, work, slides, channels=()):
-        """`channels` are the labels of a convolution of each channel with a kernel of its own."""
-        self.work, sizes, groups = work, work.sizes, work.groups
-        self.channels = channels
-        by_stride = [i for i in work.x.by_stride if i in slides]
-        wide = [i for i in by_stride if sizes[i] > 1] or by_stride
-        self.row = wide[-1]
-        self.outer = [i for i in by_stride if i != self.row]
-        self.images = [*groups.batch, *[i for i in groups.left if i not in slides]]
-        self.images = [i for i in self.images if i not in channels]
-        self.summed = [i for i in groups.contracted if i >= 0]
-        self.right = channels or list(groups.right)
-        self.columns = prod([sizes[i] for i in self.right])
-        self.reach = {i: Reach(work.windows[i], work.x.sizes[i], sizes[-1 - i]) for i in slides}
-        self.phases = [
-            dict(zip(slides, combination, strict=True))
-            for combination in product(*[self.reach[i].phases for i in slides])
-        ]
-        self.writes_in_place = self._step(work.target) == 1
-        self.inner = prod([sizes[i] for i in groups.contracted])
-        self.is_across, self.tile, self.is_moved, self.lines = self._best_tile()
-
-    def _best_tile(self):
-        """Whether vectors are of places, the tile, and whether tiles write to other memory first.
-
-        It is what takes the least time for a row. Last, how lines are the rows of tiles, or None.
-        """
-        work, most = self.work, self.reach[self.row].most
-        moving = most * self.columns * _COST_OF_MOVING
-        tile, cost = tiles.best_tile(work.dtype, most, self.columns)
-        is_moved = not self.writes_in_place
-        found = [(cost * self.inner + is_moved * moving, False, tile, is_moved, None)]
-        are_steps = all(p.step == p.distance == 1 for p in self.reach[self.row].phases)
-        if are_steps and not self.channels:
-            has_neighbours = work.target.strides[self.row] == 1 or work.sizes[self.row] == 1
-            is_moved = not has_neighbours or self._step(work.target) is None
-            tile, cost = tiles.best_tile(work.dtype, self.columns, most)
-            found.append((cost * self.inner + is_moved * moving, True, tile, is_moved, None))
-        if (by_lines := lines_of(self)) is not None:
-            lines, cost = by_lines
-            found.append((cost * self.inner, True, lines.tile, False, lines))
-        return min(found, key=lambda each: each[0])[1:]
-
-    @property
-    def reads_lines(self):
-        """Whether vectors of neighbouring places are read and written where they stand.
-
-        Then products by kernels of one element need no copy of the image, as BLAS would make.
-        """
-        x, is_line = self.work.x, not self.outer and self.is_across and not self.is_moved
-        is_joined = joined_step(self.summed, x.sizes, x.strides) is not None
-        return is_line and is_joined and x.strides[self.row] == 1
-
-    @property
-    def step_of_columns(self):
-        """The stride of the columns in the output, None where they cannot be joined."""
-        return self._step(self.work.target)
-
-    def _step(self, v):
-        return joined_step(self.right, v.sizes, v.strides)
-
-    @property
-    def has_near_channels(self):
-        """Whether channels are neighbours in the input and in the output."""
-        x = self.work.x
-        return self.writes_in_place and joined_step(self.channels, x.sizes, x.strides) == 1
-
-    @property
-    def is_good(self):
-        """Whether tiles are well filled, and what they are made of is near at hand."""
-        distances = {p[self.row].distance for p in self.phases}
-        if len(self.phases) > _MOST_PHASES:
-            return False
-        if not self.channels and not all(1 <= d <= _FARTHEST for d in distances):
-            return False
-        sums = self.tile.rows * self.tile.vectors
-        return sums >= 2 if self.is_across else sums >= 3 and self.columns >= 3
-
-    def tables(self, surrounded, right):
-        """Per phase: pairs of the distances of what is multiplied, in the image and the kernel.
-
-        Along lines that are rows of tiles, these know the distances themselves.
-        """
-        found = []
-        for phase in self.phases:
-            pairs, summed = [], [i for i in phase if self.lines is None or i != self.lines.label]
-            for elements in product(*[phase[i].reach.items() for i in summed]):
-                pairs_of = list(zip(summed, elements, strict=True))
-                of_image = sum(at * surrounded[i] for i, (_, at) in pairs_of)
-                of_kernel = sum(k * right.strides[-1 - i] for i, (k, _) in pairs_of)
-                pairs += [of_kernel, of_image] if self.is_across else [of_image, of_kernel]
-            found.append(pairs)
-        return found
 
 
 def write_tiles(work, plan):
@@ -189,14 +49,21 @@ class _Writing:
         if plan.is_moved:
             ends = ([*plan.right], self.positions)
             self.made_order = [i for end in (ends if plan.is_across else ends[::-1]) for i in end]
-            made = row_major([work.sizes[i] for i in self.made_order])
-            self.made = dict(zip(self.made_order, made, strict=True))
+            sizes = [self._size_made(i) for i in self.made_order]
+            self.made = dict(zip(self.made_order, row_major(sizes), strict=True))
             self.step = joined_step(plan.right, work.sizes, self.made)
         count = prod([work.sizes[i] for i in plan.images])
         places = prod([work.sizes[i] for i in self.positions])
         lines = min([self._lines(p) for p in plan.phases])
         self.units = Units(count, lines, count * places * plan.columns * plan.inner)
         self.writer = self.build.kernel("convolve_kernel")
+
+    def _size_made(self, label):
+        """The size of a label in what is made; the places of phases along a row lie by phase."""
+        plan = self.plan
+        if label == plan.row and plan.is_across and plan.is_moved:
+            return len(plan.reach[label].phases) * plan.reach[label].most
+        return self.work.sizes[label]
 
     @property
     def _width(self):
@@ -261,7 +128,6 @@ class _Writing:
             for v in (work.x, self.right, work.target)
         ]
         tables = self._table_pointers()
-        places = prod([work.sizes[i] for i in self.positions])
         with units.begin(writer) as part:
             images = spare = None
             if self.is_copied:
@@ -270,7 +136,7 @@ class _Writing:
                 with writer.loop(writer.integer(size)) as i:
                     writer.store(images, i, work.zero)
             if plan.is_moved:
-                size = places * plan.columns
+                size = prod([self._size_made(i) for i in self.made_order])
                 spare = units.memory(self.build, writer, part, self.dtype, size)
             first, count = units.of_part(writer, part)
             with writer.loop(count, "unit") as unit:
@@ -312,7 +178,7 @@ class _Writing:
 
     def _phase(self, phase, table, source, w, made, band):
         """All tiles of a phase: panels of columns, outside of rows, so that they stay near."""
-        plan, writer, tile, row = self.plan, self.writer, self.plan.tile, phase[self.plan.row]
+        plan, writer, row = self.plan, self.writer, phase[self.plan.row]
         integer = writer.integer
         columns = row.count if plan.is_across else plan.columns
         width = self._width
@@ -327,7 +193,8 @@ class _Writing:
                 panel = begin + panel
                 column = writer.let(panel * integer(width) + integer(start), "column")
                 from_image = constant(0, INDEX)
-                to_made = column + integer(row.start * self.made[plan.row])
+                step = plan.reach[plan.row].most if plan.is_across else self.made[plan.row]
+                to_made = column + integer(row.start * step)
                 for i in plan.outer if plan.lines is None else plan.outer[:-1]:
                     p, first, n = phase[i], constant(0, INDEX), integer(phase[i].count)
                     if i == plan.outer[0]:
@@ -388,21 +255,48 @@ class _Writing:
     def _write_out(self, spare, y, band):
         """Copy what was made for an image, or the band, to the output."""
         work, plan, writer = self.work, self.plan, self.writer
-        labels = list(self.made_order)
+        labels = [i for i in self.made_order if i != plan.row]
         if self.units.bands > 1:
             labels.remove(plan.outer[0])
         shape = [work.sizes[i] for i in labels]
         pairs = (spare, self.made), (y, work.target.strides)
         steps = [[strides[i] for i in labels] for _, strides in pairs]
-        if self.units.bands == 1:
-            write_copy(writer, self.dtype, shape, (spare, steps[0]), (y, steps[1]))
-            return
-        for p in plan.reach[plan.outer[0]].phases:
-            first, n = self.units.lines_of_band(writer, band, p.count)
-            with writer.loop(n, "row") as q:
-                place = (first + q) * writer.integer(p.step) + writer.integer(p.start)
-                lines = [
-                    moved(writer, pointer, place * writer.integer(strides[plan.outer[0]]), "line")
-                    for pointer, strides in pairs
-                ]
-                write_copy(writer, self.dtype, shape, *zip(lines, steps, strict=True))
+        for p in [None] if self.units.bands == 1 else plan.reach[plan.outer[0]].phases:
+            with ExitStack() as stack:
+                lines = spare, y
+                if p is not None:
+                    first, n = self.units.lines_of_band(writer, band, p.count)
+                    q = stack.enter_context(writer.loop(n, "row"))
+                    place = (first + q) * writer.integer(p.step) + writer.integer(p.start)
+                    lines = [
+                        moved(
+                            writer, pointer, place * writer.integer(strides[plan.outer[0]]), "line"
+                        )
+                        for pointer, strides in pairs
+                    ]
+                for places, near, begin in self._places_of_row():
+                    ends = [
+                        (
+                            moved(writer, line, writer.integer(at), "part") if at else line,
+                            [*far, *step],
+                        )
+                        for line, at, far, step in zip(lines, begin, steps, near, strict=True)
+                    ]
+                    write_copy(writer, self.dtype, [*shape, *places], *ends)
+
+    def _places_of_row(self):
+        """The places of a row as axes: (sizes, strides, begin), the last two as made and in the output.
+
+        Of phases, places where all have one are two axes; what is left is another row.
+        """
+        plan, n = self.plan, self.work.sizes[self.plan.row]
+        strides = self.made[plan.row], self.work.target.strides[plan.row]
+        phases, most = len(plan.reach[plan.row].phases), plan.reach[plan.row].most
+        if not plan.is_across or phases == 1:
+            return [((n,), [(step,) for step in strides], (0, 0))]
+        full, rest = divmod(n, phases)
+        _, far = strides
+        found = [((full, phases), [(1, most), (phases * far, far)], (0, 0))]
+        if rest:
+            found.append(((rest,), [(most,), (far,)], (full, full * phases * far)))
+        return found

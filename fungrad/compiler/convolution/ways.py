@@ -11,8 +11,10 @@ from fungrad.compiler.convolution.ends import mend_ends
 from fungrad.compiler.convolution.flat import flattened
 from fungrad.compiler.convolution.products import write_gathered, write_scattered
 from fungrad.compiler.convolution.sliding import Sliding
-from fungrad.compiler.convolution.sums import summing, write_sums
-from fungrad.compiler.convolution.tiles import tiling, write_tiles
+from fungrad.compiler.convolution.summing import summing
+from fungrad.compiler.convolution.sums import write_sums
+from fungrad.compiler.convolution.tiles import write_tiles
+from fungrad.compiler.convolution.tiling import tiling
 from fungrad.compiler.convolution.walks import Walk
 from fungrad.compiler.language.labelled import Labelled
 from fungrad.compiler.language.scalar import INDEX, call, constant
