@@ -69,12 +69,17 @@ def has_room(nest):
 
 def is_worth_sharing(axes, order):
     """Whether a nest over these axes takes long enough for two threads."""
+    return operations(axes, order) > _WORTH_CUTTING
+
+
+def operations(axes, order):
+    """The number of operations of a nest over these axes, an elementary function being several."""
     work = 1 + CALL_WEIGHT * sum(
         bool(x.operands) and x.op not in LIGHT and not is_operator(x) for x in order
     )
     for axis in axes:
         work *= axis.value
-    return work > _WORTH_CUTTING
+    return work
 
 
 class Cut:

@@ -7,12 +7,13 @@ the loops over the rows hold one nest of inner loops per phase.
 
 from fungrad.compiler.fusion.accumulators import accumulator_dtype, combined, identity_of
 from fungrad.compiler.fusion.combining import Partial, combining
-from fungrad.compiler.fusion.cut import Cut, axis_to_cut, has_independent_turns
+from fungrad.compiler.fusion.cut import Cut, axis_to_cut, has_independent_turns, operations
 from fungrad.compiler.fusion.guards import guard
 from fungrad.compiler.fusion.loop_tiles import tiles_of
 from fungrad.compiler.fusion.nest import LoopNest
 from fungrad.compiler.fusion.row_blocks import blocks_of
 from fungrad.compiler.fusion.standing import Standing
+from fungrad.compiler.language import parts
 from fungrad.compiler.language.index import Affine
 from fungrad.compiler.language.scalar import INDEX, Builder, constant
 from fungrad.compiler.language.statements import Let, Loop, Return, Store, load
@@ -121,6 +122,8 @@ class _NestWriter:
         outside = any(depth == 0 for _, depth in self.checks)
         is_shared = not outside and self.blocks is None and has_independent_turns(self.nest)
         self.writer.in_parts = number is not None or is_shared
+        if is_shared and self.tiles is not None:  # the text does not say how large tiles are
+            self.writer.integers.append((parts.WORK, operations(self.axes, self.order)))
 
     def _number_to_cut(self):
         if self.blocks is None:
