@@ -52,6 +52,9 @@ class CumSum(_Cumulative, Routine):
     kinds = "iufc"
     combine = "add"
 
+    def identity(self, dtype):
+        return dtype.type(-0.0)  # 0.0 would turn -0.0
+
     def evaluate(self, x):
         return self._accumulate(lambda v: np.add.accumulate(v, self.axis, v.dtype), x)
 
@@ -69,6 +72,9 @@ class CumProd(_Cumulative, Routine):
     reverse: bool
     kinds = "iufc"
     combine = "multiply"
+
+    def identity(self, dtype):
+        return dtype.type(1)
 
     def evaluate(self, x):
         return self._accumulate(lambda v: np.multiply.accumulate(v, self.axis, v.dtype), x)

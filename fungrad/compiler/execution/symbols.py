@@ -33,6 +33,7 @@ _LIBRARIES = (
     "products.tiles",
     "language.transposing",
     "language.streaming",
+    "order.running_blocks",
 )
 
 

@@ -2,7 +2,7 @@
 
 from fungrad.compiler.language.literals import LITERAL
 from fungrad.compiler.language.scalar import INDEX, Builder, constant
-from fungrad.compiler.language.statements import Writer
+from fungrad.compiler.language.statements import Point, Writer
 
 _build = Builder()
 
@@ -79,6 +79,12 @@ class KernelArray:
         for i, stride in zip(index, self.strides, strict=True):
             total = total + i * stride
         return total
+
+    def at(self, *index):
+        """The name of a pointer to an element."""
+        name = self.writer.fresh("at")
+        self.writer.write(Point(name, f"offset({self.pointer}, {{}})", (self.position(index),)))
+        return name
 
     def load(self, *index):
         """The element as it is now."""

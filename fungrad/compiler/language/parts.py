@@ -125,11 +125,13 @@ def dispatcher(tree, arguments, symbol):
     taken = [pair for n, a in zip(names, arguments, strict=True) for pair in parameters(a, n)]
     passed = ", ".join(f"{kind.removesuffix(' noalias')} {name}" for kind, name in taken)
     extent = extent_of(tree)
-    if extent == PARTS:  # whoever cut the loop into parts knew that this pays
+    if WORK in names:
+        factors = [WORK]
+    elif extent == PARTS:  # whoever cut the loop into parts knew that this pays
         factors = [MUCH * WORTH_WAKING]
     else:
-        extent = f"%{extent}"
-        factors = [WORK] if WORK in names else _work(tree.body, set(names))
+        factors = _work(tree.body, set(names))
+    extent = extent if extent == PARTS else f"%{extent}"
     work = [f"%{f}" if isinstance(f, str) else f for f in factors]
     call = f"@{symbol}.body({passed}, i64 {{}}, i64 {{}})"
     part = (

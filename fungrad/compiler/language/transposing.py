@@ -18,7 +18,8 @@ from functools import cache
 
 import numpy as np
 
-from fungrad.compiler.language.arguments import LLVM_TYPES, Pointer, Scalar
+from fungrad.compiler.language.arguments import Pointer, Scalar
+from fungrad.compiler.language.lanes import Registers
 from fungrad.compiler.language.streaming import LINE, STREAMED, settle, skew
 
 NAMES = r"\btranspose_(?:streamed_)?float(?:32|64)\b"
@@ -72,7 +73,6 @@ def streamed(rows, columns, x, x_row, y, y_row):
 """
 _AT_ONCE = 16  # rows that are read next to each other
 _SIZE = 8
-_LANE = 16  # bytes of a vector between which elements move quickly
 
 
 SHORTEST = 8  # rows or columns: fewer are copied as fast by plain loops
@@ -120,62 +120,12 @@ def is_known(dtype):
 
 
 def _block(dtype, size, is_streamed):
-    """The LLVM text that transposes one block, as many columns at a time as a lane holds elements.
-
-    A vector gets lanes from rows as far apart as a lane is long, so that what is left is done
-    within lanes (half of the instructions, and the quick ones): rows i and i + lane/2 are merged,
-    again and again. Merging takes an element of the one, then of the other; the bits of the place
-    (row, column) of an element turn by one, and after log2(lane) times row and column are
-    exchanged.
-    """
-    number, lane = LLVM_TYPES[dtype], _LANE // np.dtype(dtype).itemsize
-    lines = ["define i64 @block(ptr noalias %x, i64 %x_row, ptr noalias %y, i64 %y_row) {"]
-    for side in "xy":
-        for i in range(size):
-            lines.append(f"  %{side}.at{i} = mul nsw i64 %{side}_row, {i}")
-            lines.append(f"  %{side}.{i} = getelementptr {number}, ptr %{side}, i64 %{side}.at{i}")
-    align = np.dtype(dtype).itemsize
-    ending = f", align {LINE}, !nontemporal !0" if is_streamed else f", align {align}"
-    for first in range(0, size, lane):
-        vectors = [_lanes(lines, number, lane, size, first, row) for row in range(lane)]
-        for _ in range(lane.bit_length() - 1):
-            vectors = _merged(lines, number, lane, size, vectors)
-        for i, vector in enumerate(vectors, first):
-            lines.append(f"  store <{size} x {number}> {vector}, ptr %y.{i}{ending}")
-    return "\n".join([*lines, "  ret i64 0", "}", "!0 = !{i32 1}"])
-
-
-def _lanes(lines, number, lane, size, column, row):
-    """A vector of the lanes at a column in a row and in each so many rows after it."""
-    align, parts = _LANE // lane, []
-    for i in range(row, size, lane):
-        name = f"%lane.{i}.{column}"
-        lines.append(f"  {name}.at = getelementptr {number}, ptr %x.{i}, i64 {column}")
-        lines.append(f"  {name} = load <{lane} x {number}>, ptr {name}.at, align {align}")
-        parts.append(name)
-    width = lane
-    while len(parts) > 1:
-        indices = range(2 * width)
-        pairs = zip(parts[::2], parts[1::2], strict=True)
-        parts = [_shuffled(lines, f"<{width} x {number}>", *pair, indices) for pair in pairs]
-        width *= 2
-    return parts[0]
-
-
-def _merged(lines, number, lane, size, vectors):
-    half, kind, merged = lane // 2, f"<{size} x {number}>", []
-    for i in range(half):
-        for side in range(2):
-            firsts = [k + side * half + j for k in range(0, size, lane) for j in range(half)]
-            indices = [k for j in firsts for k in (j, j + size)]
-            merged.append(_shuffled(lines, kind, vectors[i], vectors[i + half], indices))
-    return merged
-
-
-def _shuffled(lines, kind, x, y, indices):
-    name = f"%shuffled.{len(lines)}"
-    mask = ", ".join(f"i32 {k}" for k in indices)
-    lines.append(
-        f"  {name} = shufflevector {kind} {x}, {kind} {y}, <{len(indices)} x i32> <{mask}>"
-    )
-    return name
+    """The LLVM text that transposes one block."""
+    registers = Registers(dtype, size)
+    rows, targets = registers.rows("x", "x_row"), registers.rows("y", "y_row")
+    ending = f", align {LINE}, !nontemporal !0" if is_streamed else ""
+    for first in range(0, size, registers.lane):
+        for column, target in zip(registers.columns(rows, first), targets[first:], strict=False):
+            registers.store(column, target, ending)
+    header = "define i64 @block(ptr noalias %x, i64 %x_row, ptr noalias %y, i64 %y_row) {"
+    return "\n".join([header, *registers.lines, "  ret i64 0", "}", "!0 = !{i32 1}"])

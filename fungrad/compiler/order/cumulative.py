@@ -3,11 +3,11 @@
 from math import prod
 
 from fungrad.compiler.language import transposing
-from fungrad.compiler.language.elements import Elements
-from fungrad.compiler.language.index import IndexBuilder
 from fungrad.compiler.language.parts import PARTS
 from fungrad.compiler.language.scalar import INDEX, Builder, call, constant
-from fungrad.compiler.language.statements import Call, Point
+from fungrad.compiler.language.statements import Call
+from fungrad.compiler.order import streamed_lines
+from fungrad.compiler.order.lines import AtHand, Computed, as_lines, following, operand
 from fungrad.primitives.cumulative import CumMax, CumMin, CumProd, CumSum, Recurrence
 
 _build = Builder()
@@ -22,22 +22,6 @@ _MOST_LINES = 2**18  # bytes of lines that two combinations go along, one after 
 _QUICK = (CumSum, CumProd, CumMax, CumMin, Recurrence)
 
 
-def _split(shape, axis):
-    """The shape as (before, along, after) the axis."""
-    before = after = 1
-    for n in shape[:axis]:
-        before *= n
-    for n in shape[axis + 1 :]:
-        after *= n
-    return before, shape[axis], after
-
-
-def as_lines(view, axis):
-    """A row-major view as an array of three axes, the middle one being the axis."""
-    before, n, after = _split(view.shape, axis)
-    return type(view)(view.buffer, view.offset, (before, n, after), (n * after, after, 1))
-
-
 def cumulative(build, primitive, inputs, outputs):
     """Write a running combination: `y[i] = combine(y[i-1], x[i])`, or a linear recurrence."""
     if not build.lowering.postponed and _goes_on(build, primitive, outputs[0]):
@@ -45,21 +29,30 @@ def cumulative(build, primitive, inputs, outputs):
         return
     target = as_lines(build.output(outputs[0]), primitive.axis)
     writer = build.kernel(f"{primitive.name}_kernel")
-    if build.lowering.postponed:
-        (first,) = build.lowering.postponed
-        build.lowering.postponed.clear()
-        _write_both(build, writer, first, target)
+    equations = [*build.lowering.postponed, build.equation]
+    build.lowering.postponed.clear()
+    primitives, of_what = [e.primitive for e in equations], (target.shape, target.buffer.dtype)
+    if streamed_lines.are_lines(primitives, *of_what):
+        streamed_lines.write_lines(build, writer, equations, target)
+    elif len(equations) > 1:
+        _write_both(build, writer, equations[0], target)
+    elif isinstance(primitive, _QUICK) and streamed_lines.are_columns(*of_what):
+        streamed_lines.write_columns(build, writer, build.equation, target)
     else:
-        operands = [_operand(build, writer, v, primitive.axis) for v in inputs]
-        output = writer.array(target, is_written=True)
-        running = _Running(writer, primitive, operands, output, target.shape)
-        if _is_worth_turning(primitive, target):
-            scratch = build.temporary(target.buffer.dtype, (PARTS, target.shape[1], _LINES))
-            running.write_turned(scratch)
-        else:
-            running.write()
-    writer.in_parts = target.shape[0] > 1
+        _write_one(build, writer, primitive, target)
     build.call(writer)
+
+
+def _write_one(build, writer, primitive, target):
+    operands = [operand(build, writer, v, primitive.axis) for v in build.equation.inputs]
+    output = writer.array(target, is_written=True)
+    running = _Running(writer, primitive, operands, output, target.shape)
+    if _is_worth_turning(primitive, target):
+        scratch = build.temporary(target.buffer.dtype, (PARTS, target.shape[1], _LINES))
+        running.write_turned(scratch)
+    else:
+        running.write()
+    writer.in_parts = target.shape[0] > 1
 
 
 # ---- two of them on the same lines
@@ -101,69 +94,19 @@ def _write_both(build, writer, first, target):
                 _build.call("minimum", INDEX, begin, before - number(_ABREAST)), "line"
             )
             lines = [begin + number(k) for k in range(_ABREAST)]
-            at_hand = _AtHand(scratch, part, {i: number(k) for k, i in enumerate(lines)})
-            inputs = [_operand(build, writer, x, axis) for x in first.inputs]
+            at_hand = AtHand(scratch, part, {i: number(k) for k, i in enumerate(lines)})
+            inputs = [operand(build, writer, x, axis) for x in first.inputs]
             passes = [_Running(writer, first.primitive, inputs, at_hand, shape)]
             inputs = [
-                _Computed(build, writer, x, axis, (v, at_hand)) for x in build.equation.inputs
+                Computed(build, writer, x, axis, (v, at_hand)) for x in build.equation.inputs
             ]
             passes.append(_Running(writer, build.equation.primitive, inputs, output, shape))
             for each in passes:
                 each.advance(lines, n - number(1))
-
-
-class _AtHand:
-    """Access to a few lines in the scratch memory of a part."""
-
-    def __init__(self, scratch, part, numbers):
-        self.scratch, self.part, self.numbers = scratch, part, numbers
-
-    def load(self, i, j, k):
-        """The element of a line as it is now."""
-        return self.scratch.load(self.part, self.numbers[i], j)
-
-    def store(self, index, value):
-        """Write an element of a line."""
-        i, j, _ = index
-        self.scratch.store((self.part, self.numbers[i], j), value)
+    writer.in_parts = True
 
 
 # ---- one of them
-
-
-def _operand(build, writer, v, axis):
-    """Access to the elements of an operand by (before, along, after) the axis."""
-    if build.is_computed_where_read(v):
-        return _Computed(build, writer, v, axis)
-    return writer.array(as_lines(build.contiguous(v), axis))
-
-
-class _Computed:
-    """The elements of an operand that has no memory; at most one axis is behind the routine's."""
-
-    def __init__(self, build, writer, v, axis, of_line=None):
-        self.writer, self.v, self.axis = writer, v, axis
-        self.of_line = of_line  # a value that stands in lines at hand, and these
-        self.index = IndexBuilder()
-        self.elements = Elements(build.lowering, writer, self.index)
-
-    def load(self, i, j, k):
-        """The element, computed now."""
-        shape, build = self.v.type.shape, self.index
-        at, before = [], shape[: self.axis]
-        if not i.is_constant:
-            build.extents[i] = prod(before)
-        for axis, n in enumerate(before):
-            inner = build.constant(prod(before[axis + 1 :]), INDEX)
-            number = build.call("index_divide", INDEX, i, inner)
-            if axis:
-                number = build.call("index_remainder", INDEX, number, build.constant(n, INDEX))
-            at.append(number)
-        at = (*at, *(j, k)[: len(shape) - self.axis])
-        if self.of_line is not None:
-            v, lines = self.of_line
-            self.elements.known[v, at] = lines.load(i, j, k)
-        return self.writer.let(self.writer.resolved(self.elements.element(self.v, at), build), "x")
 
 
 def _is_worth_turning(primitive, target):
@@ -215,12 +158,12 @@ class _Running:
                 writer.let(_build.call("index_divide", INDEX, blocks * p, index(PARTS)), "block")
                 for p in (part, part + index(1))
             )
-            own = self._pointer(turned, (part, index(0), index(0)))
+            own = turned.at(part, index(0), index(0))
             with writer.loop(stop - start) as block:
                 first = writer.let((start + block) * index(_LINES), "first")
                 left = _build.call("minimum", INDEX, before - first, index(_LINES))
                 lines, zero = writer.let(left, "lines"), index(0)
-                x, y = (self._pointer(a, (first, zero, zero)) for a in (*self.inputs, self.output))
+                x, y = (a.at(first, zero, zero) for a in (*self.inputs, self.output))
                 turn = f"transpose_{turned.dtype.name}"
                 writer.write(Call(turn, [lines, n, x, n, own, index(_LINES)]))
                 with writer.loop(last) as j, writer.loop(index(_LINES)) as k:
@@ -230,12 +173,6 @@ class _Running:
                     state = call(self.primitive.combine, state.dtype, state, value)
                     turned.store((part, here, k), state)
                 writer.write(Call(turn, [n, lines, own, index(_LINES), y, n]))
-
-    def _pointer(self, array, index):
-        name = self.writer.fresh("lines_of")
-        place = array.position(index)
-        self.writer.write(Point(name, f"offset({array.pointer}, {{}})", (place,)))
-        return name
 
     def _several_lines(self, before, last):
         """A few lines in one loop, so that one step need not wait; the last few overlap others."""
@@ -277,7 +214,4 @@ class _Running:
         return value
 
     def _next(self, state, *index):
-        value = self.inputs[-1].load(*index)
-        if isinstance(self.primitive, Recurrence):
-            return self.inputs[0].load(*index) * state + value
-        return call(self.primitive.combine, state.dtype, state, value)
+        return following(self.primitive, self.inputs, state, index)

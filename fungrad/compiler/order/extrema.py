@@ -7,7 +7,7 @@ searched in parts that threads share, and a second kernel takes the first best p
 
 from fungrad.compiler.language.parts import PARTS, WORTH_WAKING
 from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constant
-from fungrad.compiler.order.cumulative import as_lines
+from fungrad.compiler.order.lines import as_lines
 
 _build = Builder()
 _ZERO, _ONE = constant(0, INDEX), constant(1, INDEX)

@@ -6,7 +6,7 @@ largest, and which others may be; only these are sorted. Threads share the lines
 
 from fungrad.compiler.language.parts import PARTS
 from fungrad.compiler.order.codes import comes_before, filled, of_others
-from fungrad.compiler.order.cumulative import as_lines
+from fungrad.compiler.order.lines import as_lines
 from fungrad.compiler.order.radix import SORT_RUN, digits_of, scratch_for, serves
 
 #: As many are kept in order while all elements are looked at.

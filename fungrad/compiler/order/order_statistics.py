@@ -2,7 +2,7 @@
 
 from fungrad.compiler.order import radix
 from fungrad.compiler.order.codes import code_of, element_of, filled
-from fungrad.compiler.order.cumulative import as_lines
+from fungrad.compiler.order.lines import as_lines
 
 #: From so many elements on a line is not sorted, if few of them are wanted.
 _LEAST, _MOST_RANKS = 512, 16

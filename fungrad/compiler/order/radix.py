@@ -12,7 +12,7 @@ wrong, as the moves of the insertion show, all digits take their pass. Threads s
 
 from fungrad.compiler.language.parts import PARTS
 from fungrad.compiler.order.codes import filled, of_others, of_themselves
-from fungrad.compiler.order.cumulative import as_lines
+from fungrad.compiler.order.lines import as_lines
 
 #: From so many elements along an axis on digits are faster than ranks.
 _LEAST = 40

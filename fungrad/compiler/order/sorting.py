@@ -3,7 +3,7 @@
 from fungrad.compiler.language.parts import PARTS
 from fungrad.compiler.order import radix
 from fungrad.compiler.order.codes import comes_before
-from fungrad.compiler.order.cumulative import as_lines
+from fungrad.compiler.order.lines import as_lines
 
 #: From so many elements on digits are faster than NumPy's sort, also where that has vectors (which
 #: take 80 ns an element on some processors, 10 ns on others; digits take 6 to 8 ns).
