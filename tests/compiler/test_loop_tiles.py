@@ -113,3 +113,10 @@ def test_many_short_lines_advance_next_to_each_other(dtype, is_reverse):
     wanted = wanted[:, ::-1] if is_reverse else wanted
     tolerance = 100 * np.finfo(dtype).eps
     np.testing.assert_allclose(fungrad.jit(f)(x), wanted, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tiles_say_how_much_work_they_are(dtype):
+    """The text has tiles of unknown sizes in it: 5792 x 5792 float32 counted as too little."""
+    x = np.ones((515, 515), dtype)
+    assert "operations" in source_of(lambda x: x + x.T, x)

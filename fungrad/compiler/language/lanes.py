@@ -85,7 +85,10 @@ class Registers:
                         for place in range(0, span // 2, unit)
                     ]
                     picked = [
-                        place + k for j in firsts for place in (j, j + self.size) for k in range(unit)
+                        place + k
+                        for j in firsts
+                        for place in (j, j + self.size)
+                        for k in range(unit)
                     ]
                     merged.append(self._shuffled(vectors[i], vectors[i + half], picked, self.size))
             vectors = merged

@@ -36,7 +36,7 @@ def cumulative(build, primitive, inputs, outputs):
         streamed_lines.write_lines(build, writer, equations, target)
     elif len(equations) > 1:
         _write_both(build, writer, equations[0], target)
-    elif isinstance(primitive, _QUICK) and streamed_lines.are_columns(*of_what):
+    elif streamed_lines.are_columns(primitive, *of_what):
         streamed_lines.write_columns(build, writer, build.equation, target)
     else:
         _write_one(build, writer, primitive, target)
@@ -97,9 +97,7 @@ def _write_both(build, writer, first, target):
             at_hand = AtHand(scratch, part, {i: number(k) for k, i in enumerate(lines)})
             inputs = [operand(build, writer, x, axis) for x in first.inputs]
             passes = [_Running(writer, first.primitive, inputs, at_hand, shape)]
-            inputs = [
-                Computed(build, writer, x, axis, (v, at_hand)) for x in build.equation.inputs
-            ]
+            inputs = [Computed(build, writer, x, axis, (v, at_hand)) for x in build.equation.inputs]
             passes.append(_Running(writer, build.equation.primitive, inputs, output, shape))
             for each in passes:
                 each.advance(lines, n - number(1))

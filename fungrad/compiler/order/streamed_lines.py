@@ -14,16 +14,16 @@ from fungrad.compiler.language.scalar import INDEX, Builder, constant
 from fungrad.compiler.language.statements import Call
 from fungrad.compiler.language.views import row_major
 from fungrad.compiler.order import running_blocks
-from fungrad.compiler.order.lines import AtHand, Computed, following, operand
+from fungrad.compiler.order.lines import AtHand, Computed, operand
 from fungrad.compiler.order.running_blocks import LINES
 
 _build = Builder()
 _ZERO, _ONE = constant(0, INDEX), constant(1, INDEX)
 
 _COLUMNS = 64  # of a tile of lines, and at least of a line
-_GAP = 16  # elements between lines at hand: as many bytes apart as a page has, they hinder each other
-_PIECE = 1024  # bytes of a row that one thread writes, and at least half of that
-_ROWS = 16  # of such a tile
+_GAP = 16  # elements between lines at hand: a page apart, they share a few places of the cache
+_PIECE = 1024  # bytes of a row that one thread writes at least, or half of that in all
+_ROWS = 16  # of a tile of computed operands
 
 
 def are_lines(primitives, shape, dtype):
@@ -38,10 +38,10 @@ def are_lines(primitives, shape, dtype):
     )
 
 
-def are_columns(shape, dtype):
+def are_columns(primitive, shape, dtype):
     """Whether results of (before, along, after) an axis are made in pieces of rows."""
     return (
-        streaming.is_known(dtype)
+        running_blocks.is_known(getattr(primitive, "combine", ""), dtype)
         and 2 * shape[2] * dtype.itemsize >= _PIECE
         and prod(shape) * dtype.itemsize >= streaming.STREAMED
     )
@@ -158,51 +158,50 @@ class _Lines(_Tiled):
 
 def write_columns(build, writer, equation, target):
     """Combine along an axis with others behind it, a piece of each row after the other."""
-    _Columns(build, writer, target).write(equation)
+    _Columns(build, writer, target).write(equation.primitive, equation.inputs[0])
 
 
 class _Columns(_Tiled):
-    def write(self, equation):
-        writer, self.primitive = self.writer, equation.primitive
-        axis = self.primitive.axis
-        self.operands = [operand(self.build, writer, v, axis) for v in equation.inputs]
-        self.width = constant(_PIECE // self.dtype.itemsize, INDEX)
-        self.made = self.tile(_ROWS + 1, self.width.attribute)
-        before, _, after = self.shape
-        across = -(-after // self.width.attribute)
-        self.across, pieces = writer.parameter(across), writer.parameter(before * across)
-        self.in_parts(pieces, self._piece)
+    def write(self, primitive, x):
+        writer, line = self.writer, streaming.LINE // self.dtype.itemsize
+        before, n, after = self.shape
+        across = max(after * self.dtype.itemsize // _PIECE, 1)
+        width = -(-after // (across * line)) * line  # pieces are whole lines of the cache
+        across = -(-after // width)
+        self.across, self.width = writer.parameter(across), writer.integer(width)
+        self.n, self.after = writer.integer(n), writer.integer(after)
+        state = self.build.temporary(self.dtype, (PARTS, width))
+        self.state = writer.array(state, is_written=True)
+        self.x = operand(self.build, writer, x, primitive.axis)
+        if isinstance(self.x, Computed):
+            given = self.build.temporary(self.dtype, (PARTS, _ROWS, width))
+            self.given = writer.array(given, is_written=True)
+        write_piece = lambda part, piece: self._piece(primitive, part, piece)
+        self.in_parts(writer.parameter(before * across), write_piece)
 
-    def _piece(self, part, piece):
-        writer, most, is_back = self.writer, constant(_ROWS, INDEX), self.primitive.reverse
-        last, after = writer.integer(self.shape[1]) - _ONE, writer.integer(self.shape[2])
+    def _piece(self, primitive, part, piece):
+        writer = self.writer
         i = writer.let(_build.call("index_divide", INDEX, piece, self.across), "i")
         first = writer.let((piece - i * self.across) * self.width, "first")
-        length = writer.let(_least(after - first, self.width), "length")
-        carry = most if is_back else _ZERO
-        self._begin(part, carry, length, (i, last if is_back else _ZERO, first))
-        with writer.loop(writer.parameter(-(-(self.shape[1] - 1) // _ROWS))) as chunk:
+        length = writer.let(_least(self.after - first, self.width), "length")
+        identity = constant(primitive.identity(self.dtype), self.dtype)
+        with writer.loop(length) as k:
+            self.state.store((part, k), identity)
+        if not isinstance(self.x, Computed):
+            source = self.x.at(i, _ZERO, first), self.x.strides[1]
+            self._run(primitive, part, (i, _ZERO, first), (self.n, length), source)
+            return
+        most, chunks = constant(_ROWS, INDEX), writer.parameter(-(-self.shape[1] // _ROWS))
+        with writer.loop(chunks, "chunk") as chunk:
+            chunk = chunks - _ONE - chunk if primitive.reverse else chunk
             done = writer.let(chunk * most, "done")
-            rows = writer.let(_least(last - done, most), "rows")
+            rows = writer.let(_least(self.n - done, most), "rows")
             with writer.loop(rows) as j, writer.loop(length) as k:
-                here, there = (most - _ONE - j, most - j) if is_back else (j + _ONE, j)
-                place = last - _ONE - done - j if is_back else done + j + _ONE
-                state, index = self.made.load(part, there, k), (i, place, first + k)
-                value = following(self.primitive, self.operands, state, index)
-                self.made.store((part, here, k), value)
-            row, place = (most - rows, last - done - rows) if is_back else (_ONE, done + _ONE)
-            self._deliver(rows, length, (part, row), (i, place, first))
-            with writer.loop(length) as k:
-                newest = self.made.load(part, row if is_back else rows, k)
-                self.made.store((part, carry, k), newest)
+                self.given.store((part, j, k), self.x.load(i, done + j, first + k))
+            source = self.given.at(part, _ZERO, _ZERO), self.given.strides[1]
+            self._run(primitive, part, (i, done, first), (rows, length), source)
 
-    def _begin(self, part, row, length, index):
-        """The first elements, which are the operand's."""
-        i, place, first = index
-        with self.writer.loop(length) as k:
-            self.made.store((part, row, k), self.operands[-1].load(i, place, first + k))
-        self._deliver(_ONE, length, (part, row), index)
-
-    def _deliver(self, rows, length, row, index):
-        source, target = self.made.at(*row, _ZERO), self.output.at(*index)
-        self.stream(rows, length, source, self.width, target, self.output.strides[1])
+    def _run(self, primitive, part, index, size, source):
+        run = running_blocks.name_of(primitive, self.dtype, is_down=True)
+        to = self.state.at(part, _ZERO), self.output.at(*index), self.output.strides[1]
+        self.writer.write(Call(run, [*size, *source, *to]))
