@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 GAP = 3  # elements between rows, which nobody may write
 
 #: Smaller and larger than tiles and squares, of which none divides them; sums of several stretches.
-SIZES = [(50, 100, 700), (33, 1600, 64), (1601, 50, 390), (133, 131, 385), (390, 396, 33)]
+SIZES = [(50, 100, 700), (33, 1600, 64), (1601, 50, 390), (133, 131, 385), (390, 396, 33), (41, 160, 170)]
 SIZES += [(1, 1, 1), (7, 47, 5), (9, 4900, 321), (96, 24, 1), (0, 3, 4), (3, 0, 4)]  # BLAS's
 
 

@@ -20,10 +20,10 @@ from fungrad.compiler.language import parts
 from fungrad.compiler.language.arguments import Pointer, Scalar
 from fungrad.compiler.products.deep_products import LEAST_TERMS, MOST_ELEMENTS
 from fungrad.compiler.products.packing import Shape, copying, multiplying, turning
+from fungrad.compiler.products.turned import UNPACKED
 
 NAMES = r"\bproduct_float(?:32|64)\b"
 
-_LEAST_WORK = 2_000_000
 _LEAST_EXTENT = 32
 _TINY = 16  # an extent with which a product is always thin
 _LARGE = 2**16  # elements of the largest of the three matrices
@@ -40,7 +40,7 @@ def product(m, n, k, factor, a, lda, ta, b, ldb, tb, adds, c, ldc, scratch):
     least = minimum(m, n)
     is_thin = ta + tb == 0 and least * k <= THIN
     is_deep = m * n <= MOST_ELEMENTS and k >= LEAST_TERMS
-    if m * n * k <= LEAST_WORK or minimum(least, k) < LEAST_EXTENT or is_thin or is_deep:
+    if m * n * k <= UNPACKED or minimum(least, k) < LEAST_EXTENT or is_thin or is_deep:
         return gemm(m, n, k, factor, a, lda, ta, b, ldb, tb, minimum(adds, 1), c, ldc)
     stretches = index_divide(k + (DEPTH - 1), DEPTH)
     for right in range(index_divide(n + (BLOCK - 1), BLOCK)):
@@ -116,7 +116,7 @@ def is_used(dtype, m, n, k, is_transposed=False):
 def scratch_size(dtype, m, n, k):
     """The elements of memory that a product packs its operands into."""
     shape = Shape.of(dtype.name)
-    if m * n * k <= _LEAST_WORK or min(m, n, k) < _LEAST_EXTENT:
+    if m * n * k <= UNPACKED or min(m, n, k) < _LEAST_EXTENT:
         return 1
     padded = sum(-(-min(x, _BLOCK) // shape.columns) * shape.columns for x in (m, n))
     return padded * min(k, _DEPTH)
@@ -131,7 +131,7 @@ def routine(name):
     shape = Shape.of(dtype)
     constants = {"ROWS": shape.rows, "COLUMNS": shape.columns, "DEPTH": _DEPTH}
     constants |= {"PANELS": shape.columns // shape.rows, "AT_A_TIME": _AT_A_TIME}
-    constants |= {"BLOCK": _BLOCK, "LEAST_WORK": _LEAST_WORK, "LEAST_EXTENT": _LEAST_EXTENT}
+    constants |= {"BLOCK": _BLOCK, "UNPACKED": UNPACKED, "LEAST_EXTENT": _LEAST_EXTENT}
     constants |= {"THIN": _THIN, "MOST_ELEMENTS": MOST_ELEMENTS, "LEAST_TERMS": LEAST_TERMS}
     pointer, aliased, factor = Pointer(dtype), Pointer(dtype, aliased=True), Scalar(dtype)
 

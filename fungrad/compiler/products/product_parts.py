@@ -13,6 +13,7 @@ from fungrad.compiler.language.arguments import LLVM_TYPES
 from fungrad.compiler.language.parts import shared
 from fungrad.compiler.products.deep_products import splitter
 from fungrad.compiler.products.scipy_library import openblas
+from fungrad.compiler.products.turned import UNPACKED
 
 PARTS = 4  # of a product with a vector
 #: A product has one part for each core of the machine, whatever the number of threads is: with
@@ -20,11 +21,10 @@ PARTS = 4  # of a product with a vector
 _CORES = max(2, os.cpu_count() or 2)
 #: What BLAS packs of the other operand is packed for every part, so a part is not thin.
 _LEAST_EXTENT = 128
-#: So many multiplications OpenBLAS does without packing first, which for few rows pays: 64 x 256
-#: times 256 x 1024, float32, one core: 79 Gflop/s at once, 109 in 32 parts. Not where an operand is
-#: transposed: such kernels are slower than packing.
-_UNPACKED = 1_000_000
-_LEAST_WIDTH = 16  # of these parts
+#: Parts of a thin product are narrow enough to be multiplied without packing (`UNPACKED`), which
+#: pays: 64 x 256 times 256 x 1024, float32, one core: 79 Gflop/s at once, 109 in 32 parts. Not
+#: where an operand is transposed: such kernels are slower than packing.
+_LEAST_WIDTH = 16
 
 #: Per routine: how many operations it takes (the factors), from how many on a second thread is
 #: worth being woken (about 30 us), and what differs in a part that begins at %first and has the
@@ -39,7 +39,7 @@ _ROUTINES = {
   %other = select i1 %by_rows, i64 %n, i64 %m
   %of_each = mul i64 %other, %k
   %of_each.some = call i64 @llvm.smax.i64(i64 %of_each, i64 1)
-  %fit = sdiv i64 {_UNPACKED}, %of_each.some
+  %fit = sdiv i64 {UNPACKED}, %of_each.some
   %zeros = call i64 @llvm.ctlz.i64(i64 %fit, i1 false)
   %shift = sub i64 63, %zeros
   %shift.some = call i64 @llvm.smax.i64(i64 %shift, i64 0)

@@ -9,7 +9,7 @@ layers are such products. To turn the smaller operand takes a tenth of that.
 from fungrad.compiler.language.arguments import LLVM_TYPES
 from fungrad.compiler.products.packing import Shape, turning_text
 
-_MOST_WORK = 1_000_000  # what OpenBLAS multiplies without packing
+UNPACKED = 1_000_000  # so many multiplications OpenBLAS does without packing first
 _LEAST_LINES = 16  # of the operand that is turned: fewer are multiplied fast as they are
 _LEAST_RESULT = 1024  # elements
 _MOST_ELEMENTS = 16384  # that are turned, on the stack
@@ -36,7 +36,7 @@ entry:
   %are_rows = and i1 %a.is_by_row, %b.is_by_row
   %mn = mul i64 %m, %n
   %work = mul i64 %mn, %k
-  %is_small = icmp ult i64 %work, {_MOST_WORK}
+  %is_small = icmp ult i64 %work, {UNPACKED}
   %b.is_turned = icmp sle i64 %n, %m
   %lines = select i1 %b.is_turned, i64 %n, i64 %m
   %is_wide = icmp sge i64 %lines, {_LEAST_LINES}
