@@ -2,6 +2,7 @@
 
 import inspect
 import operator
+from functools import lru_cache
 
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.core.tree_kinds import kind_of, kinds
@@ -94,19 +95,17 @@ class AllArguments:
 class AllLeaves:
     """What `AllArguments` is where all of them are leaves themselves."""
 
-    __slots__ = ("args", "leaves")
+    __slots__ = ("leaves",)
+
+    call = None  # the function is called with the values as they are
 
     def __init__(self, args):
-        self.args = self.leaves = args
+        self.leaves = args
 
     @property
     def tree(self):
         """The structure of the tuple of arguments."""
-        return flatten(self.args)[1]
-
-    def call(self, function, values):
-        """The function with the values in the places of the leaves."""
-        return function(*values)
+        return _tuple_of_leaves(len(self.leaves))
 
     def rebuild(self, values):
         """The values as a tuple of arguments."""
@@ -119,6 +118,31 @@ class AllLeaves:
     def label(self, number):
         """The name of a leaf for error texts: "argument 0"."""
         return f"argument {number}"
+
+
+@lru_cache
+def _tuple_of_leaves(count):
+    """The structure of a tuple of leaves."""
+    return flatten((0,) * count)[1]
+
+
+class OnlyLeaf:
+    """What `Selected` is for the only argument of a call, which is itself a leaf."""
+
+    __slots__ = ("leaves",)
+
+    call = None  # the function is called with the value as it is
+
+    def __init__(self, args):
+        self.leaves = args
+
+    def rebuild(self, values):
+        """The value."""
+        return values[0]
+
+    def label(self, number):
+        """The name of the leaf for error texts: "argument 0"."""
+        return "argument 0"
 
 
 def all_arguments(args):

@@ -2,8 +2,8 @@
 
 from functools import wraps
 
-from fungrad.api.arguments import SelectedLeaf, select_arguments
-from fungrad.api.recorded import Recorded, operand_of, plain_operand, promoted_int, title_of
+from fungrad.api.arguments import AllLeaves, OnlyLeaf, are_leaves, select_arguments
+from fungrad.api.recorded import Recorded, operand_of, promoted_int, title_of
 from fungrad.core.errors import (
     ComplexError,
     IntegerInputError,
@@ -11,7 +11,6 @@ from fungrad.core.errors import (
     NonScalarOutputError,
     TreeMismatchError,
 )
-from fungrad.core.tree_kinds import kinds
 from fungrad.core.types import ArrayType
 
 
@@ -71,16 +70,23 @@ def value_and_grad(
 def _derivation(transform, fun, argnums, has_aux, holomorphic, allow_int, argnames):
     """A function from (args, kwargs) to the value, what was passed through, and the gradient."""
     title = title_of(transform, fun)
-    one = argnums if argnames is None and type(argnums) is int and argnums >= 0 else None
+    is_tuple = type(argnums) is tuple
+    whole = len(argnums) if is_tuple else 1  # the number of arguments where all are differentiated
+    expected = tuple(range(whole)) if is_tuple else 0
+    if argnames is not None or type(argnums) not in (int, tuple) or argnums != expected:
+        whole = None
 
     def derive(args, kwargs):
-        is_leaf = one is not None and one < len(args) and kinds.get(type(args[one]), one) is None
-        if is_leaf:
-            chosen = SelectedLeaf(args, kwargs, one)
+        if len(args) == whole and not kwargs and are_leaves(args):
+            chosen = AllLeaves(args) if is_tuple else OnlyLeaf(args)
         else:
             chosen = select_arguments(fun, args, kwargs, argnums, argnames, title)
-        operands, weak = differentiable(chosen, holomorphic, allow_int, title)
-        recorded = Recorded(fun, operands, weak, chosen.call, title)
+        recorded = None
+        if not holomorphic:
+            recorded = Recorded.plainly(fun, chosen.leaves, chosen.call, title)
+        if recorded is None:
+            operands, weak = differentiable(chosen, holomorphic, allow_int, title)
+            recorded = Recorded.of(fun, operands, weak, chosen.call, title)
         if has_aux:
             aux_tree, count = split_aux(recorded, title)
         else:
@@ -102,12 +108,6 @@ def differentiable(chosen, holomorphic, allow_int, title):
     """
     operands, weak = [], []
     for number, leaf in enumerate(chosen.leaves):
-        if not holomorphic:
-            found = plain_operand(leaf)
-            if found is not None:
-                operands.append(found[0])
-                weak.append(found[1])
-                continue
         x, is_weak = operand_of(leaf, title, lambda n=number: chosen.label(n))
         if x.dtype.kind not in "fc" and not allow_int:
             x = promoted_int(x, is_weak)

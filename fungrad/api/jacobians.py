@@ -69,7 +69,7 @@ def _jacobian(fun, argnums, has_aux, holomorphic, allow_int, mode, name):
     def jacobian_of(*args, **kwargs):
         chosen = select_arguments(fun, args, kwargs, argnums, None, title)
         operands, weak = differentiable(chosen, holomorphic, allow_int, title)
-        recorded = Recorded(fun, operands, weak, chosen.call, title)
+        recorded = Recorded.of(fun, operands, weak, chosen.call, title)
         main = _main_outputs(recorded, has_aux, title)
         for k in main:
             _require_differentiable(recorded.output_type(k), holomorphic, title)
@@ -349,7 +349,7 @@ def elementwise_grad(fun, argnums=0):
     def derivative(*args, **kwargs):
         chosen = select_arguments(fun, args, kwargs, argnums, None, title)
         operands, weak = differentiable(chosen, False, False, title)
-        recorded = Recorded(fun, operands, weak, chosen.call, title)
+        recorded = Recorded.of(fun, operands, weak, chosen.call, title)
         _require_elementwise(recorded, chosen, operands, title)
         out = recorded.output_type(0)
         halves = reverse(recorded.program, recorded.active(len(operands)), (True,))

@@ -91,7 +91,10 @@ class PushForward(LinearMap):
         title, moving = self._title, []
         leaves = leaves_beside(self._in_tree, tangents, title, "arguments", "tangent")
         for number, (t, kind) in enumerate(zip(leaves, self._in_types, strict=True)):
-            if kind.is_differentiable:
+            plain = at_once(t, kind)
+            if plain is not None:
+                moving.append(plain)
+            elif kind.is_differentiable:
                 what = lambda n=number: f"{title}: the tangent of {self._label(n)}"
                 moving.append(zeros_like(kind) if t is None else matching(t, kind, what))
             elif not (t is None or is_float0(t)):
@@ -116,6 +119,9 @@ class PullBack(LinearMap):
         leaves = leaves_beside(out_tree, cotangent, title, "outputs", "cotangent")
         for number, (leaf, k) in enumerate(zip(leaves, self._places, strict=True)):
             if k is not None and types[k].is_differentiable:
+                given[k] = at_once(leaf, types[k])
+                if given[k] is not None:
+                    continue
                 what = lambda n=number: f"{title}: the cotangent{leaf_paths(out_tree)[n]}"
                 given[k] = zeros_like(types[k]) if leaf is None else matching(leaf, types[k], what)
         pulled = self._halves.pull_back(self.residuals, given, run_linear)
@@ -158,6 +164,16 @@ def leaves_beside(tree, given, title, whole, part):
 def is_float0(x):
     """Whether a value is a float0 array, the tangent of integers."""
     return getattr(x, "dtype", None) == float0
+
+
+def at_once(x, expected):
+    """What `matching` gives for a float or an array of a type with a derivative; else None."""
+    if type(x) is np.ndarray:
+        fits = x.dtype is expected.dtype and x.shape == expected.shape and x.ndim
+        return x if fits and expected.is_differentiable else None
+    if type(x) is float and not expected.shape and expected.is_differentiable:
+        return expected.dtype.type(x)
+    return None
 
 
 def matching(x, expected, what):

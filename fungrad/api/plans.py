@@ -49,9 +49,9 @@ def places_of(program, halves):
 class Gradient:
     """The derivative of a program's first output in its first inputs.
 
-    With `is_direct`, where all values are known, `pull(values)` takes the slots of the recording:
-    the outputs, then the cotangents that are not zero. It runs the backward half with the cotangent
-    1 put in.
+    With `is_direct`, where all values are known, `pull(values)` takes the slots of the recording to
+    the outputs and the cotangents that are not zero. It runs the backward half with the cotangent 1
+    put in. It is None until it is prepared.
     """
 
     def __init__(self, program, count):
@@ -61,7 +61,7 @@ class Gradient:
         self.types = program.input_types[:count]
         self.has = self.halves.has_cotangent[:count]
         self.is_complete = all(self.has)
-        self.pull, self.count = None, len(program.outputs)
+        self.pull = None
         self.places = places_of(program, self.halves)
         self.is_direct = self.places is not None and any(self.halves.given)
 
@@ -84,14 +84,13 @@ class Tangents:
     """The tangents of a program's outputs along tangents of its first inputs, as `active` marks.
 
     With `is_direct`, where all values are known, `push(values, tangents)` takes the slots of the
-    recording: the outputs, then the tangents that are not zero.
+    recording to the outputs and the tangents that are not zero.
     """
 
     def __init__(self, program, active):
         rest = len(program.inputs) - len(active)
         self.halves = linearize(program, active + (False,) * rest)
         self.active, self.types = active + (False,) * rest, program.output_types
-        self.count = len(self.types)
         self.has = self.halves.out_active
         self.is_complete = all(self.has)
         places = places_of(program, self.halves)

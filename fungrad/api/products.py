@@ -50,14 +50,19 @@ def jvp(fun, primals, tangents, has_aux=False):
     (np.float64(9.0), np.float64(6.0))
     """
     title = title_of("jvp", fun)
-    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
+    if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError(
             f"{title}: primals and tangents must be tuples or lists of arguments, got "
             f"{type(primals).__name__} and {type(tangents).__name__}"
         )
     chosen = all_arguments(tuple(primals))
-    operands, weak, active, moving = _paired(chosen, tuple(tangents), title)
-    recorded = Recorded(fun, operands, weak, chosen.call, title)
+    recorded, moving = None, _plain_tangents(chosen, tangents)
+    if moving is not None:
+        active = (True,) * len(moving)
+        recorded = Recorded.plainly(fun, chosen.leaves, None, title)
+    if recorded is None:
+        operands, weak, active, moving = _paired(chosen, tuple(tangents), title)
+        recorded = Recorded.of(fun, operands, weak, chosen.call, title)
     outputs, pushed = recorded.jvp(active, moving)
     if recorded.tree is LEAF and recorded.is_numeric and not has_aux:
         return outputs[0], pushed[0]
@@ -76,6 +81,21 @@ def _with_tangents(recorded, outputs, tangents, has_aux, title):
     return first.unflatten(y[:count]), first.unflatten(dy[:count]), aux_tree.unflatten(y[count:])
 
 
+def _plain_tangents(chosen, tangents):
+    """The tangents of arguments, where all are floats and arrays of floats; None where one is not."""
+    if chosen.call is not None or len(tangents) != len(chosen.leaves) or not are_leaves(tangents):
+        return None
+    moving = []
+    for x, tangent in zip(chosen.leaves, tangents, strict=True):
+        x, tangent = plain_operand(x), plain_operand(tangent)
+        if x is None or type(x) is not type(tangent):
+            return None
+        if type(x) is np.ndarray and (x.dtype is not tangent.dtype or x.shape != tangent.shape):
+            return None
+        moving.append(tangent)
+    return moving
+
+
 def _paired(chosen, tangents, title):
     """Operands, weak marks, active marks and tangents; errors name the leaf by its path."""
     leaves = tangents
@@ -83,14 +103,6 @@ def _paired(chosen, tangents, title):
         leaves = leaves_beside(chosen.tree, tangents, title, "primals", "tangent")
     operands, weak, active, moving = [], [], [], []
     for number, (primal, tangent) in enumerate(zip(chosen.leaves, leaves, strict=True)):
-        if type(primal) is type(tangent):
-            one, other = plain_operand(primal), plain_operand(tangent)
-            if one is not None and other is not None and _are_alike(one[0], other[0]):
-                operands.append(one[0])
-                weak.append(one[1])
-                active.append(True)
-                moving.append(other[0])
-                continue
         x, is_weak = operand_of(primal, title, lambda n=number: f"the argument at {chosen.path(n)}")
         if tangent is not None and not is_float0(tangent):
             x = promoted_int(x, is_weak)
@@ -116,22 +128,18 @@ def _paired(chosen, tangents, title):
     return operands, weak, tuple(active), moving
 
 
-def _are_alike(x, y):
-    return type(x) is not np.ndarray or (x.shape == y.shape and x.dtype == y.dtype)
-
-
 def _recorded(fun, primals, title):
     """All arguments, and the call of the function on their leaves."""
     chosen = all_arguments(primals)
+    recorded = Recorded.plainly(fun, chosen.leaves, chosen.call, title)
+    if recorded is not None:
+        return chosen, recorded
     operands, weak = [], []
     for number, leaf in enumerate(chosen.leaves):
-        found = plain_operand(leaf)
-        if found is None:
-            x, is_weak = operand_of(leaf, title, lambda n=number: chosen.label(n))
-            found = promoted_int(x, is_weak), is_weak
-        operands.append(found[0])
-        weak.append(found[1])
-    return chosen, Recorded(fun, operands, weak, chosen.call, title)
+        x, is_weak = operand_of(leaf, title, lambda n=number: chosen.label(n))
+        operands.append(promoted_int(x, is_weak))
+        weak.append(is_weak)
+    return chosen, Recorded.of(fun, operands, weak, chosen.call, title)
 
 
 def linearize(fun, *primals, has_aux=False):
@@ -158,7 +166,7 @@ def _with_linear_map(kind, recorded, chosen, linear, has_aux, title):
     if has_aux:
         aux_tree, count = split_aux(recorded, title)
         out_tree, aux = recorded.tree.children()[0], (aux_tree.unflatten(y[count:]),)
-    places = tuple(recorded.positions[:count])
+    places = (0,) if count == 1 and recorded.is_numeric else tuple(recorded.positions[:count])
     derivative = kind(
         residuals,
         title,

@@ -12,12 +12,14 @@ from fungrad.core.program_table import recorded_places
 from fungrad.core.thread_state import examinations
 from fungrad.core.tracing import DEFERRED, Recording, Tracer, run, state
 from fungrad.core.tree import LEAF, flatten
+from fungrad.core.types import type_of
 from fungrad.numpy.dispatch import has_tracer
 from fungrad.numpy.masked import MaskedRead, mask_error
 from fungrad.primitives.elementwise import Convert
 from fungrad.transforms.jvp import jvp
 
-FLOAT64 = np.dtype(np.float64)
+ndarray, float64, new = np.ndarray, np.float64, object.__new__
+FLOAT64 = np.dtype(float64)
 GRADIENT = "gradient"  # what the plan of the gradient of a recorded program is kept under
 
 
@@ -64,13 +66,16 @@ def operand_of(leaf, title="", label=None):
 
 
 def plain_operand(leaf):
-    """A float or an array of floats as `operand_of` returns it; None where a closer look is due."""
+    """A float or an array of floats as an operand; None where `operand_of` has to look closer.
+
+    It is weak where the leaf is a Python float.
+    """
     kind = type(leaf)
+    if kind is ndarray:
+        return leaf if leaf.ndim and leaf.dtype.kind == "f" else None
     if kind is float:
-        return np.float64(leaf), True
-    if kind is np.float64 or (kind is np.ndarray and leaf.ndim and leaf.dtype.kind == "f"):
-        return leaf, False
-    return None
+        return float64(leaf)
+    return leaf if kind is float64 else None
 
 
 def is_stack_value(x):
@@ -114,10 +119,16 @@ def owned(values, inputs=()):
     return result
 
 
+def _owned_halves(outputs, others, inputs):
+    """Outputs and what is returned beside them, as `owned` returns them."""
+    results, n = owned([*outputs, *others], inputs), len(outputs)
+    return results[:n], results[n:]
+
+
 def owner_of(x):
     """The array that owns the memory of an array, as far as NumPy knows."""
-    while isinstance(x.base, np.ndarray):
-        x = x.base
+    while isinstance(base := x.base, ndarray):
+        x = base
     return x
 
 
@@ -125,23 +136,63 @@ class Recorded:
     """One call of a function: its program, the operands of the program, and what it returned.
 
     `operands` are the values (or tracers of an enclosing trace) of the program's inputs: the
-    leaves that were traced, then the captured values. `leaves` are the flat outputs.
+    leaves that were traced, then the captured values. `leaves` are the flat outputs. The function is
+    called by `call(function, tracers)`, or where that is None with the tracers as arguments.
     """
 
     __slots__ = ("_positions", "is_nested", "leaves", "operands", "program", "recording", "tree")
 
-    def __init__(self, function, operands, weak, call, title):
-        recording = self.recording = Recording(title, function=function)
+    def __init__(self, recording, operands, tracers, call):
+        self.recording = recording
         self._positions = None
-        with recording:
-            result = call(function, recording.add_operands(operands, weak))
+        recording.__enter__()  # written out: a with statement takes longer
+        try:
+            function = recording.function
+            result = function(*tracers) if call is None else call(function, tracers)
             if type(result) is Tracer:
                 self.leaves, self.tree = [result], LEAF
                 self.program = recording.finish(self.leaves)
             else:
                 self._flatten(result)
+        except BaseException as error:
+            recording.__exit__(type(error), error, error.__traceback__)
+            raise
+        recording.__exit__(None, None, None)
         self.operands = [*operands, *recording.captures] if recording.captures else operands
         self.is_nested = recording.parent is not None and has_tracer(self.operands)
+
+    @classmethod
+    def of(cls, function, operands, weak, call, title):
+        """The call of a function on operands, of which some are weak."""
+        recording = Recording(title, False, False, function)
+        return cls(recording, operands, recording.add_operands(operands, weak), call)
+
+    @classmethod
+    def plainly(cls, function, leaves, call, title):
+        """The call of a function on floats and arrays of floats; None where a leaf is none.
+
+        They may be traced, if their values are known.
+        """
+        recording = Recording(title, False, False, function)
+        values, types, operands, tracers = recording.values, recording.input_types, [], []
+        for x in leaves:
+            is_weak = type(x) is float
+            value = x.recording.values[x.id] if type(x) is Tracer else x
+            value = plain_operand(value)
+            if value is None:
+                return None
+            if type(x) is Tracer:
+                is_weak = x.weak
+                operands.append(x)
+            else:
+                operands.append(value)
+            tracer = new(Tracer)  # as in `add_operands`, without calls
+            tracer.recording, tracer.id, tracer.weak = recording, len(values), is_weak
+            tracer.origin = tracer.views = None
+            tracers.append(tracer)
+            values.append(value)
+            types.append(type_of(value))
+        return cls(recording, operands, tracers, call)
 
     def _flatten(self, result):
         """Finish the recording of a function that returned more, or else, than one tracer."""
@@ -220,13 +271,10 @@ class Recorded:
             return self._run_gradient(plan)
         if plan.pull is None:
             plan.prepare()
-        n = plan.count
-        results = plan.pull(recording.values)
+        outputs, pulled = plan.pull(recording.values)
         if plan.is_shared:
-            results = owned(results, self.operands)
-        if plan.is_complete:
-            return results[:n], results[n:]
-        return results[:n], plan.complete(results[n:])
+            outputs, pulled = _owned_halves(outputs, pulled, self.operands)
+        return outputs, (pulled if plan.is_complete else plan.complete(pulled))
 
     def _run_gradient(self, plan):
         outputs, residuals = self.split(plan.halves)
@@ -234,9 +282,7 @@ class Recorded:
         pulled = plan.complete(run(plan.halves.backward, [*residuals, *seeds]))
         if self.is_nested:
             return outputs, pulled
-        n = len(outputs)
-        results = owned([*outputs, *pulled], self.operands)
-        return results[:n], results[n:]
+        return _owned_halves(outputs, pulled, self.operands)
 
     def split(self, halves):
         """The program's outputs and the residuals of a derivative in two halves."""
@@ -289,10 +335,10 @@ class Recorded:
         `numbers` are those of the residuals that may share memory with them.
         """
         arguments = self.operands[: self.recording.input_count]
-        owners = {id(owner_of(x)) for x in arguments if isinstance(x, np.ndarray)}
+        owners = {id(owner_of(x)) for x in arguments if isinstance(x, ndarray)}
         for k in numbers if owners else ():
             r = residuals[k]
-            if isinstance(r, np.ndarray) and id(owner_of(r)) in owners:
+            if isinstance(r, ndarray) and id(r if r.base is None else owner_of(r)) in owners:
                 residuals[k] = np.array(r)
         return residuals
 
@@ -305,10 +351,10 @@ class Recorded:
         if recording.is_evaluated and not self.is_nested and not examinations:
             plan = plans.tangents(self.program, active)
             if plan.is_direct and not (recording.parent and has_tracer(tangents)):
-                results = plan.push(recording.values, tangents)
+                outputs, pushed = plan.push(recording.values, tangents)
                 if plan.is_shared:
-                    results = owned(results, [*self.operands, *tangents])
-                return results[: plan.count], plan.complete(results[plan.count :])
+                    outputs, pushed = _owned_halves(outputs, pushed, [*self.operands, *tangents])
+                return outputs, plan.complete(pushed)
         marks = active + (False,) * (len(self.program.inputs) - len(active))
         program, out_active = jvp(self.program, marks)
         results = run(program, [*self.operands, *tangents])

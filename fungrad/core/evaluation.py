@@ -61,16 +61,25 @@ def evaluator(program, all_slots):
 def reader(program, places, kept):
     """A Python function of a list of values, of which input i of the program is `places[i]`.
 
-    Inputs for which there is no place come in a second list. It returns the values in the places
-    `kept`, then the outputs of the program.
+    Inputs for which there is no place come in a second list. It returns two lists: the values in
+    the places `kept`, and the outputs of the program.
     """
     needed = {v for e in program.equations for v in e.inputs}.union(program.outputs)
     sources = [f"values[{p}]" for p in places]
     sources += [f"given[{k}]" for k in range(len(program.inputs) - len(places))]
     read = [i for i, v in enumerate(program.inputs) if v in needed]
     lines = [f"a{i} = {sources[i]}" for i in read]
-    results = [f"values[{p}]" for p in kept]
-    return _build_evaluator(program, False, "values, given=()", lines, results)
+    beside = f"[{', '.join([f'values[{p}]' for p in kept])}], "
+    return _build_evaluator(program, False, "values, given=()", lines, beside)
+
+
+def slot_evaluator(program):
+    """A Python function of a list of values, and of the places of the program's inputs in it.
+
+    It returns the values of all slots after the inputs.
+    """
+    lines = [f"a{i} = values[ids[{i}]]" for i in range(len(program.inputs))]
+    return _build_evaluator(program, True, "values, ids", lines)
 
 
 def may_share(program, variables):
@@ -96,7 +105,7 @@ NAMES = {
 _MOST_CONSTANT = 1 << 16  # bytes of an array that is kept because it depends on nothing
 
 
-def _build_evaluator(program, all_slots, parameters=None, reads=(), results=()):
+def _build_evaluator(program, all_slots, parameters=None, reads=(), beside=""):
     """One line of Python per equation; each variable is dropped after its last use.
 
     A primitive may have the rule `expression(*types)`: the text of its value, with {0}, {1} for
@@ -109,7 +118,7 @@ def _build_evaluator(program, all_slots, parameters=None, reads=(), results=()):
     for i, e in enumerate(program.equations):
         lines += writer.lines(i, e)
     returned = [v for e in program.equations for v in e.outputs] if all_slots else program.outputs
-    lines.append(f"return [{', '.join([*results, *map(writer.returned, returned)])}]")
+    lines.append(f"return {beside}[{', '.join(map(writer.returned, returned))}]")
     names = ", ".join([writer.names[v] for v in program.inputs])
     source = f"def evaluate({names if parameters is None else parameters}):\n    "
     exec(source + "\n    ".join(lines), writer.namespace)

@@ -21,7 +21,7 @@ from fungrad.core.program_table import INPUT, programs, recorded_program
 from fungrad.core.simple_numbers import is_simple
 from fungrad.core.thread_state import examinations, recordings, state
 from fungrad.core.tracer import DEFERRED, UNKNOWN, Tracer, type_of_value
-from fungrad.core.types import scalar_types, type_of
+from fungrad.core.types import type_of
 
 _new = object.__new__
 EMPTY = MappingProxyType({})
@@ -98,15 +98,14 @@ class Recording:
         """Tracers for new inputs whose values are given, or those of tracers of other recordings."""
         values, types, tracers = self.values, self.input_types, []
         for x, is_weak in zip(operands, weak):
-            kind = type(x)
-            if kind is Tracer:
+            if type(x) is Tracer:
                 value = x.recording.values[x.id]
                 value = x.value if value is DEFERRED else value
                 tracers.append(self.add_input(x.type, value, is_weak))
                 continue
+            tracers.append(Tracer(self, len(types), is_weak))
             values.append(x)
-            types.append(scalar_types[kind] if kind in scalar_types else type_of(x))
-            tracers.append(Tracer(self, len(types) - 1, is_weak))
+            types.append(type_of(x))
         return tracers
 
     def _note(self, types, first):
@@ -122,26 +121,23 @@ class Recording:
 
     def capture(self, outer):
         """The slot of a value from outside: a tracer of an enclosing recording, or an array."""
-        if type(outer) is Tracer:
-            outer = self._standing_for(outer)
-            if outer.recording is self:
-                return outer.id
-            outer.recording.require_open(outer)
-            key = (id(outer.recording), outer.id)
-            value = UNKNOWN if self.hides_values else outer.recording.values[outer.id]
-            if value is DEFERRED:
-                value = outer.value
-            kind, kept = outer.type, frozen(outer)
-        else:
-            key, value = id(outer), outer
-            slot = self.captured.get(key)
+        if type(outer) is not Tracer:
+            slot = self.captured.get(id(outer))
             if slot is not None:
                 return slot
-            kind, kept = type_of(outer), outer
-            if self.hides_values:
-                value = UNKNOWN
+            value = UNKNOWN if self.hides_values else outer
+            return self._captured(id(outer), type_of(outer), value, outer)
+        outer = self._standing_for(outer)
+        if outer.recording is self:
+            return outer.id
+        outer.recording.require_open(outer)
+        key = (id(outer.recording), outer.id)
         slot = self.captured.get(key)
-        return self._captured(key, kind, value, kept) if slot is None else slot
+        if slot is not None:
+            return slot
+        value = UNKNOWN if self.hides_values else outer.recording.values[outer.id]
+        value = outer.value if value is DEFERRED else value
+        return self._captured(key, outer.type, value, frozen(outer))
 
     def capture_number(self, value, key):
         """The slot of a NumPy scalar, one for all that have the key."""
@@ -153,13 +149,15 @@ class Recording:
             self.captured = {}
 
     def _captured(self, key, kind, value, kept):
-        self._begin_captures()
+        if self.captured is EMPTY:
+            self.captured = {}
         slot = self.captured[key] = len(self.values)
         self.values.append(value)
         if value is UNKNOWN:
             self._note([kind], slot)
         self.captures.append(kept)
-        self._enter((INPUT, kind), slot)
+        self.entries.append((INPUT, kind))
+        self.firsts.append(slot)
         return slot
 
     def _enter(self, entry, first):
@@ -188,9 +186,9 @@ class Recording:
         """The slot or literal that stands for an operand of a primitive."""
         if type(x) is Tracer:
             return x.id if x.recording is self and self.is_open else self.capture(x)
-        if type(x) is Literal:
-            return x
-        return constant(self, x)
+        if type(x) is np.ndarray:
+            return self.capture(x)
+        return x if type(x) is Literal else constant(self, x)
 
     def require_open(self, tracer):
         """Raise LeakedTracerError when a tracer of this recording is used after its end."""

@@ -72,6 +72,7 @@ def short_name(dtype):
     return "bool" if dtype.kind == "b" else f"{dtype.kind}{8 * dtype.itemsize}"
 
 
+_interned = ArrayType._interned
 scalar_types = {np.dtype(code).type: ArrayType((), np.dtype(code)) for code in "?bBhHiIlLqQefdFD"}
 
 
@@ -81,6 +82,8 @@ def type_of(value):
     if known is not None:
         return known
     try:
+        return _interned[value.shape, value.dtype]
+    except (KeyError, TypeError):
         return ArrayType(value.shape, value.dtype)
     except AttributeError:
         dtype = WEAK_DTYPES.get(type(value))

@@ -114,5 +114,5 @@ def _recorded(loss, args, kwargs, title):
     except UnknownValueError:
         chosen = select_arguments(loss, args, kwargs, 0, None, title)
         operands = [operand_of(x)[0] for x in chosen.leaves]
-        recorded = Recorded(loss, operands, [False] * len(operands), chosen.call, title)
+        recorded = Recorded.of(loss, operands, [False] * len(operands), chosen.call, title)
         return recorded.program, recorded.operands, 0

@@ -15,10 +15,14 @@ TRACED: dict = {}  # NumPy function or ufunc -> its form on traced values
 watch = None  # function of (function, args, kwargs): calls NumPy and looks at the result
 
 
+_SEQUENCES = (list, tuple)  # written out, `list | tuple` would be made anew for each question
+_ABSENT = object()  # in the place of an argument that is not given
+
+
 def has_tracer(values):
     """Whether a traced value is among the values, or in a list or tuple among them."""
     for x in values:
-        if type(x) is Tracer or (isinstance(x, list | tuple) and has_tracer(x)):
+        if type(x) is Tracer or (isinstance(x, _SEQUENCES) and has_tracer(x)):
             return True
     return False
 
@@ -62,16 +66,23 @@ def traced(*functions, creates=False, extras=(), ignored=()):
 
     def decorate(rule):
         rule = remembered(rule)
+        of_one = rule.of_one
         for f in functions:
             TRACED[f] = rule
 
-        def apply(*args, **kwargs):
-            if not (recordings or kwargs or watch):  # what most calls outside of traces are
-                if method is not None and args and type(args[0]) is np.ndarray:
-                    return method(*args)
-                return function(*args)
-            if not kwargs and args and type(args[0]) is Tracer:
-                return rule(*args)
+        def apply(x=_ABSENT, /, *rest, **kwargs):
+            if type(x) is Tracer:
+                if not kwargs:
+                    return rule(x, *rest) if rest else of_one(x)
+                if not (ignored or "out" in kwargs or "where" in kwargs):
+                    return rule(x, *rest, **kwargs)
+            elif not (recordings or kwargs or watch or x is _ABSENT):  # most calls outside traces
+                if method is not None and type(x) is np.ndarray:
+                    return method(x, *rest)
+                return function(x, *rest)
+            return general(() if x is _ABSENT else (x, *rest), kwargs)
+
+        def general(args, kwargs):
             if kwargs:
                 if ignored:
                     kwargs = {k: v for k, v in kwargs.items() if k not in ignored}

@@ -8,8 +8,12 @@ the equation appended at once; everything else returns None, and goes the way of
 import numpy as np
 
 from fungrad.core.program import Literal
+from fungrad.core.thread_state import examinations
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.promotion import scalar
+
+
+ndarray, new = np.ndarray, object.__new__
 
 
 def scalar_types(kinds):
@@ -24,23 +28,35 @@ def short_unary(primitive, kinds):
     def recorded(recording, x):
         if x.recording is not recording:
             return None
-        value = recording.values[x.id]
-        if type(value) in scalars or (type(value) is np.ndarray and value.dtype.kind in kinds):
-            return recording.append(primitive, (x.id,), evaluate(value))
-        return None
+        values, slot = recording.values, x.id
+        value = values[slot]
+        if type(value) not in scalars and (
+            type(value) is not ndarray or value.dtype.kind not in kinds
+        ):
+            return None
+        value = evaluate(value)
+        recording.entries.append((primitive, (slot,)))  # as `Recording.append`, without its call
+        recording.firsts.append(len(values))
+        tracer = new(Tracer)
+        tracer.recording, tracer.id, tracer.weak = recording, len(values), False
+        tracer.origin = tracer.views = None
+        values.append(value)
+        return tracer
 
     return recorded
 
 
-def short_binary(primitive, kinds):
+def short_binary(primitive, kinds, recall):
     """A function of (recording, x, y): the tracer of `primitive(x, y)`, or None.
 
-    Python numbers are taken in the dtype of the other operand, as NumPy does.
+    Python numbers are taken in the dtype of the other operand, as NumPy does. `recall` is that of
+    the rule for operands of different shapes, see `fungrad.numpy.remembered`.
     """
     scalars, evaluate = scalar_types(kinds), primitive.evaluate
     number_kinds = {int: kinds, float: kinds.replace("i", "").replace("u", "")}
 
     def recorded(recording, x, y):
+        i = j = None
         if type(x) is Tracer:
             if x.recording is not recording:
                 return None
@@ -52,34 +68,38 @@ def short_binary(primitive, kinds):
                     return None
                 j = y.id
                 b = values[j]
-            elif type(y) in number_kinds:
-                if not _takes(a, number_kinds[type(y)], scalars):
-                    return None
-                j, b = number_operand(recording, a.dtype, y)
-                return recording.append(primitive, (i, j), evaluate(a, b))
             else:
-                j, b = None, y
+                b = y
         elif type(y) is Tracer and y.recording is recording:
             j = y.id
-            b = recording.values[j]
-            if type(x) in number_kinds:
-                if not _takes(b, number_kinds[type(x)], scalars):
-                    return None
-                i, a = number_operand(recording, b.dtype, x)
-                return recording.append(primitive, (i, j), evaluate(a, b))
-            i, a = None, x
+            values = recording.values
+            a, b = x, values[j]
         else:
             return None
         kind, other = type(a), type(b)
         if kind is other:
             if kind not in scalars:
-                if kind is not np.ndarray or a.dtype is not b.dtype or a.shape != b.shape:
+                if kind is not ndarray:
                     return None
-                if a.dtype.kind not in kinds:
+                dtype, shape = a.dtype, a.shape
+                if dtype is not b.dtype or dtype.kind not in kinds:
                     return None
+                if shape != b.shape:
+                    if i is None or j is None or not recording.is_evaluated or examinations:
+                        return None
+                    key = (shape, dtype.num, x.weak), (b.shape, dtype.num, y.weak)
+                    return recall(recording, key, (i, j))
+        elif other in number_kinds:
+            if not _takes(a, number_kinds[other], scalars):
+                return None
+            j, b = number_operand(recording, a.dtype, b)
+        elif kind in number_kinds:
+            if not _takes(b, number_kinds[kind], scalars):
+                return None
+            i, a = number_operand(recording, b.dtype, a)
         elif not (
-            (kind in scalars and other is np.ndarray and b.dtype.type is kind)
-            or (other in scalars and kind is np.ndarray and a.dtype.type is other)
+            (kind in scalars and other is ndarray and b.dtype.type is kind)
+            or (other in scalars and kind is ndarray and a.dtype.type is other)
         ):
             return None
         if i is None or j is None:
@@ -87,14 +107,21 @@ def short_binary(primitive, kinds):
                 return None
             i = recording.id_of(x) if i is None else i
             j = recording.id_of(y) if j is None else j
-        return recording.append(primitive, (i, j), evaluate(a, b))
+        value = evaluate(a, b)
+        recording.entries.append((primitive, (i, j)))  # as `Recording.append`, without its call
+        recording.firsts.append(len(values))
+        tracer = new(Tracer)
+        tracer.recording, tracer.id, tracer.weak = recording, len(values), False
+        tracer.origin = tracer.views = None
+        values.append(value)
+        return tracer
 
     return recorded
 
 
 def _takes(value, kinds, scalars):
     """Whether a value is known and a number can be taken in its dtype."""
-    if type(value) is not np.ndarray and type(value) not in scalars:
+    if type(value) is not ndarray and type(value) not in scalars:
         return False
     return value.dtype.kind in kinds
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from fungrad.core.errors import DtypeError, ShapeError
 from fungrad.core.program import Literal
+from fungrad.core.simple_numbers import SIMPLE
 from fungrad.core.tracing import Tracer, state
 from fungrad.core.types import WEAK_DTYPES
 from fungrad.primitives.elementwise import Convert
@@ -20,15 +21,17 @@ _MOST_LITERALS = 4096
 
 def scalar(dtype, number):
     """A Python number as an operand of a given dtype; small halves become literals."""
-    key = (dtype, number or repr(number))  # -0.0 is equal to 0.0
     try:
-        return _literals[key]
-    except (KeyError, TypeError):
-        pass
+        key = (dtype, number or repr(number))  # -0.0 is equal to 0.0
+        known = _literals.get(key)
+        if known is not None:
+            return known
+        is_simple = number in SIMPLE and key[1] != "-0.0"
+    except TypeError:  # a number that cannot be hashed
+        is_simple = False
     value = dtype.type(number)
-    if isinstance(number, int | float) and abs(number) <= 16 and 2 * number == int(2 * number):
-        if key[1] != "-0.0" and len(_literals) < _MOST_LITERALS:
-            value = _literals[key] = Literal(value)
+    if is_simple and isinstance(number, int | float) and len(_literals) < _MOST_LITERALS:
+        value = _literals[key] = Literal(value)
     return value
 
 

@@ -14,6 +14,9 @@ def array_ufunc(self, ufunc, method, *inputs, **keywords):
     """NumPy calls this for `ufunc(*inputs)` and its methods when an input is traced."""
     function = TRACED.get(ufunc) or find(ufunc)
     if method == "__call__" and not keywords and len(inputs) == ufunc.nin:
+        if ufunc.nin == 2:
+            x, y = inputs
+            return function(x, y)  # quicker than with a star
         return function(*inputs)
     if method == "__call__":
         return call(function, ufunc, inputs, keywords)

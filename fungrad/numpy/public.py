@@ -12,7 +12,7 @@ from fungrad.numpy.ufunc_methods import attach, call
 def public(ufunc, form):
     """The function that users call: traced values, plain values, keywords, and ufunc methods."""
 
-    def apply(*inputs, **keywords):
+    def general(*inputs, **keywords):
         if not (recordings or dispatch.watch):
             return ufunc(*inputs, **keywords)
         if state.recording is None:
@@ -27,9 +27,32 @@ def public(ufunc, form):
             return call(form, ufunc, inputs, keywords) if keywords else form(*inputs)
         return ufunc(*inputs, **keywords)
 
+    apply = _quick(ufunc, form, general)
     apply.__name__ = apply.__qualname__ = ufunc.__name__
     apply.__doc__ = f"`numpy.{ufunc.__name__}`, differentiable on traced values."
     return attach(apply, ufunc)
+
+
+def _quick(ufunc, form, general):
+    """The function `general`, with ways of their own for calls with nothing but the operands."""
+
+    def unary(x, /, *rest, **keywords):
+        if not (rest or keywords):
+            if type(x) is Tracer:
+                return form(x)
+            if not (recordings or dispatch.watch):
+                return ufunc(x)
+        return general(x, *rest, **keywords)
+
+    def binary(x, y, /, *rest, **keywords):
+        if not (rest or keywords):
+            if type(x) is Tracer or type(y) is Tracer:
+                return form(x, y)
+            if not (recordings or dispatch.watch):
+                return ufunc(x, y)
+        return general(x, y, *rest, **keywords)
+
+    return {1: unary, 2: binary}.get(ufunc.nin, general)
 
 
 def public_product(ufunc, form):

@@ -9,7 +9,7 @@ that looks at values in another way, or that refuses its arguments, runs every t
 
 import numpy as np
 
-from fungrad.core.evaluation import evaluate, evaluator, is_deferred
+from fungrad.core.evaluation import evaluate, is_deferred, slot_evaluator
 from fungrad.core.program import has_effects
 from fungrad.core.record import record
 from fungrad.core.simple_numbers import SIMPLE
@@ -25,64 +25,107 @@ _ONCE = object()  # in the place of a call that was made once
 _AGAIN = object()  # in the place of a call whose rule runs every time
 SAME = "same"
 _WHOLE = frozenset([int, type(None)])
-_new = object.__new__
+new = object.__new__
 
 
 def remembered(rule):
-    """The rule, quicker where it was called before with arguments of the same types."""
+    """The rule, quicker where it was called before with arguments of the same types.
+
+    Its attribute `of_one` is the same for calls with one traced value and nothing else, and
+    `recall(recording, key, ids)` is what a call gives that was made before and has one new value;
+    None otherwise.
+    """
     calls = {}
 
     def call(*args, **kwargs):
         recording = state.recording
         if recording is None or not recording.is_evaluated or examinations:
             return rule(*args, **kwargs)
-        values = recording.values
-        x = args[0] if args else None
-        if len(args) == 1 and not kwargs and type(x) is Tracer and x.recording is recording:
-            value = values[x.id]  # written out: most calls are these
-            key, ids = (value.shape, value.dtype.num, x.weak), (x.id,)
-        else:
-            key, ids = _described(args, kwargs, recording)
-            if key is None:
-                return rule(*args, **kwargs)
-        known = calls.get(key)
-        if type(known) is not Known or state.wrap_evaluator is not None:
-            if known is not _AGAIN:
-                if len(calls) >= _MOST:
-                    calls.clear()
-                is_second = known is _ONCE  # many a call comes once
-                calls[key] = _learned(rule, args, kwargs, ids, recording) if is_second else _ONCE
+        key, ids = _described(args, kwargs, recording)
+        if key is None:
             return rule(*args, **kwargs)
-        made = known.evaluate(*[values[i] for i in ids])
-        for place, predicate, answer in known.checks:
-            if predicate(made[place]) is not answer:
+        known = calls.get(key)
+        if type(known) is Known and state.wrap_evaluator is None:
+            result = _recalled(known, recording, ids)
+            if result is None:
                 return rule(*args, **kwargs)
-        first = len(values)
-        recording.entries.append((known.program, ids))
-        recording.firsts.append(first)
-        values += made
-        if known.single is None:
-            return _whole(known, recording, ids, first, args, kwargs)
-        tracer = _new(Tracer)  # without the call of __init__
-        tracer.recording = recording
-        tracer.id = first + known.single
-        tracer.weak = False
-        tracer.origin = tracer.views = None
-        return tracer
+            if known.single is None:
+                return _whole(known, recording, ids, result.id, args, kwargs)
+            return result if known.view is None else _seen(result, known.view, args, kwargs)
+        if known is not _AGAIN:
+            if len(calls) >= _MOST:
+                calls.clear()
+            is_second = known is _ONCE  # many a call comes once
+            calls[key] = _learned(rule, args, kwargs, ids, recording) if is_second else _ONCE
+        return rule(*args, **kwargs)
+
+    def of_one(x):
+        recording = x.recording
+        if recording is not state.recording or not recording.is_evaluated or examinations:
+            return call(x)
+        value = recording.values[x.id]
+        known = calls.get(((value.shape, value.dtype.num, x.weak),))
+        if type(known) is not Known or known.single is None or known.view is not None:
+            return call(x)
+        result = _recalled(known, recording, (x.id,)) if state.wrap_evaluator is None else None
+        return call(x) if result is None else result
+
+    def recall(recording, key, ids):
+        known = calls.get(key)
+        if type(known) is not Known or known.single is None or known.view is not None:
+            return None
+        return _recalled(known, recording, ids) if state.wrap_evaluator is None else None
 
     call.__name__, call.__doc__ = rule.__name__, rule.__doc__
+    call.of_one, call.recall = of_one, recall
     return call
+
+
+def _recalled(known, recording, ids):
+    """Record a call that was made before: the tracer of its one new value, else of the first.
+
+    None where a check does not hold.
+    """
+    values = recording.values
+    made = known.evaluate(values, ids)
+    for place, predicate, answer in known.checks:
+        if predicate(made[place]) is not answer:
+            return None
+    first = len(values)
+    recording.entries.append((known.program, ids))
+    recording.firsts.append(first)
+    values += made
+    tracer = new(Tracer)  # without the call of __init__
+    tracer.recording, tracer.id, tracer.weak = recording, first + (known.single or 0), False
+    tracer.origin = tracer.views = None
+    return tracer
+
+
+def _seen(result, origin, args, kwargs):
+    """A result as a view of the operand with a number, at an index."""
+    number, index = origin
+    if not number and args and type(args[0]) is Tracer:
+        return as_view(result, args[0], index)
+    return as_view(result, _operands((*args, *kwargs.values()))[number], index)
 
 
 def _described(args, kwargs, recording):
     """What tells a call from others, and the slots of its arrays; None twice where nothing does."""
-    key, ids = [], []
+    key, ids, values = [], [], recording.values
+    if kwargs:
+        key.append(tuple(kwargs))
+        args = (*args, *kwargs.values())
     for x in args:
-        if not _describe(x, recording, key, ids):
-            return None, None
-    for name, x in kwargs.items():
-        key.append(name)
-        if not _describe(x, recording, key, ids):
+        kind = type(x)
+        if kind is Tracer and x.recording is recording:  # as `_describe` does, without calls
+            value = values[x.id]
+            key.append((value.shape, value.dtype.num, x.weak))
+            ids.append(x.id)
+        elif kind is int or kind is bool:
+            key += kind, x
+            if x not in SIMPLE:
+                return None, None
+        elif not _describe(x, recording, key, ids):
             return None, None
     return tuple(key), tuple(ids)
 
@@ -92,16 +135,19 @@ def _describe(x, recording, key, ids):
     kind = type(x)
     if kind is Tracer and x.recording is recording:
         value = recording.values[x.id]
-        key += value.shape, value.dtype.num, x.weak
+        key.append((value.shape, value.dtype.num, x.weak))
         ids.append(x.id)
         return True
+    if kind is int or kind is bool:
+        key += kind, x
+        return x in SIMPLE
     if kind is Tracer or (kind is np.ndarray and x.dtype.kind in "fc"):
         ids.append(recording.id_of(x))
-        key += x.shape, x.dtype.num, kind is Tracer and x.weak
+        key.append((x.shape, x.dtype.num, kind is Tracer and x.weak))
         return recording.is_evaluated
     if kind in _SETTINGS:
         key += kind, x
-    elif kind is int or kind is float:
+    elif kind is float:
         key += kind, x
         return x in SIMPLE and (x != 0 or str(x)[0] != "-")
     elif kind is slice:
@@ -127,7 +173,8 @@ class Known:
     `checks` are (place, predicate, answer), where places count what the equations make. `leaves`
     say of each tracer in the result its slot, whether it is weak, and its origin: `SAME` for an
     operand itself, (number, index) for a view of an operand, `COPY`, or None. The result is
-    the leaves in the form of `tree`, or where it is one new value, what stands in place `single`.
+    the leaves in the form of `tree`, or where it is one new value, what stands in place `single`,
+    perhaps a `view` of an operand.
     """
 
     program: object
@@ -135,6 +182,7 @@ class Known:
     checks: list
     leaves: list
     single: object
+    view: object
     tree: object
 
 
@@ -184,9 +232,12 @@ def _learned(rule, args, kwargs, ids, recording):
     by_identity = {id(x): k for k, x in enumerate(inputs)}
     made = [_leaf(x, by_identity) for x in tracers]
     places = [(x.id - len(inputs), predicate, answer) for x, predicate, answer in checks]
-    is_one = tree is LEAF and made[0] == (made[0][0], False, None) and made[0][0] >= len(inputs)
-    single = made[0][0] - len(inputs) if is_one else None
-    return Known(program, evaluator(program, True), places, made, single, tree)
+    single = view = None
+    if tree is LEAF and made[0][0] >= len(inputs) and not made[0][1]:
+        slot, _, origin = made[0]
+        if origin is None or type(origin) is tuple:
+            single, view = slot - len(inputs), origin
+    return Known(program, slot_evaluator(program), places, made, single, view, tree)
 
 
 def _leaf(x, by_identity):
@@ -219,13 +270,14 @@ def _with(x, given):
 
 def _whole(known, recording, ids, first, args, kwargs):
     """The result of a call that was recorded, where it is more than one new value."""
-    count, operands, leaves = len(ids), _operands((*args, *kwargs.values())), []
+    count, operands, leaves = len(ids), None, []
     for slot, weak, origin in known.leaves:
-        if origin is SAME:
-            leaves.append(operands[slot])
-            continue
         x = Tracer(recording, ids[slot] if slot < count else first + slot - count, weak)
-        if type(origin) is tuple:
+        if origin is not None and operands is None:
+            operands = _operands((*args, *kwargs.values()))
+        if origin is SAME:
+            x = operands[slot]
+        elif type(origin) is tuple:
             x = as_view(x, operands[origin[0]], origin[1])
         else:
             x.origin = origin

@@ -38,7 +38,6 @@ def binary(primitive, ufunc, on_bools=None, on_complex=None):
     name, direct = ufunc.__name__, direct_kinds(ufunc)
     plainly = direct if on_complex is None else direct.replace("c", "")
     numbers = {float: plainly.replace("i", "").replace("u", ""), int: plainly}
-    short = short_binary(primitive, plainly)
 
     def apply(x, y):
         if type(x) is not Tracer and type(y) is not Tracer:
@@ -71,7 +70,8 @@ def binary(primitive, ufunc, on_bools=None, on_complex=None):
             x, y = align(name, (x, y))
         return rule(x, y)
 
-    apply.short = short
+    short = apply.short = short_binary(primitive, plainly, aligned.recall)
+    apply.recall = aligned.recall
     return named(apply, ufunc)
 
 
@@ -119,7 +119,7 @@ def _logical(primitive, function):
 def _comparison(primitive, ufunc, on_complex=None):
     """The traced form of a comparison, exact between signed, unsigned and too large integers."""
     plain = binary(primitive, ufunc, on_complex=on_complex)
-    short = short_binary(primitive, "f")
+    short = short_binary(primitive, "f", plain.recall)
 
     def apply(x, y):
         if type(x) is Tracer:

@@ -82,7 +82,7 @@ def is_argument(x):
     if x.origin is COPY:
         return False
     recording = x.recording
-    return x.id < recording.input_count or (
+    return x.id < len(recording.input_types) or (
         bool(recording.captured) and x.id in recording.captured.values()
     )
 

@@ -3,8 +3,6 @@
 The determinant has the derivatives that a polynomial has everywhere, at singular matrices too.
 """
 
-from functools import cache
-
 import numpy as np
 
 from fungrad.core.errors import LinearityError
@@ -56,10 +54,9 @@ def parity(pivots, dtype):
     return Prod((pivots.ndim - 1,))(dtype.type(1) - (turns + turns))
 
 
-@cache
-def _counted(n):
-    """0, 1, ... n - 1."""
-    return np.arange(n, dtype=INT32)
+def _exchanges(pivots):
+    """How many rows of one matrix were exchanged with another."""
+    return len([k for k, p in enumerate(pivots.tolist()) if p != k])
 
 
 class LogDet(Composed, Routine):
@@ -77,8 +74,8 @@ class LogDet(Composed, Routine):
 
     def evaluate(self, a, factors, pivots):
         d = factors.diagonal(0, -2, -1)
-        if d.ndim == 1 and d.dtype.kind == "f" and np.count_nonzero(d) == d.size:
-            turns = np.count_nonzero(pivots != _counted(d.size)) + np.count_nonzero(d < 0)
+        if d.ndim == 1 and d.dtype.kind == "f" and 0.0 not in (elements := d.tolist()):
+            turns = _exchanges(pivots) + len([x for x in elements if x < 0])
             size = np.add.reduce(np.log(np.absolute(d)))
             return d.dtype.type(-1 if turns % 2 else 1) if size == size else size, size
         odd = np.not_equal(pivots, np.arange(pivots.shape[-1])).sum(-1) % 2
@@ -118,7 +115,7 @@ def _well_conditioned(a):
     if info == 0:
         inverse, info = getri(factors, pivots)
         if info == 0 and lange("1", a) * lange("1", inverse) < _WELL_CONDITIONED:
-            turns = np.count_nonzero(pivots != _counted(len(a)))
+            turns = _exchanges(pivots)
             total = np.multiply.reduce(factors.diagonal())
             return inverse.T * (-total if turns % 2 else total)
     return None

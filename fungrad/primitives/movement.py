@@ -91,7 +91,7 @@ class Broadcast(Pointwise):
         x = np.asarray(x)
         if not x.ndim:
             result = np.ndarray(self.shape, x.dtype, x, 0, (0,) * len(self.shape))
-            result.flags.writeable = False
+            result.setflags(write=False)
             return result
         if not x.flags.c_contiguous:
             expanded = np.moveaxis(
@@ -102,7 +102,7 @@ class Broadcast(Pointwise):
         for a, n, stride in zip(self.axes, x.shape, x.strides, strict=True):
             strides[a] = stride if n != 1 else 0
         result = np.ndarray(self.shape, x.dtype, x, 0, strides)
-        result.flags.writeable = False
+        result.setflags(write=False)
         return result
 
     def evaluation(self, x):
@@ -115,7 +115,7 @@ class Broadcast(Pointwise):
             if type(v) is not ndarray or not v.flags.c_contiguous:
                 return self.evaluate(v)
             result = ndarray(shape, v.dtype, v, 0, strides)
-            result.flags.writeable = False
+            result.setflags(write=False)
             return result
 
         ndarray = np.ndarray

@@ -25,8 +25,13 @@ class Reverse:
 
     def pull_back(self, residuals, cotangents, run=run):
         """The cotangents of the inputs, None where there is none, from those of the outputs."""
-        given = [c for c, g in zip(cotangents, self.given, strict=True) if g]
-        pulled = iter(run(self.backward, [*residuals, *given]))
+        given = cotangents
+        if not all(self.given):
+            given = [c for c, g in zip(cotangents, self.given, strict=True) if g]
+        pulled = run(self.backward, [*residuals, *given])
+        if len(pulled) == len(self.has_cotangent):
+            return pulled
+        pulled = iter(pulled)
         return [next(pulled) if has else None for has in self.has_cotangent]
 
 

@@ -71,7 +71,7 @@ def _quiet_quotient(x, y):
 
 
 def _is_without_nan(z):
-    line = z.reshape(-1)
+    line = z.ravel()
     total = line.dot(line)  # of squares: nan where an element is
     return total == total
 

@@ -23,6 +23,7 @@ _OPERATORS = {
     operator.le: "{0} <= {1}",
     operator.gt: "{0} > {1}",
     operator.ge: "{0} >= {1}",
+    np.divide: "{0} / {1}",
 }
 
 
