@@ -47,7 +47,7 @@ def _rows(shape, index):
         index = np.array(index)
     if type(index) is not np.ndarray or not index.ndim or not shape:
         return None
-    if index.dtype == bool:
+    if index.dtype.kind == "b":
         return index.nonzero()[0] if index.shape == shape[:1] else None
     is_known = index.dtype == INT64 and is_within(index, shape[0])
     return index.copy() if is_known else None
@@ -205,5 +205,11 @@ def write_block(y, how: Plan, block):
 
 def install():
     """Attach indexing to the tracer class."""
-    Tracer.__getitem__ = remembered(getitem)
+    recalled = remembered(getitem)
+
+    def indexed(self, index):
+        of_values = type(index) is np.ndarray  # no two calls need be alike
+        return getitem(self, index) if of_values else recalled(self, index)
+
+    Tracer.__getitem__ = indexed
     Tracer.__setitem__ = setitem

@@ -14,7 +14,8 @@ from fungrad.core.primitive import Pointwise, Routine
 from fungrad.core.record import record
 from fungrad.primitives.movement import Broadcast, Fill, Iota, Transpose, clamp
 
-INT64 = np.dtype(np.int64)
+INT64, FLOAT64 = np.dtype(np.int64), np.dtype(np.float64)
+_FEW_INDICES = 32  # which Python compares sooner than NumPy
 MODES = ("raise", "clip", "drop", "wrap")
 
 
@@ -40,8 +41,11 @@ def culprit(primitive, number, shape):
 
 
 def is_within(i, size):
-    """Whether every index of an int64 array lies in [0, size): one comparison, unsigned."""
-    return np.count_nonzero(i.view(np.uint64) < size) == i.size
+    """Whether every index of an int64 array lies in [0, size)."""
+    if i.size <= _FEW_INDICES:
+        known = i.ravel().tolist()
+        return not known or (min(known) >= 0 and max(known) < size)
+    return np.count_nonzero(i.view(np.uint64) < size) == i.size  # one comparison, unsigned
 
 
 def resolve(primitive, indices, shape):
@@ -244,10 +248,10 @@ class Scatter(Routine):
         return x
 
     def evaluate(self, x, updates, *indices):
-        if self.combine == "add" and x.ndim == 1 and x.dtype == np.float64:
+        if self.combine == "add" and x.ndim == 1 and x.dtype is FLOAT64:
             (i,) = indices
             if i.dtype == INT64 and is_within(i, x.size) and not np.count_nonzero(x):
-                return np.bincount(np.ravel(i), np.ravel(updates), x.size)  # as `numpy.add.at`
+                return np.bincount(i.ravel(), updates.ravel(), x.size)  # as `numpy.add.at`
         indices, valid = resolve(self, indices, x.shape)
         result = np.array(x)
         if not x.size and any(x.shape[a] == 0 for a in self.axes):
