@@ -97,7 +97,7 @@ class _ObjectModule(ModuleType):
 
     def __getattr__(self, name):
         package, _, own = self.__name__.rpartition(".")
-        return getattr(getattr(sys.modules[package], own), name)
+        return getattr(sys.modules[package].__getattr__(own), name)
 
 
 def no_other_names(package):

@@ -1,5 +1,7 @@
 """cond and switch: one of several functions, chosen by a value."""
 
+from functools import wraps
+
 import numpy as np
 
 from fungrad.api.closing import (
@@ -32,6 +34,7 @@ def cond(pred, true_fun, false_fun, *operands, operand=_NO_OPERAND):
         true_fun, false_fun: functions that return the same pytree of the same types.
         operands: pytrees of arrays; `operand` is another spelling for one.
 
+    `cond(pred, a, f, b, g)` is `f(a)` where `pred` is true, else `g(b)`: the older form of JAX.
     Only the chosen branch is computed, also under `vmap` with one predicate per row.
 
     Raises:
@@ -42,6 +45,8 @@ def cond(pred, true_fun, false_fun, *operands, operand=_NO_OPERAND):
     """
     if operand is not _NO_OPERAND:
         operands = (*operands, operand)
+    if len(operands) == 2 and not callable(true_fun) and callable(operands[1]):
+        true_fun, false_fun, operands = _with_own_operands(true_fun, false_fun, *operands)
     p, _ = operand_of(pred)
     if np.shape(p):
         raise TypeError(f"cond: pred must be a scalar, it has shape {np.shape(p)}; use where")
@@ -51,6 +56,14 @@ def cond(pred, true_fun, false_fun, *operands, operand=_NO_OPERAND):
         return (true_fun if p else false_fun)(*operands)
     names = ("false_fun", "true_fun")
     return _choose(Convert(INT64)(p), (false_fun, true_fun), operands, "cond", names)
+
+
+def _with_own_operands(true_operand, true_fun, false_operand, false_fun):
+    """Functions of both operands that look at their own, and the operands."""
+    title_of("cond", true_fun)
+    first = wraps(true_fun, updated=())(lambda a, b: true_fun(a))
+    second = wraps(false_fun, updated=())(lambda a, b: false_fun(b))
+    return first, second, (true_operand, false_operand)
 
 
 def switch(index, branches, *operands, operand=_NO_OPERAND):

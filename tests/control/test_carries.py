@@ -329,3 +329,17 @@ def test_integer_carries_beside_float_values(run):
     np.testing.assert_allclose(slope, numeric, rtol=1e-7)
     many = run(vmap(lambda n: collatz(0.5, n)[1]))(np.array([1, 2, 3, 6]))
     assert many.tolist() == [0, 1, 7, 8]
+
+
+@RUN
+def test_branches_with_operands_of_their_own(run):
+    f = lambda p, x: lax.cond(p, (x, 1.0), lambda pair: pair[0] + pair[1], x * 2, np.sin)
+    assert run(f)(True, 3.0) == 4.0
+    assert run(f)(False, 3.0) == np.sin(6.0)
+    assert run(grad(f, 1))(False, 3.0) == 2 * np.cos(6.0)
+    with disable_jit():
+        assert f(True, 3.0) == 4.0
+    with pytest.raises(TypeError, match="cond: expected a function, got 2.0"):
+        lax.cond(True, 1.0, 2.0, 3.0, np.sin)
+    with pytest.raises(TypeError, match="cond: expected a function, got 1.0"):
+        lax.cond(True, 1.0, np.sin, 2.0)
