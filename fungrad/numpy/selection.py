@@ -110,6 +110,22 @@ def _bounds(a_min, a_max, min, max):
     return a_min, a_max
 
 
+_clip = clip
+
+
+def clip(a, a_min=KEEP, a_max=KEEP, *args, **kwargs):
+    """`numpy.clip`, also with one bound alone, as in JAX.
+
+    >>> clip(np.array([-1.0, 2.0]), 0.0)
+    array([0., 2.])
+    """
+    if (a_min is KEEP) is not (a_max is KEEP) and "min" not in kwargs and "max" not in kwargs:
+        a_min, a_max = (None if bound is KEEP else bound for bound in (a_min, a_max))
+    if a_min is KEEP and a_max is KEEP:
+        return _clip(a, **kwargs)
+    return _clip(a, a_min, a_max, *args, **kwargs)
+
+
 @traced(np.piecewise)
 def piecewise(x, condlist, funclist, *args, **kw):
     """`numpy.piecewise`: every function is applied to the whole of x."""

@@ -132,3 +132,13 @@ def test_where_none_is_everywhere(run, name):
     expected = getattr(np, name)(X, axis=0, keepdims=True)
     found = run(lambda x: function(x, axis=0, where=None, keepdims=True))(X)
     np.testing.assert_allclose(found, expected, rtol=1e-15)
+
+
+@RUN
+def test_clip_with_one_bound(run):
+    for bound, expected in (((1.5,), [3.0, 1.5, 1.5, 2.0]), ((), [3.0, 1.0, 1.0, 2.0])):
+        np.testing.assert_array_equal(run(lambda x, b=bound: fnp.clip(x, *b))(1.0 * I), expected)
+    np.testing.assert_array_equal(run(lambda x: fnp.clip(x, a_max=2.0))(I), [2, 1, 1, 2])
+    assert run(grad(lambda x: fnp.clip(x, 1e-8)))(0.5) == 1.0
+    with pytest.raises(ValueError, match="forbidden"):
+        run(lambda x: fnp.clip(x, 0, 1, min=2))(I)
