@@ -235,6 +235,7 @@ from fungrad.numpy.reductions import (
     sum,
 )
 from fungrad.numpy.running_totals import cumprod, cumsum, cumulative_prod, cumulative_sum
+from fungrad.numpy.scalar_types import *  # noqa: F403
 from fungrad.numpy.selection import (
     argwhere,
     choose,

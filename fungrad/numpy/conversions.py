@@ -84,8 +84,8 @@ _FUNCTIONS = (
     "math.sin(x))"
 )
 _ARRAYS = (
-    "use fungrad.numpy.asarray or array (numpy.stack and concatenate work as they are), and numpy "
-    "functions on the traced value itself"
+    "use fungrad.numpy.asarray or array (numpy.stack and concatenate work as they are), numpy "
+    "functions on the traced value itself, and x.astype(np.float32) for np.float32(x)"
 )
 _BRANCHES = (
     "use fungrad.numpy.where(condition, x, y), & and | for `and` and `or`, numpy.maximum for max, "

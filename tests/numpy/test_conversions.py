@@ -2,6 +2,7 @@
 
 import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import fungrad.numpy as fnp
 from fungrad import grad, jit, vmap
 from fungrad.core.errors import LeakedTracerError, LostDerivativeError, UnknownValueError
 from fungrad.lax import stop_gradient
+from fungrad.numpy import scalar_types
 
 
 def test_eager_code_is_ordinary_python():
@@ -209,3 +211,24 @@ def test_the_error_tells_what_the_line_does(transform, function, words):
 def test_an_unknown_index_into_a_plain_array():
     with pytest.raises(UnknownValueError, match=r"indexing a plain array .*asarray\(a\)\[i\]"):
         jit(lambda i: np.arange(3.0)[i])(np.array([0, 2]))
+
+
+@pytest.mark.parametrize("name", scalar_types.NAMES)
+def test_scalar_types_convert_traced_values_and_are_numpys(name):
+    kind, own = getattr(fnp, name), getattr(np, name)
+    value = 0.75 if np.issubdtype(own, np.inexact) else 3
+    converted = jit(lambda x: kind(x))(value)
+    assert converted == own(value) and converted.dtype == own
+    assert jit(lambda x: kind([x, 1]))(value).tolist() == np.array([value, 1], own).tolist()
+    assert kind == own and own == kind and hash(kind) == hash(own) and kind != np.void
+    assert np.dtype(kind) == own and np.dtype(own) == kind and np.zeros(2, kind).dtype == own
+    assert isinstance(own(1), kind) and issubclass(own, kind) and issubclass(kind, np.generic)
+    assert type(kind(1)) is own and pickle.loads(pickle.dumps(kind)) is kind
+    assert np.result_type(kind, np.int8) == np.result_type(own, np.int8)
+
+
+def test_scalar_types_are_differentiated():
+    slope = grad(lambda x: fnp.float32(x) ** 2)(3.0)
+    assert slope == 6.0 and slope.dtype == np.float64
+    with pytest.raises(UnknownValueError, match=r"x\.astype\(np\.float32\) for np\.float32\(x\)"):
+        jit(lambda x: np.float32(x))(1.0)

@@ -138,7 +138,7 @@ def test_plain_values_go_to_numpy():
     assert fnp.concatenate([X, X], casting="no").shape == (4, 3)
     same(np.sort([3, 1]), fnp.sort([3, 1]))
     same(np.array([3, 1]), fnp.sort([1, 3], descending=True))
-    assert fnp.float32 is np.float32 and fnp.pi == np.pi
+    assert fnp.float32 == np.float32 and fnp.pi == np.pi
 
 
 def test_creation_inside_a_trace_can_be_written():
