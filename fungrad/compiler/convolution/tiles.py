@@ -9,6 +9,7 @@ channels are neighbours, vectors are of channels.
 """
 
 from contextlib import ExitStack
+from functools import partial, reduce
 from math import prod
 
 from fungrad.compiler.convolution.units import (
@@ -18,11 +19,14 @@ from fungrad.compiler.convolution.units import (
     position,
 )
 from fungrad.compiler.language.labelled import Labelled
-from fungrad.compiler.language.scalar import INDEX, constant
+from fungrad.compiler.language.scalar import INDEX, call, constant
 from fungrad.compiler.language.statements import Call
 from fungrad.compiler.language.views import Buffer, row_major
 from fungrad.compiler.moves.copy import contiguous, write_copy
 from fungrad.compiler.products import tiles
+
+
+_smaller, _larger = (partial(call, word, INDEX) for word in ("minimum", "maximum"))
 
 
 def write_tiles(work, plan):
@@ -74,7 +78,7 @@ class _Writing:
         """How many lines of a phase, or tiles of lines, or panels of one, bands may divide."""
         plan = self.plan
         if not plan.outer:
-            is_divided = plan.is_across and not plan.is_moved
+            is_divided = plan.is_across and not plan.is_moved and not self.is_copied
             return phase[plan.row].count // self._width if is_divided else 1
         if plan.lines is not None and plan.lines.label == plan.outer[0]:
             return plan.lines.count(phase)
@@ -146,7 +150,7 @@ class _Writing:
                     moved(writer, pointer, position(writer, index, v), "image")
                     for pointer, v in zip(pointers, (work.x, self.right, work.target), strict=True)
                 )
-                source = self._source(x, images)
+                source = self._source(x, images, band)
                 made = spare if plan.is_moved else y
                 for phase, table in zip(plan.phases, tables, strict=True):
                     self._phase(phase, table, source, w, made, band)
@@ -154,8 +158,11 @@ class _Writing:
                     self._write_out(spare, y, band)
         self.build.call(writer)
 
-    def _source(self, x, images):
-        """The image as tiles read it: copied into its surroundings, or where it stands."""
+    def _source(self, x, images, band):
+        """The image as tiles read it: copied into its surroundings, or where it stands.
+
+        Of an image in bands, the lines that the band meets are copied.
+        """
         work, plan, shape = self.work, self.plan, []
         if not self.is_copied:
             first = sum(plan.reach[i].low * self.strides[i] for i in self.positions)
@@ -170,11 +177,54 @@ class _Writing:
             target += at * self.strides[i]
             shape.append(count)
         if prod(shape):
-            near, far = ([v[i] for i in labels] for v in (work.x.strides, self.strides))
             start = moved(self.writer, x, self.writer.integer(source), "image")
             inside = moved(self.writer, images, self.writer.integer(target), "inside")
-            write_copy(self.writer, self.dtype, shape, (start, near), (inside, far))
+            sizes = dict(zip(labels, shape, strict=True))
+            if self.units.bands > 1:
+                self._copy_lines(sizes, start, inside, band)
+            else:
+                self._copy(sizes, start, inside)
         return images
+
+    def _copy(self, sizes, start, inside):
+        """Copy part of an image: so many places of each label."""
+        near, far = ([v[i] for i in sizes] for v in (self.work.x.strides, self.strides))
+        shape = list(sizes.values())
+        write_copy(self.writer, self.dtype, shape, (start, near), (inside, far))
+
+    def _copy_lines(self, sizes, start, inside, band):
+        """Copy those lines of an image that the places of a band meet."""
+        writer, label = self.writer, self.plan.outer[0]
+        reach, zero = self.plan.reach[label], constant(0, INDEX)
+        _, count, at = reach.common
+        begins, ends = [], []
+        for p in reach.phases:
+            first, last = self._places_of_band(band, label, p)
+            step = writer.integer(p.distance)
+            begins.append(first * step + writer.integer(min(p.reach.values(), default=0) - at))
+            ends.append((last - constant(1, INDEX)) * step)
+            ends[-1] = ends[-1] + writer.integer(max(p.reach.values(), default=0) - at + 1)
+        begin = writer.let(reduce(_smaller, begins, writer.integer(count)), "begin")
+        begin = writer.let(_larger(begin, zero), "begin")
+        end = _smaller(reduce(_larger, ends), writer.integer(count))
+        rest = {i: n for i, n in sizes.items() if i != label}
+        with writer.loop(_larger(end - begin, zero), "line") as line:
+            lines = [
+                moved(writer, pointer, (begin + line) * writer.integer(strides[label]), "line")
+                for pointer, strides in ((start, self.work.x.strides), (inside, self.strides))
+            ]
+            self._copy(rest, *lines)
+
+    def _places_of_band(self, band, label, p):
+        """Where the places of a phase begin and end that belong to a band."""
+        lines, writer = self.plan.lines, self.writer
+        if lines is None or lines.label != label:
+            first, n = self.units.lines_of_band(writer, band, p.count)
+            return first, first + n
+        first, n = self.units.lines_of_band(writer, band, lines.count({label: p}))
+        rows = lines.rows({label: p})
+        begin = _smaller(first * writer.integer(rows), writer.integer(p.count - rows))
+        return begin, _smaller((first + n) * writer.integer(rows), writer.integer(p.count))
 
     def _phase(self, phase, table, source, w, made, band):
         """All tiles of a phase: panels of columns, outside of rows, so that they stay near."""
