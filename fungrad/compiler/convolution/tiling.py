@@ -12,7 +12,7 @@ _MOST_PHASES = 8
 _FARTHEST = 4  # places of the input between neighbouring rows of a tile
 #: Elements of the kernel that all images read again: where they do not fit into the cache, matrix
 #: products of many images are faster.
-_MOST_WEIGHTS = 1 << 19
+_MOST_WEIGHTS = 1 << 20
 _COST_OF_MOVING = 1.0  # an element from one memory to another, in vectors multiplied
 
 
@@ -27,7 +27,8 @@ def tiling(work):
         if plan.is_good and plan.has_near_channels:
             return plan
     if work.is_direct:
-        return None
+        plan = Tiling(work, slides)
+        return plan if plan.lines is not None else None
     columns = prod([work.sizes[i] for i in groups.right])
     inner = prod([work.sizes[i] for i in groups.contracted])
     if columns * inner > _MOST_WEIGHTS:
