@@ -75,7 +75,7 @@ def test_compiled_convolutions_and_their_gradients_are_those_without_jit(name, l
     f, x, w = convolution(name, layout, dtype)
     g = with_gradients(f)
     by_blas = name in ("one pixel", "pixels of many") and layout != CHANNELS_FIRST
-    by_loops = name == "single" or "depthwise" in name and layout != CHANNELS_LAST
+    by_loops = name in ("depthwise", "depthwise, strided") and layout != CHANNELS_LAST
     assert ("tile_" in jit(f).lower(x, w).compile().as_text()) != (by_blas or by_loops)
     tolerance = 1e-4 if dtype == np.float32 else 1e-11
     for found, expected in zip(jit(g)(x, w), g(x, w), strict=True):
@@ -220,12 +220,15 @@ def test_one_convolution_after_another_with_a_size_that_the_first_left_open():
         np.testing.assert_allclose(jit(g)(x), g(x), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["depthwise", "depthwise, many", "single"])
-def test_kernels_of_single_channels_are_sums_by_tiles_along_rows(name):
+@pytest.mark.parametrize(
+    "name, way",
+    [("depthwise", "sv"), ("depthwise, many", "sv"), ("single", "sv"), ("depthwise, strided", "d1")],
+)
+def test_kernels_of_single_channels_are_sums_by_tiles_along_rows(name, way):
     f, x, w = convolution(name, CHANNELS_FIRST, np.float64)
     y, back = fungrad.vjp(f, x, w)
     of_kernel = jit(lambda y: fungrad.vjp(lambda w: f(x, w), w)[1](y))
-    assert "_sv" in of_kernel.lower(y).compile().as_text()
+    assert f"_{way}" in of_kernel.lower(y).compile().as_text()
     np.testing.assert_allclose(of_kernel(y)[0], back(y)[1], rtol=1e-11, atol=1e-11)
 
 

@@ -2,7 +2,7 @@
 
 from math import prod
 
-from fungrad.compiler.convolution.dots import dots_of
+from fungrad.compiler.convolution.dots import Dots, dots_of, has_rows
 from fungrad.compiler.convolution.units import joined_step, sliding_places
 from fungrad.compiler.products import tiles
 from fungrad.primitives.windows import covered
@@ -28,6 +28,10 @@ def summing(work):
                 return plan
         plan = Summing(work, slides, is_along_row=True)
         if plan.has_near_lanes:
+            return plan
+        plan = Summing(work, slides)
+        if has_rows(plan):
+            plan.dots = Dots(plan)
             return plan
     if work.is_direct:
         return None

@@ -52,6 +52,8 @@ class _Writing:
         """Whether the left operand is copied, and the strides with which it is read."""
         work, plan, x = self.work, self.plan, self.work.x
         step, is_inside = x.strides[plan.row], plan.is_inside and not plan.is_picked
+        has_phases = plan.dots is not None and plan.dots.phases > 1
+        is_inside = is_inside and not has_phases
         if is_inside and (plan.channels or plan.dots is not None):
             return False, x.strides
         is_near = joined_step(plan.features, x.sizes, x.strides) == 1
@@ -65,6 +67,8 @@ class _Writing:
             plan.covered[i][1] - plan.covered[i][0] + 1 if i in plan.covered else work.sizes[i]
             for i in labels
         ]
+        if has_phases:
+            self.x_shape[-1] = plan.dots.phases * plan.dots.most
         return True, dict(zip(labels, row_major(self.x_shape), strict=True))
 
     @property
@@ -160,8 +164,9 @@ class _Writing:
                 at_x = at_x + first * writer.integer(self.step_of_element(i))
                 at_y = at_y + first * writer.integer(self.y_strides[-1 - i])
             at_made = made[1]
-            is_merged = plan.is_merged if plan.dots is None else True
-            places = self.positions[:-1] if is_merged else self.positions
+            places = self.positions[:-1] if plan.is_merged else self.positions
+            if plan.dots is not None:
+                places = plan.dots.places
             for i in places:
                 p = stack.enter_context(writer.loop(writer.integer(work.sizes[i]), "place"))
                 at_x = at_x + p * writer.integer(work.windows[i].out * self.x_strides[i])
@@ -182,6 +187,7 @@ class _Writing:
             (work.windows[i].offset - (plan.covered[i][0] if self.x_is_copied else 0))
             * self.x_strides[i]
             for i in self.positions
+            if i != plan.row or plan.dots is None or plan.dots.phases == 1
         )
         if plan.is_picked:
             self._pick(x, images)
@@ -219,11 +225,20 @@ class _Writing:
                 target += (first - low) * self.x_strides[i]
             source += first * work.x.strides[i]
             shape.append(count)
-        if prod(shape):
-            near, far = ([v[i] for i in labels] for v in (work.x.strides, self.x_strides))
-            start = moved(writer, x, writer.integer(source), "image")
-            inside = moved(writer, images, writer.integer(target), "inside")
-            write_copy(writer, self.dtype, shape, (start, near), (inside, far))
+        if not prod(shape):
+            return
+        near, far = ([v[i] for i in labels] for v in (work.x.strides, self.x_strides))
+        pieces = [(shape[-1], 0, 1, 0)]
+        if plan.dots is not None and plan.dots.phases > 1:
+            low = plan.covered[plan.row][0]
+            source -= max(0, low) * work.x.strides[plan.row]
+            target -= max(0, -low) * self.x_strides[plan.row]
+            pieces = plan.dots.pieces_of_row(work.x.sizes[plan.row])
+        for count, first, step, to in pieces:
+            start = moved(writer, x, writer.integer(source + first * near[-1]), "image")
+            inside = moved(writer, images, writer.integer(target + to), "inside")
+            given = start, [*near[:-1], near[-1] * step]
+            write_copy(writer, self.dtype, [*shape[:-1], count], given, (inside, far))
 
     def _columns(self, y, matrices):
         """The right operand as tiles read it."""

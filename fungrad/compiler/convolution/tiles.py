@@ -25,7 +25,6 @@ from fungrad.compiler.language.views import Buffer, row_major
 from fungrad.compiler.moves.copy import contiguous, write_copy
 from fungrad.compiler.products import tiles
 
-
 _smaller, _larger = (partial(call, word, INDEX) for word in ("minimum", "maximum"))
 
 

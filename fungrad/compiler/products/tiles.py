@@ -62,24 +62,25 @@ def _best_tile(dtype, rows, columns):
     if columns <= length // 2:
         length //= 2
     wide = -(-columns // length)
+    few = _FEW_SUMS * n_bytes // (length * dtype.itemsize)  # half vectors are made two at a time
     found = []
     for count in range(1, min(wide, 4) + 1):
         most = min(rows, (registers - 1 - count) // count)
         if most > 0:
             tile = Tile(length, -(-rows // -(-rows // most)), count)
-            found.append((_cost(tile, rows, wide), tile))
+            found.append((_cost(tile, rows, wide, few), tile))
     cost, tile = min(found)
     return tile, cost * length * dtype.itemsize / n_bytes
 
 
-def _cost(tile, rows, wide):
+def _cost(tile, rows, wide, few):
     """The time of a product of so many rows and vectors, in units of one product of vectors."""
     total, (full, rest) = 0, divmod(wide, tile.vectors)
     for count, times in ((tile.vectors, full), (rest, 1)):
         if count:
             sizes = split(rows, tile.rows)
             total += times * sum(
-                n * (max(size * count, _FEW_SUMS) + 0.3 * (size + count)) for size, n in sizes
+                n * (max(size * count, few) + 0.3 * (size + count)) for size, n in sizes
             )
     return total
 
