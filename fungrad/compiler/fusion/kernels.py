@@ -154,7 +154,7 @@ class _NestWriter:
             is_local = not root.is_landing and not self._outer_reduced(root)
             dtype = root.value.dtype
             dtype = accumulator_dtype(root.reduction, dtype) if is_local else dtype
-            partial = whole.get(root.view) or Partial(self.nest, root, dtype)
+            partial = whole.get(root.view) or Partial(self.nest, root, dtype, is_local)
             if partial.is_whole:
                 whole[root.view] = partial
             self.partials[n] = partial
