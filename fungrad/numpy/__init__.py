@@ -82,6 +82,7 @@ from fungrad.numpy.in_place import (
     put_along_axis,
     putmask,
 )
+from fungrad.numpy.inserting import delete, insert
 from fungrad.numpy.joining import (
     append,
     array_split,
@@ -89,12 +90,10 @@ from fungrad.numpy.joining import (
     column_stack,
     concat,
     concatenate,
-    delete,
     dsplit,
     dstack,
     hsplit,
     hstack,
-    insert,
     repeat,
     resize,
     roll,

@@ -53,11 +53,24 @@ def putmask(a, mask, values):
 
 @traced(np.place, extras=INPLACE)
 def place(arr, mask, vals, *, inplace=True):
-    """`numpy.place` where the mask is known."""
-    where_true = np.flatnonzero(known_mask("place", operand(mask)))
+    """`numpy.place`."""
+    mask = operand(mask)
+    if type(mask) is Tracer and not mask.is_known:
+        return _write("place", arr, _placed(arr, ufuncs.not_equal(mask, 0), vals), inplace)
+    where_true = np.flatnonzero(known_mask("place", mask))
     values = resize(fitting(vals, arr.dtype), len(where_true))
     changed = at(ravel(arr))[where_true].set(values)
     return _write("place", arr, reshape(changed, arr.shape), inplace)
+
+
+def _placed(arr, mask, vals):
+    """`place` by a mask whose values are not known: each true element counts those before it."""
+    vals = ravel(fitting(vals, arr.dtype))
+    if not vals.shape[0]:
+        raise ValueError("place: the values are empty")
+    number = np.cumsum(ravel(mask)) - 1
+    chosen = at(vals)[number % vals.shape[0]].get(mode="wrap")
+    return reshape(where(ravel(mask), chosen, ravel(arr)), arr.shape)
 
 
 @traced(np.put, extras=INPLACE)

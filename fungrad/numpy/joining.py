@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.core.errors import ShapeError
+from fungrad.core.errors import ShapeError, UnknownValueError
 from fungrad.core.tracing import Tracer
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.creation import iota
@@ -256,6 +256,11 @@ def repeat(a, repeats, axis=None, *, total_repeat_length=None):
         turn = iota(total_repeat_length)[:, None]
         places = np.sum(np.less_equal(ends, turn), axis=1)
         return take_static(a, np.minimum(places, n - 1), axis)
+    if type(repeats) is Tracer and not repeats.is_known:
+        raise UnknownValueError(
+            "repeat: the size of the result depends on values that do not exist while "
+            f"{repeats.recording.title} is traced; give it as total_repeat_length="
+        )
     counts = repeats.value if type(repeats) is Tracer else np.asarray(repeats)
     if counts.ndim == 0 or counts.size == 1:
         r = int(counts.reshape(())[()]) if counts.ndim else int(counts)
@@ -313,49 +318,6 @@ def resize(a, new_shape):
     if not a.size:
         return broadcast(a.dtype.type(0), shape)
     return reshape(take_static(a, np.arange(size) % a.size, 0), shape)
-
-
-@traced(np.insert)
-def insert(arr, obj, values, axis=None):
-    """`numpy.insert` at known positions."""
-    arr, values = operand(arr), operand(values)
-    if axis is None:
-        arr, axis = ravel(arr), 0
-    axis = normalize_axis(axis, arr.ndim)
-    n = arr.shape[axis]
-    places = obj if isinstance(obj, slice) else np.asarray(obj)
-    is_single = not isinstance(obj, slice) and places.ndim == 0
-    numbers = np.insert(np.arange(n), places, -1)
-    inserted = np.flatnonzero(numbers < 0)
-    values = convert(values, arr.dtype)
-    if is_single and values.ndim:
-        values = moveaxis(_lifted(values, arr.ndim), 0, axis)
-        count = values.shape[axis]
-        if count != 1:
-            at = int(inserted[0])
-            return concatenate([part(arr, axis, 0, at), values, part(arr, axis, at, n)], axis)
-    shape = [*arr.shape[:axis], len(inserted), *arr.shape[axis + 1 :]]
-    both = concatenate([arr, broadcast(values, tuple(shape))], axis)
-    numbers[inserted] = n + np.argsort(np.argsort(inserted, kind="stable"), kind="stable")
-    if not isinstance(obj, slice) and places.ndim and places.dtype.kind != "b":
-        order = np.argsort(np.where(places < 0, places + n, places), kind="stable")
-        numbers[inserted] = n + order
-    return take_static(both, numbers, axis)
-
-
-def _lifted(x, ndim):
-    return reshape(x, (1,) * (ndim - x.ndim) + tuple(x.shape))
-
-
-@traced(np.delete, ignored=("assume_unique_indices",))
-def delete(arr, obj, axis=None):
-    """`numpy.delete` at known positions."""
-    arr = operand(arr)
-    if axis is None:
-        arr, axis = ravel(arr), 0
-    axis = normalize_axis(axis, arr.ndim)
-    obj = obj.value if type(obj) is Tracer else obj
-    return take_static(arr, np.delete(np.arange(arr.shape[axis]), obj), axis)
 
 
 @traced(np.trim_zeros)

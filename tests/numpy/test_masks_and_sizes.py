@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import fungrad.numpy as fnp
-from fungrad import at, grad, jit, vmap
+from fungrad import at, grad, jacfwd, jit, vmap
 from fungrad.errors import BooleanIndexError, OutOfBoundsError, UnknownValueError
+from fungrad.testing import check_grads
 
 X = np.array([1.0, -2.0, 3.0, -4.0, 3.0])
 ROWS = np.arange(12.0).reshape(3, 4) - 5
@@ -109,3 +110,69 @@ def test_bincount_under_jit_counts_to_minlength():
         count(np.array([0, 4, 3]), X[:3])
     with pytest.raises(UnknownValueError, match="give it as length= or minlength="):
         jit(lambda i: np.bincount(i))(np.array([0, 1]))
+
+
+# ---- positions that are not known
+
+LINE, TABLE = np.arange(5.0) ** 2, np.arange(12.0).reshape(3, 4)
+INSERTED = [
+    (LINE, np.array([1, 3]), 9.0, None),
+    (LINE, np.array([3, 1]), np.array([7.0, 8.0]), None),
+    (LINE, np.array([0, 0, 5, -1]), np.array([1.0, 2.0, 3.0, 4.0]), None),
+    (LINE, np.array([], int), np.array([]), None),
+    (LINE, 5, np.array([1.0, 2.0]), None),
+    (LINE, -1, 7.0, None),
+    (TABLE, np.array([2, 0]), TABLE[:, :2], 1),
+    (TABLE, 3, np.array([1.0, 2.0, 3.0]), 1),
+    (TABLE, 1, 5.0, None),
+]
+
+
+@pytest.mark.parametrize("case", range(len(INSERTED)))
+def test_insert_at_unknown_positions(case):
+    x, places, values, axis = INSERTED[case]
+    insert = jit(lambda x, places, values: fnp.insert(x, places, values, axis))
+    np.testing.assert_array_equal(insert(x, places, values), np.insert(x, places, values, axis))
+    check_grads(lambda x, values: insert(x, places, values), (x, values), 1)
+
+
+@pytest.mark.parametrize("places", [[1, 3], [4, 0], [-1, 0], []])
+def test_delete_at_unknown_positions(places):
+    places = np.array(places, int)
+    delete = lambda x, i: fnp.delete(x, i, assume_unique_indices=True)
+    np.testing.assert_array_equal(jit(delete)(LINE, places), np.delete(LINE, places))
+    np.testing.assert_array_equal(delete(LINE, places), np.delete(LINE, places))
+    check_grads(lambda x: jit(delete)(x, places), (LINE,), 1)
+    rows = vmap(lambda i: fnp.delete(LINE, i))(np.arange(5))
+    np.testing.assert_array_equal(rows, [np.delete(LINE, i) for i in range(5)])
+
+
+@pytest.mark.parametrize("bound", [-1.0, 3.0, 99.0])
+def test_place_by_an_unknown_mask(bound):
+    expected = LINE.copy()
+    np.place(expected, LINE > bound, [1.0, 2.0])
+
+    def f(x):
+        y = x * 1.0
+        np.place(y, y > bound, [1.0, 2.0])
+        return y
+
+    np.testing.assert_array_equal(jit(f)(LINE), expected)
+    np.testing.assert_array_equal(jit(jacfwd(f))(LINE), np.diag(LINE <= bound) * 1.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: jit(fnp.repeat)(LINE, np.ones(5, int)), UnknownValueError, "total_repeat_length"),
+        (lambda: jit(fnp.delete)(LINE, np.array([1])), UnknownValueError, "assume_unique_indices"),
+        (lambda: jit(fnp.delete)(LINE, 5), OutOfBoundsError, "index 5 is out of bounds"),
+        (lambda: jit(fnp.delete)(LINE, -6), OutOfBoundsError, "index -6 is out of bounds"),
+        (lambda: jit(fnp.insert)(LINE, 9, 1.0), OutOfBoundsError, "index 9 is out of bounds"),
+        (lambda: jit(fnp.insert)(LINE, -6, 1.0), OutOfBoundsError, "out of bounds"),
+        (lambda: jit(lambda x: np.place(x * 1, x > 0, []))(LINE), ValueError, "empty"),
+    ],
+)
+def test_unknown_positions_that_do_not_fit(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
