@@ -69,7 +69,11 @@ class Entry(Writer):
 
     @contextmanager
     def lasting(self):
-        """A stretch that may run many times: what it reads from outside lives to its end."""
+        """A stretch that may run many times: what it reads from outside lives to its end.
+
+        What stands in front of it and behind it has other times than what stands inside.
+        """
+        self.time += 1
         first = self.time
         self.depth += 1
         try:
@@ -78,6 +82,7 @@ class Entry(Writer):
             self.depth -= 1
             self.time += 1
             self._loops.append((first, self.time))
+            self.time += 1
 
     @contextmanager
     def loop(self, extent, prefix="i", work=None):

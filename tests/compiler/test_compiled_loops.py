@@ -232,3 +232,18 @@ def test_the_gradient_of_a_small_network_in_a_loop_calls_nothing():
     w, v = W[:8, :2] * 2, W[:2, :8] * 2
     executable = check(fg.grad(f, (0, 1, 2)), w, v, X[:2])
     assert not any("kernel" in line for line in inside_loop(executable))
+
+
+def test_what_a_loop_stacks_lives_through_all_turns_if_the_next_step_reads_it():
+    """Two numbers are stored at the end of each turn, where what it began with is not needed."""
+    random = np.random.default_rng(0)
+    w, rows = random.normal(size=(40, 40)) / 40, random.normal(size=(30, 40))
+
+    def f(w, rows):
+        def step(h, x):
+            h = fnp.tanh(w @ h + x)
+            return h, fnp.stack([h.sum(), (w @ fnp.sin(h)).sum()])
+
+        return lax.scan(step, fnp.zeros(40), rows)[1].T @ rows
+
+    check(f, w, rows)
