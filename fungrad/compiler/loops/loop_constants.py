@@ -6,7 +6,7 @@ So the weights that the backward pass of a recurrent network multiplies by are t
 """
 
 from fungrad.compiler.language.views import View, row_major
-from fungrad.compiler.moves.copy import copy
+from fungrad.compiler.moves.copy import contiguous, copy
 from fungrad.primitives.accumulation import AddProduct
 from fungrad.primitives.contraction import Contract
 
@@ -19,6 +19,8 @@ def laid_out(build, body, v, given, turns):
     """The representation of the constant `v` of a loop body: given, or with other strides."""
     if not isinstance(given, View) or turns is None or turns < _FEWEST_TURNS:
         return given
+    if not given.is_contiguous and v.type.size < _LEAST_ELEMENTS and all(given.strides):
+        return contiguous(build.entry, given)
     if v.type.size < _LEAST_ELEMENTS or v in body.outputs or not given.is_contiguous:
         return given
     readers = [e for e in body.equations if v in e.inputs]
