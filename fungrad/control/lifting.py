@@ -14,19 +14,25 @@ stay: BLAS is at its limit there already, and the result is still in the cache w
 """
 
 from fungrad.control.programs import recorded
+from fungrad.control.small_products import (
+    FEWEST_TURNS,
+    LOCAL_SIZE,
+    better_written_out,
+    is_layout,
+    with_contractions,
+)
 from fungrad.control.stack import StackType, stacked_type
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Equation, Program, Variable, acts, live
 from fungrad.core.record import record
 from fungrad.core.tracing import run
+from fungrad.optimize.contractions import simplify_contractions
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.elementwise import add, subtract
 from fungrad.transforms.batch import BatchAxis, batch
 
 _SMALL_STACK = 16 << 20
 _ENOUGH = 256
-#: Up to this size arrays of a body are local variables, and what is fixed is left to LLVM.
-_LOCAL_SIZE = 16
 _EXPENSIVE = 20  # an elementary function; what is cheaper is computed where it is read
 
 
@@ -50,9 +56,15 @@ def lifted(scan):
     """
     if any(isinstance(v.type, StackType) for v in (*scan.body.inputs, *scan.body.outputs)):
         return None
+    is_long = scan.length >= FEWEST_TURNS
+    constants = scan.body.inputs[: scan.constant_count] if is_long else ()
+    is_better = bool(better_written_out(scan.body, constants))
+    scan = scan.replace(body=with_contractions(scan.body, constants))
     search = _Search(scan)
     plan = search.plan()
-    return _Rewriting(scan, search, plan).program() if plan else None
+    if plan or is_better:
+        return _Rewriting(scan, search, plan).program()
+    return None
 
 
 class _Search:
@@ -183,7 +195,8 @@ class _Search:
         if _size(groups.contracted, made.primitive.left, made.inputs[0]) >= _ENOUGH:
             return False
         missing = [x for x in dict.fromkeys(made.inputs) if not self._is_stacked(x)]
-        return len(missing) < 2 and self._afford(missing)
+        computed = [x for x in missing if x not in self.independent]  # not from rows alone
+        return len(computed) < 2 and self._afford(missing)
 
     def _find_after(self, plan):
         for k, v in enumerate(self.body.outputs[self.count :], self.count):
@@ -212,7 +225,10 @@ class _Search:
     def _is_worth_keeping(self, v, reader, cost):
         """Whether computing a fixed value anew for a reader takes longer than reading it."""
         made = self.maker[v]
-        if isinstance(made.primitive, Pointwise) and v.type.size <= _LOCAL_SIZE:
+        if is_layout(made, reader):
+            return True
+        # What is fixed and small is left to LLVM.
+        if isinstance(made.primitive, Pointwise) and v.type.size <= LOCAL_SIZE:
             return False
         is_stored = not isinstance(reader.primitive, Pointwise) and not _is_free(made)
         return cost >= _EXPENSIVE or is_stored
@@ -324,7 +340,10 @@ class _Rewriting:
         body = live(Program((), (*equations, *more), outputs, s.body.name))
         used = {v for e in body.equations for v in e.inputs} | set(outputs)
         fixed, given = ([v for v in values if v in used] for values in (known, rows))
-        return body.replace(inputs=(*fixed, *carry, *given)), fixed, given, kept
+        body = body.replace(inputs=(*fixed, *carry, *given))
+        constants = fixed if self.scan.length >= FEWEST_TURNS else ()
+        body = simplify_contractions(body, better_written_out(body, constants))
+        return body, fixed, given, kept
 
     def _values_to_stack(self, known, rows):
         """What the loop has to stack for its outputs and for the products that come after it."""

@@ -18,21 +18,22 @@ _SMALL = 16
 _FEW = {"float32": 1000}
 
 
-def simplify_contractions(program):
+def simplify_contractions(program, written_out=()):
     """The same program with transposed and broadcast operands, and transposed results, relabelled.
 
+    Contractions for which a loop does better, and those in `written_out`, become sums of products.
     `b = transpose[order=(1 0)] a; c = contract[(0 1) (1 2) (0 2)] b d` becomes
     `c = contract[(1 0) (1 2) (0 2)] a d`.
     """
     result = Rebuilding(program)
     readers = _count_readers(program)
-    in_loops = read_in_loops(program)
+    in_loops = {*read_in_loops(program), *written_out}
     for equation in program.equations:
         inputs = result.values(equation.inputs)
         if isinstance(equation.primitive, Contract):
             value = _contraction(equation, inputs, result)
             if value is None and (
-                equation in in_loops or _is_better_fused(equation.primitive, inputs)
+                equation in in_loops or is_better_fused(equation.primitive, inputs)
             ):
                 value = _sum_of_products(equation, inputs, result)
         elif isinstance(equation.primitive, Transpose):
@@ -127,7 +128,7 @@ def _rebuilt(equation, operands, labels, result):
     return result.add(Contract(*labels, out), operands, equation.source)
 
 
-def _is_better_fused(primitive, inputs):
+def is_better_fused(primitive, inputs):
     """Whether a loop does it best: products and sums along vectors, small matrices, integers."""
     sizes = dict(zip(primitive.left, inputs[0].type.shape, strict=True))
     sizes.update(zip(primitive.right, inputs[1].type.shape, strict=True))
