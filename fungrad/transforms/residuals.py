@@ -12,10 +12,10 @@ from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Literal
 from fungrad.core.types import ArrayType
 
-#: Loops that keep less in all leave it in the cache, where reading it costs less than arithmetic.
+#: Loops that keep less in all leave it in the cache.
 _CACHE = 1 << 20
-#: Additions, vectorised, in the time of writing a byte to memory and reading it again.
-_PER_BYTE = 2
+#: Additions, vectorised, in the time of writing a byte and reading it again: there, and in memory.
+_IN_CACHE, _IN_MEMORY = 3 / 8, 2
 #: Equations that are looked at; a flow through more of them takes too long.
 _MOST = 2000
 
@@ -32,10 +32,11 @@ def cheapest_to_keep(known, wanted, saved, needed, kinds, steps, cost):
     outputs = [v for k in known for v in k.outputs]
     if any(not isinstance(v.type, ArrayType) for v in (*outputs, *carry)):
         return saved  # a stack, as a loop of unknown length returns it, has no size
-    if sum(map(_bytes, saved)) * steps <= _CACHE or len(known) > _MOST:
+    if len(known) > _MOST:
         return saved
+    per_byte = _IN_MEMORY if sum(map(_bytes, saved)) * steps > _CACHE else _IN_CACHE
     maker = {v: k for k in known for v in k.outputs}
-    moving = _moving(known, kinds)
+    moving, constant = _moving(known, kinds), _constant(known)
     cut = _Cut()
     waiting, seen = [v for v in wanted if type(v) is not Literal], set()
     for v in waiting:
@@ -46,12 +47,13 @@ def cheapest_to_keep(known, wanted, saved, needed, kinds, steps, cost):
             continue
         seen.add(v)
         is_moving = v in moving or v in maker and maker[v].residual
-        cut.connect(_before(v), _after(v), _PER_BYTE * _bytes(v) if is_moving else 0)
+        price = per_byte * _bytes(v) if is_moving else 0
+        cut.connect(_before(v), _after(v), inf if v in constant else price)
         if not _may_be_repeated(maker.get(v)):
             cut.connect(_SOURCE, _before(v), inf)
             continue
         equation = maker[v].equation
-        if v in needed:
+        if v in needed and v not in constant:
             cut.connect(_SOURCE, _before(v), cost(equation) * v.type.size)
         for u in equation.inputs:
             if type(u) is not Literal:
@@ -72,6 +74,16 @@ def _moving(known, kinds):
         if any(type(v) is not Literal and v in changing for v in k.equation.inputs):
             changing.update(k.outputs)
     return {v for v in changing if kinds.get(v) != "rows"}
+
+
+def _constant(known):
+    """What depends on nothing, and fuses: it is no residual."""
+    found = set()
+    for k in known:
+        inputs = [v for v in k.equation.inputs if type(v) is not Literal]
+        if _may_be_repeated(k) and found.issuperset(inputs):
+            found.update(k.outputs)
+    return found
 
 
 def _may_be_repeated(made):

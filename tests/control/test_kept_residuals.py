@@ -8,6 +8,7 @@ import pytest
 import fungrad
 import fungrad.numpy as fnp
 from fungrad.control.scan import Scan
+from fungrad.testing import check_grads
 from fungrad.transforms.residuals import _SINK, _SOURCE, _Cut
 
 STEPS, SIZE = 100, 20_000
@@ -45,6 +46,31 @@ def test_arithmetic_is_done_again_where_memory_would_take_longer():
 
 def test_small_loops_keep_what_they_have_computed():
     assert len(stacked(looped(stages), np.ones(3))) > 1
+
+
+def test_small_loops_compute_differences_again():
+    """A store and a load take the time of three additions."""
+
+    def step(x, y):
+        return y + 0.01 * (x * (0.3 - y) + fnp.flip(y) * (1 - y))
+
+    assert stacked(looped(step), np.ones(3)) == [(STEPS, 3)]
+
+
+def test_what_a_step_makes_of_literals_is_no_residual():
+    def energy(q):
+        return fnp.sum((1 - q) ** 2) / 4 + fnp.sum((q[1:] - q[:-1] ** 2) ** 2)
+
+    def f(q):
+        def leap(_, state):
+            place, p = state
+            place = place + 0.1 * p
+            return place, p - 0.1 * fungrad.grad(energy)(place)
+
+        return fnp.sum(fungrad.lax.fori_loop(0, 5, leap, (q, q))[0] ** 2)
+
+    check_grads(fungrad.jit(f), (np.array([0.3, -0.2]),), order=2, rtol=1e-5)
+    assert "reverse mode" in str(fungrad.show(f)(np.ones(2)))
 
 
 def test_what_takes_longer_than_memory_is_kept():
