@@ -6,6 +6,8 @@ imports the passes, code generation and LLVM, is for those that are not.
 
 from functools import cached_property
 
+import numpy as np
+
 from fungrad.compiler.execution import cache as disk
 from fungrad.compiler.execution import loading, templates
 from fungrad.compiler.execution.interface import Interface
@@ -51,7 +53,7 @@ def require_known_dtypes(program):
     """DtypeError where an input or output is of a dtype that machine code does not have."""
     for what, types in (("input", program.input_types), ("output", program.output_types)):
         for number, type in enumerate(types):
-            if isinstance(type, ArrayType) and type.dtype.name not in _DTYPES:
+            if isinstance(type, ArrayType) and type.dtype.str[1:] not in _DTYPES:
                 raise DtypeError(
                     f"{what} {number} of {program.name} has the dtype {type.dtype}, which compiled "
                     "code does not have: convert it with astype(float) or astype(complex) before, "
@@ -59,7 +61,7 @@ def require_known_dtypes(program):
                 )
 
 
-_DTYPES = {*LLVM_TYPES, "float16"}
+_DTYPES = {np.dtype(name).str[1:] for name in (*LLVM_TYPES, "float16")}
 
 
 def clear():

@@ -1,17 +1,16 @@
-"""Forks: what a process waits for before it forks while other threads run, and what its child finds.
+"""Forks amid other threads: what a process waits for before it forks, and what its child finds.
 
 A child has one thread, that which forked. What the others were in the middle of stays as it is: a
 lock that one of them held would never be free, and a module that one of them was importing could
 never be imported.
 """
 
+import _imp
 import os
 import time
 from contextlib import ExitStack
 from importlib import _bootstrap
 from threading import RLock, get_ident
-
-import _imp
 
 #: Modules that first calls import late, by the first parts of their names.
 _LATE = frozenset({"fungrad", "numpy", "scipy", "llvmlite", "numba"})

@@ -44,7 +44,7 @@ class Recording:
     refusal = None  # the last error for a value that does not exist
     is_questioned = False  # somebody has asked whether a value is known
     learned = None  # of a call that is to be remembered: see `fungrad.numpy.remembered`
-    captured = sources = types = EMPTY
+    captured = inferred = sources = types = EMPTY
 
     def __init__(self, title, hides_values=False, takes_constants=False, function=None):
         self.title = title
@@ -111,7 +111,7 @@ class Recording:
     def _note(self, types, first):
         """Keep the types of slots without a value."""
         if self.is_evaluated:
-            self.is_evaluated, self.types, self.sources = False, {}, {}
+            self.is_evaluated, self.types, self.sources, self.inferred = False, {}, {}, {}
         self.types.update(enumerate(types, first))
 
     def type_of(self, id):
@@ -223,9 +223,10 @@ class Recording:
         first = len(values)
         if not self.is_evaluated or primitive.is_deferred:
             is_deferred_too = primitive.is_deferred or primitive.is_creation
-            if is_deferred_too or any(v is UNKNOWN or v is DEFERRED for v in operands):
-                unknown = any(v is UNKNOWN for v in operands)
-                return self._record_unevaluated(entry, first, UNKNOWN if unknown else DEFERRED)
+            without = [v for v in operands if v is UNKNOWN or v is DEFERRED]
+            if without or is_deferred_too:
+                value = UNKNOWN if UNKNOWN in without else DEFERRED
+                return self._record_unevaluated(entry, first, value)
         try:
             result = primitive.evaluate(*operands)
         except (TypeError, ValueError):
@@ -259,9 +260,13 @@ class Recording:
     def _record_unevaluated(self, entry, first, value):
         primitive, ids = entry
         types = [i.type if type(i) is Literal else self.type_of(i) for i in ids]
-        outputs = infer_outputs(primitive, types)
+        key = (primitive, *types)
+        outputs = self.inferred.get(key)
+        if outputs is None:
+            outputs = infer_outputs(primitive, types)
         self._enter(entry, first)
         self._note(outputs, first)
+        self.inferred[key] = outputs
         self.values.extend([value] * len(outputs))
         if value is UNKNOWN:
             self.sources[first] = self.source if self.takes_constants else user_line()

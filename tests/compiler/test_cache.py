@@ -124,7 +124,7 @@ def test_code_that_cannot_be_linked_is_compiled_anew(folder):
     _built()
     (path,) = folder.iterdir()
     code, details = cache.load(path.stem)
-    details["image"][1].append((0, "no_such_symbol", 0))
+    details["image"][1].append("no_such_symbol")
     cache.save(path.stem, code, details)
     assert _built() == {"compiled_entries": 1}
     assert _built() == {"loaded_entries": 1}

@@ -78,7 +78,7 @@ def test_foreign_object_files_are_left_alone():
 
 
 def test_code_cannot_be_written_to():
-    found = image.Image(b"\xc3" * 8, {"f": 0}, [], 4096, 4096)
+    found = image.Image(b"\xc3" * 8, {"f": 0}, [], b"", 4096, 4096)
     loaded = image.Loaded(found, {})
     program = Path("/proc/self/maps").read_text() if sys.platform == "linux" else ""
     (line,) = [x for x in program.split("\n") if x.startswith(f"{loaded.addresses['f']:x}-")] or [

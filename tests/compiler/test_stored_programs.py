@@ -243,3 +243,83 @@ def test_a_damaged_file_is_mended(tmp_path):
     cache._warned = False
     clear_caches()
     np.testing.assert_array_equal(jit(f)(x), 2.0)
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def _emptied(path):
+    path.write_bytes(b"")
+
+
+def _changed(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 64
+    path.write_bytes(bytes(content))
+
+
+def _foreign(path):
+    path.write_bytes(b"another program's file " * 9)
+
+
+def _of_another(path):
+    """The whole and undamaged content of another file."""
+    other = max(path.parent.glob("*.code"), key=lambda p: (p != path, p.name))
+    path.write_bytes(other.read_bytes())
+
+
+def _gone(path):
+    path.unlink()
+
+
+DAMAGES = (_cut, _emptied, _changed, _foreign, _of_another, _gone)
+TWO_PROGRAMS = """
+import warnings
+import numpy as np
+import fungrad, fungrad.numpy as fnp
+from fungrad.compiler.execution.loading import statistics
+
+x = np.linspace(0.1, 1, 300_000)
+step = fungrad.jit(fungrad.grad(lambda w, x: fnp.tanh(x @ w).sum() * fnp.sort(w)[3]))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    found = step(x[:40], x[:1200].reshape(30, 40)), fungrad.jit(lambda x: fnp.exp(x) - x)(x)
+counts = statistics()
+print(*[repr(float(y.sum())) for y in found], counts["compiled_kernels"] + counts["compiled_entries"], len(caught))
+"""
+
+
+@pytest.mark.parametrize("first", range(len(DAMAGES)))
+def test_two_processes_at_once_mend_what_is_damaged(tmp_path, first):
+    """Every file of the cache is damaged, each in another way."""
+
+    def started():
+        command = [sys.executable, "-c", TWO_PROGRAMS]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def outcome(process):
+        *values, compiled, warned = process.communicate(timeout=100)[0].split()
+        assert process.returncode == 0
+        return values, int(compiled), int(warned)
+
+    expected, compiled, warned = outcome(started())
+    files = sorted((tmp_path / "cache").glob("*.code"))
+    assert compiled > 3 and warned == 0 and len(files) > 5
+    for number, path in enumerate(files):
+        DAMAGES[(number + first) % len(DAMAGES)](path)
+    for values, _, warned in map(outcome, [started(), started()]):
+        assert values == expected and warned <= 1
+    assert outcome(started()) == (expected, 0, 0)
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path):
+    f, x = (lambda x: fnp.cbrt(x) + 1.0), np.ones(50)
+    jit(f)(x)
+    for path in (tmp_path / "cache").glob("*.code"):
+        path.unlink()
+        path.mkdir()
+    clear_caches()
+    cache._warned = False
+    with pytest.warns(RuntimeWarning, match="cannot read"):
+        np.testing.assert_array_equal(jit(f)(x), 2.0)

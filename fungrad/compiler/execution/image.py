@@ -9,8 +9,9 @@ let it link takes 50 ms and 1 ms per kernel; to load an image 0.1 ms.
 """
 
 import ctypes
-import struct
 from contextlib import suppress
+
+import numpy as np
 
 from fungrad.core.record import record
 
@@ -27,26 +28,23 @@ _process = ctypes.CDLL(None)
 class Image:
     """Machine code, as plain data.
 
-    `exports` are the places of its names; a patch (place, name, number) is a word: the address of
-    `name`, or of the image itself where that is "", plus the number. From `writable` on lies what
-    is not code, and `size` bytes are needed in all.
+    `exports` are the places of its names, `imports` the names that it takes from elsewhere. A patch
+    is three int64 (place, which, number): the word at that place is the address of the import of
+    that number, or where it is -1 of the image itself, plus the number. From `writable` on lies
+    what is not code, and `size` bytes are needed in all.
     """
 
     code: bytes
     exports: dict
-    patches: list
+    imports: list
+    patches: bytes
     writable: int
     size: int
 
     @property
-    def imports(self):
-        """The names whose addresses are needed, each once."""
-        return list(dict.fromkeys([name for _, name, _ in self.patches if name]))
-
-    @property
     def details(self):
         """All but the code: `Image(code, *details)` is the same."""
-        return self.exports, self.patches, self.writable, self.size
+        return self.exports, self.imports, self.patches, self.writable, self.size
 
 
 class Loaded:
@@ -56,11 +54,12 @@ class Loaded:
         """Load it; `imports` are the addresses of the names it takes from elsewhere."""
         self._size = max(image.size, 1)
         self._start = start = _map(self._size)
-        memory = (ctypes.c_char * self._size).from_address(start)
-        memory[: len(image.code)] = image.code
-        for place, name, number in image.patches:
-            word = (imports[name] if name else start) + number
-            struct.pack_into("<Q", memory, place, word % 2**64)
+        memory = np.frombuffer((ctypes.c_uint8 * self._size).from_address(start), np.uint8)
+        memory[: len(image.code)] = np.frombuffer(image.code, np.uint8)
+        places, which, numbers = np.frombuffer(image.patches, np.int64).reshape(-1, 3).T
+        addresses = np.array([*[imports[name] for name in image.imports], start], np.int64)
+        words = addresses[which] + numbers
+        memory[places[:, None] + np.arange(8)] = words.view(np.uint8).reshape(-1, 8)
         protection = _READ | _EXECUTE
         if _process.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(image.writable), protection):
             raise RuntimeError("this process may not run code that it has loaded")

@@ -6,6 +6,7 @@ from call to call), what is checked, and what is returned. A new shape is a new 
 
 import ctypes
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -162,7 +163,7 @@ class Plan:
             checks = (0, 0, 0, 0)
             if given.shape is not None:
                 flags = _CARRAY if given.is_written else _CARRAY & ~_WRITEABLE
-                dtype = id(np.dtype(argument.dtype.name))
+                dtype = id(_kept_dtype(argument.dtype))
                 checks = dtype, flags, len(given.shape), self._dimensions(given.shape)
             records.append((SLOT_SIZE * i, _KINDS["ARRAY"], id(np.ndarray), *checks))
         self._put("INPUTS", records)
@@ -171,8 +172,9 @@ class Plan:
         records = []
         made = [(i, self._arguments[i].dtype, m.shape) for i, m in self._of(Made)]
         sizes = [dtype.itemsize * math.prod(shape) for _, dtype, shape in made]
+        together = sum(sizes)
         for (i, dtype, shape), size in zip(made, sizes, strict=True):
-            is_large = memory.is_in_heap(size, sum(sizes))
+            is_large = memory.is_in_heap(size, together)
             handler = id(_heap().handler()) if is_large else 0
             dimensions = self._dimensions(shape)
             records.append((SLOT_SIZE * i, len(shape), dimensions, dtype.num, handler))
@@ -191,19 +193,19 @@ class Plan:
                 self._set("GIVE_BACK", _heap().address("give_back"))
 
     def _put_returned(self, returned):
-        inputs = [i for i, _ in self._of(Given)]
-        made = [i for i, _ in self._of(Made)]
+        inputs = {i: 8 * n for n, (i, _) in enumerate(self._of(Given))}
+        made = {i: 8 * n for n, (i, _) in enumerate(self._of(Made))}
         records = []
         for how, what in returned:
             if how == "object":
                 self._kept.append(what)
                 records.append((_RETURNED["OBJECT"], id(what), 0))
             elif what in inputs:
-                records.append((_RETURNED["INPUT"], 8 * inputs.index(what), how == "copy"))
+                records.append((_RETURNED["INPUT"], inputs[what], how == "copy"))
             elif what in made:
-                records.append((_RETURNED["MADE"], 8 * made.index(what), how == "copy"))
+                records.append((_RETURNED["MADE"], made[what], how == "copy"))
             else:
-                dtype = np.dtype(self._arguments[what].dtype.name)  # NumPy keeps it for ever
+                dtype = _kept_dtype(self._arguments[what].dtype)
                 records.append((_RETURNED["RESULT"], SLOT_SIZE * what, id(dtype)))
         self._put("RETURNED", records)
 
@@ -214,6 +216,13 @@ def _heap():
     return heap
 
 
+@lru_cache
+def _kept_dtype(dtype):
+    """The object for a dtype that NumPy keeps for ever."""
+    return np.dtype(dtype.name)
+
+
+@lru_cache
 def _kind(dtype):
     kinds = {"b": "BOOL", "i": "SIGNED", "u": "UNSIGNED"}
     return _KINDS[kinds.get(dtype.kind) or dtype.name.upper()]

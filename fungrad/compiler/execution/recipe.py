@@ -29,6 +29,8 @@ class Recipe:
         """The form for the given numbers; None where a decision comes out differently."""
         if len(given) != self.count:
             return None
+        if not (given or self.constants or self.steps):
+            return self.form  # nothing of it is open
         if self._ready is None:
             constants = [_from_data(x) for x in self.constants]
             self._ready = constants, [(function_of(name), *rest) for name, *rest in self.steps]

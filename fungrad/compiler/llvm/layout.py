@@ -7,6 +7,8 @@ LLVM's own linker loads them.
 import struct
 from typing import NamedTuple
 
+import numpy as np
+
 from fungrad.compiler.execution.image import Image
 
 _PAGE = 4096
@@ -91,12 +93,16 @@ class _Layout:
             for text, section, value in symbols
             if text in self.exports and section
         }
-        patches = []
+        patches = []  # (place, name or "" for the image itself, number)
         for s in self.sections:
             if s.kind == _SHT_RELA and s.info in self.places:
                 for at in range(s.offset, s.offset + s.size, 24):
                     patches += self._patch(self.places[s.info], at, symbols)
-        return Image(bytes(self.image_bytes), exports, patches, self.writable, self.size)
+        imports = list(dict.fromkeys([name for _, name, _ in patches if name]))
+        which = {"": -1, **{name: i for i, name in enumerate(imports)}}
+        words = np.array([(place, which[name], n) for place, name, n in patches], np.int64)
+        code = bytes(self.image_bytes)
+        return Image(code, exports, imports, words.tobytes(), self.writable, self.size)
 
     def _place_of(self, section, value):
         if section not in self.places:
