@@ -18,7 +18,7 @@ _LATE = frozenset({"fungrad", "numpy", "scipy", "llvmlite", "numba"})
 #: CPython's locks of the modules that are being imported.
 _module_locks = getattr(_bootstrap, "_module_locks", {})
 
-_LONGEST = 5.0  # seconds; who forks in an import that others wait for would wait in vain
+_LONGEST = 60.0  # seconds
 _SHORT = 1e-3
 
 _renewed, _awaited = [], []  # locks
@@ -68,7 +68,10 @@ def _after_in_child():
 
 
 def _imports_of_others():
-    """Whether another thread imports such a module, which it holds the lock of meanwhile."""
+    """Whether another thread imports such a module, which it holds the lock of meanwhile.
+
+    One that waits for what this thread itself imports would wait for ever.
+    """
     locks = [(name, find()) for name, find in list(_module_locks.items())]
     late = [lock for name, lock in locks if lock and name.partition(".")[0] in _LATE]
     return any(map(_is_of_another, late))
@@ -78,7 +81,7 @@ def _is_of_another(lock):
     if not lock.lock.acquire(False):  # which guards the rest
         return True
     lock.lock.release()
-    return lock.owner not in (None, get_ident())
+    return lock.owner not in (None, get_ident()) and not lock.has_deadlock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -141,19 +141,19 @@ workers = [threading.Thread(target=value, args=(k,)) for k in range(3)]
 for worker in workers:
     worker.start()
 children = []
-for turn in range(8):
-    time.sleep(0.03)
+for turn in range(4):
+    time.sleep(0.05)
     children.append(os.fork())
     if children[-1] == 0:
-        signal.alarm(50)
+        signal.alarm(90)
         os._exit(0 if np.isfinite(value(2.0 + turn)).all() else 1)
 for worker in workers:
     worker.join()
 found = [os.waitpid(child, 0)[1] for child in children]
-assert found == [0] * 8, found
+assert found == [0] * 4, found
 """
 
-FORKING_IN_AN_IMPORT = """
+FORKING_DURING_AN_IMPORT = """
 import os, signal, sys, threading, time
 import fungrad.tree
 fungrad.__path__.append(sys.argv[1])
@@ -173,14 +173,41 @@ assert os.waitpid(child, 0)[1] == 0
 worker.join()
 """
 
+FORKING_IN_AN_IMPORT = """
+import sys, time
+import fungrad.tree
+fungrad.__path__.append(sys.argv[1])
+start = time.monotonic()
+import fungrad.forking
+assert time.monotonic() - start < 20
+"""
+FORKING_MODULE = """
+import os, threading, time
 
-@pytest.mark.parametrize("program", [FORKING_IN_FIRST_CALLS, FORKING_IN_AN_IMPORT])
+def work():
+    import fungrad.waiting
+
+worker = threading.Thread(target=work)
+worker.start()
+time.sleep(0.2)
+child = os.fork()
+if child == 0:
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+@pytest.mark.parametrize(
+    "program", [FORKING_IN_FIRST_CALLS, FORKING_DURING_AN_IMPORT, FORKING_IN_AN_IMPORT]
+)
 def test_forks_while_threads_import(program, tmp_path):
     """A module that another thread imports when the child begins could never be imported there."""
     (tmp_path / "slow.py").write_text("import time; time.sleep(1)")
+    (tmp_path / "forking.py").write_text(FORKING_MODULE)
+    (tmp_path / "waiting.py").write_text("import fungrad.forking")
     environment = {**os.environ, "PYTHONWARNINGS": "ignore", "FUNGRAD_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", program, str(tmp_path)]
-    subprocess.run(command, check=True, timeout=100, env=environment)
+    subprocess.run(command, check=True, timeout=200, env=environment)
 
 
 def test_locks_across_a_fork():
