@@ -20,20 +20,31 @@ def is_worth_unrolling(loop):
     for vectors, and then finds them along the loop around it, where they have gaps. Adding a row
     of 16 floats to others took nine times as long, subtracting their sum from them seven times.
     """
-    inner = [each for statement in loop.body for each in ast.walk(statement)]
-    loops = [each for each in inner if isinstance(each, ast.For | ast.While)]
-    return all(map(_is_known, loops)) and (bool(loops) or not _is_row_of_vectors(loop, inner))
+    loops = _loops_in(loop.body)
+    return all(map(_is_known, loops)) and (bool(loops) or not _is_row_of_vectors(loop))
 
 
-def _is_row_of_vectors(loop, inner):
+def _loops_in(statements):
+    """The loops among statements and inside of them."""
+    found = []
+    for each in statements:
+        if isinstance(each, ast.For | ast.While):
+            found.append(each)
+        for inside in ("body", "orelse"):
+            found += _loops_in(getattr(each, inside, ()))
+    return found
+
+
+def _is_row_of_vectors(loop):
     """Whether the turns are a multiple of 8 that we know, and none of them leaves gaps."""
     if not _is_known(loop) or len(loop.iter.args) > 1 or loop.iter.args[0].value % _VECTOR:
         return False
-    return not _has_gaps(loop, inner)
+    return not _has_gaps(loop)
 
 
-def _has_gaps(loop, inner):
+def _has_gaps(loop):
     """Whether the number of the turn is multiplied, as in a position with a stride."""
+    inner = [each for statement in loop.body for each in ast.walk(statement)]
     factors = [x for each in inner if isinstance(each, ast.BinOp) for x in _factors(each)]
     return any(isinstance(x, ast.Name) and x.id == loop.target.id for x in factors)
 
@@ -57,13 +68,12 @@ def is_short_row_of_windows(loop):
     """
     if not _is_known(loop) or len(loop.iter.args) > 1:
         return False
-    inner = [each for statement in loop.body for each in ast.walk(statement)]
-    loops = [each for each in inner if isinstance(each, ast.For | ast.While)]
+    loops = _loops_in(loop.body)
     if not loops or not all(_is_known(x) and len(x.iter.args) == 1 for x in loops):
         return False
     turns = prod([x.iter.args[0].value for x in (loop, *loops)])
     is_short = loop.iter.args[0].value < _SHORT and turns <= _MOST_WRITTEN_OUT
-    return is_short and _has_gaps(loop, inner)
+    return is_short and _has_gaps(loop)
 
 
 def keep_rolled(branch):

@@ -29,9 +29,11 @@ def emit(builder, roots, values):
 
 def emit_word(builder, word, dtype, attribute, dtypes, operands):
     """The LLVM value of one word applied to LLVM values of the given dtypes."""
+    if word not in _STRUCTURAL:  # the others say more in a node than by their operands
+        return _emit_operation(builder, word, attribute, tuple(dtypes), operands)
     symbols = [_build.symbol(f"operand{i}", d) for i, d in enumerate(dtypes)]
-    root = Scalar(word, dtype, tuple(symbols), attribute)
-    return emit(builder, [root], dict(zip(symbols, operands, strict=True)))[0]
+    node = Scalar(word, dtype, tuple(symbols), attribute)
+    return _emit_node(builder, node, dict(zip(symbols, operands, strict=True)))
 
 
 def _emit_node(builder, node, values):
@@ -40,17 +42,22 @@ def _emit_node(builder, node, values):
         return _constant(node.dtype, node.attribute)
     if node.op == "loop":
         return _loop(builder, node, operands, values)
-    dtypes = tuple(x.dtype for x in node.operands)
-    if node.op in OUTLINED:
-        function = _function(builder.module, node.op, expand(node.op, dtypes[0]), dtypes)
+    dtypes = tuple([x.dtype for x in node.operands])
+    if node.op in _STRUCTURAL and expand(node.op, dtypes[0]) is None:
+        return _STRUCTURAL[node.op](builder, node, *operands)
+    return _emit_operation(builder, node.op, node.attribute, dtypes, operands)
+
+
+def _emit_operation(builder, word, attribute, dtypes, operands):
+    """The LLVM value of a word that its operands and their dtypes are enough for."""
+    if word in OUTLINED:
+        function = _function(builder.module, word, expand(word, dtypes[0]), dtypes)
         return builder.call(function, operands)
-    expansion = _expansion(node.op, node.attribute, dtypes)
+    expansion = _expansion(word, attribute, dtypes)
     if expansion is not None:
         symbols, root = expansion
         return emit(builder, [root], dict(zip(symbols, operands, strict=True)))[0]
-    if node.op in _STRUCTURAL:
-        return _STRUCTURAL[node.op](builder, node, *operands)
-    return emit_machine_word(builder, node.op, dtypes[0].kind, operands)
+    return emit_machine_word(builder, word, dtypes[0].kind, operands)
 
 
 @lru_cache(maxsize=500)
