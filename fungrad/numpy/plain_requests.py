@@ -10,6 +10,8 @@ from dis import opname
 from types import FunctionType
 from typing import NamedTuple
 
+import numpy as np
+
 _OWN = __name__.split(".")[0]
 _READS = ("BINARY_SUBSCR", "BINARY_SLICE", "BINARY_OP")
 _WRITES = ("STORE_SUBSCR", "STORE_SLICE")
@@ -31,6 +33,11 @@ def request_of_caller(default):
         return default
     if _package(frame) == "scipy":
         return _of_scipy(frame)
+    near = frame, frame.f_back  # a comprehension may have a frame of its own
+    if any(f and isinstance(f.f_locals.get("self"), np.vectorize) for f in near):
+        return Request(
+            "numpy.vectorize, which works on plain arrays,", "use fungrad.numpy.vectorize"
+        )
     instruction = opname[frame.f_code.co_code[frame.f_lasti]]
     if instruction in _WRITES:
         return Request(

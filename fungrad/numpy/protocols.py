@@ -46,6 +46,11 @@ def no_rule(function, name):
     """The text for a function without a rule."""
     home = getattr(function, "__module__", None) or "numpy"
     if isinstance(function, np.ufunc) and getattr(np, name, None) is not function:
+        if name.endswith(" (vectorized)"):
+            return (
+                f"numpy.frompyfunc of {name.removesuffix(' (vectorized)')} is not supported on "
+                "traced values; use fungrad.numpy.vectorize"
+            )
         home = "scipy.special"
     near = nearest_names(name, {f.__name__ for f in TRACED})
     hint = f"; the nearest names that are: {', '.join(near)}" if near else ""

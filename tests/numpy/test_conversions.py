@@ -191,6 +191,7 @@ def sets_a_slice(x):
         (sets_an_item, "setting an item of a plain array .*fungrad.numpy.zeros"),
         (sets_a_slice, "setting an item of a plain array .*fungrad.numpy.zeros"),
         (lambda x: np.array([x, x]).sum(), "conversion to a plain NumPy array .*asarray or array"),
+        (lambda x: np.vectorize(lambda a: a * a)(x), "numpy.vectorize.* use fungrad.numpy.vectori"),
         (lambda x: scipy.special.logsumexp(x), "use fungrad.scipy.special.logsumexp"),
         (lambda x: scipy.stats.norm.logpdf(x), "use fungrad.scipy.stats.norm.logpdf"),
         (
@@ -206,6 +207,12 @@ def sets_a_slice(x):
 def test_the_error_tells_what_the_line_does(transform, function, words):
     with pytest.raises((LostDerivativeError, UnknownValueError), match=words):
         transform(function)(2.0)
+
+
+def test_what_frompyfunc_makes_names_the_way_out():
+    square = np.frompyfunc(lambda a: a * a, 1, 1)
+    with pytest.raises(TypeError, match="frompyfunc of <lambda> .* use fungrad.numpy.vectorize"):
+        grad(lambda x: square(x))(2.0)
 
 
 def test_an_unknown_index_into_a_plain_array():
