@@ -10,7 +10,8 @@ IMPORTED = time.time()
 
 #: Namespaces in which a name that is missing elsewhere is looked for, and what NumPy or SciPy has.
 _SPACES = """numpy numpy.linalg numpy.fft lax lax.linalg nn nn.initializers random scipy.special
-    scipy.linalg scipy.stats tree tree_util ops debug optim""".split()
+    scipy.linalg scipy.stats tree tree_util ops debug optim errors dtypes flatten_util
+    custom_derivatives custom_batching ad_checkpoint""".split()
 
 _ONE_CPU = "there is one CPU: use vmap, and fungrad.threads for its cores"
 _MUTABLE = "carry the value through scan, or assign to an array made inside the function: y[i] = v"
@@ -45,10 +46,6 @@ _INSTEAD = {
     "softmax_custom_jvp": "nn.softmax has its rule",
     "breakpoint": "Python's breakpoint() stops in eager code; run compiled code so in disable_jit()",
     "log": "use debug.callback with a function that logs",
-    **dict.fromkeys(
-        "SymbolicZero zero_from_primal CustomVJPPrimal custom_vjp_primal_tree_values".split(),
-        "rules get arrays of zeros where nothing is differentiated",
-    ),
     "sph_harm_y": "write the recurrence of Legendre functions with lax.fori_loop",
     "profiler": "use fungrad.cost and fungrad.compare_modes",
     "scaled_matmul": "use lax.dot_general",

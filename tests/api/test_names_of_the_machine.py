@@ -23,6 +23,8 @@ ABSENT = [
     ("fungrad", "pmap", "one CPU: use vmap"),
     ("fungrad", "value_and_gard", "nearest: value_and_grad"),
     ("fungrad", "einsum", "there is fungrad.numpy.einsum"),
+    ("fungrad", "SymbolicZero", "there is fungrad.custom_derivatives.SymbolicZero"),
+    ("fungrad", "ravel_pytree", "there is fungrad.flatten_util.ravel_pytree"),
     ("fungrad", "new_ref", "carry the value through scan"),
     ("fungrad.numpy", "logadexp", "nearest: logaddexp"),
     ("fungrad.numpy.linalg", "svb", "nearest: svd"),
