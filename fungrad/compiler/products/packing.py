@@ -177,7 +177,7 @@ done:
 def _square(shape):
     """The instructions that exchange rows and columns of a square at column k of its lines.
 
-    Lines i and i + size/2 are merged, again and again (see `transposing`).
+    Lines i and i + size/2 are merged, again and again (see `lanes`).
     """
     size, (vector, _, _) = shape.rows, _vector(shape, shape.rows)
     number, half, turn = LLVM_TYPES[shape.dtype], size // 2, 0
