@@ -25,7 +25,7 @@ _ONCE = object()  # in the place of a call that was made once
 _AGAIN = object()  # in the place of a call whose rule runs every time
 SAME = "same"
 _WHOLE = frozenset([int, type(None)])
-new = object.__new__
+ndarray, new = np.ndarray, object.__new__
 
 
 def remembered(rule):
@@ -125,6 +125,12 @@ def _described(args, kwargs, recording):
             key += kind, x
             if x not in SIMPLE:
                 return None, None
+        elif kind is ndarray:
+            dtype = x.dtype
+            if dtype.kind not in "fc":
+                return None, None
+            ids.append(recording.capture(x))
+            key.append((x.shape, dtype.num, False))
         elif not _describe(x, recording, key, ids):
             return None, None
     return tuple(key), tuple(ids)

@@ -45,11 +45,11 @@ class Pad(Pointwise):
 
     def evaluation(self, x, value):
         outside, inside = self._places(x.shape)
-        zeros, dtype = np.zeros, x.dtype
+        zeros, dtype, nothing = np.zeros, x.dtype, bytes(x.dtype.itemsize)
 
         def pad(x, value):
             result = zeros(outside, dtype)
-            if value or any(value.tobytes()):  # -0.0 among them
+            if value or value.tobytes() != nothing:  # -0.0 among them
                 result.fill(value)
             result[inside] = x
             return result
