@@ -101,6 +101,10 @@ NAMES = {
     "maximum_reduce": np.maximum.reduce,
     "minimum_reduce": np.minimum.reduce,
     "where": np.where,
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
 }
 _MOST_CONSTANT = 1 << 16  # bytes of an array that is kept because it depends on nothing
 
@@ -142,12 +146,14 @@ class _Writer:
                 (v,), last = e.inputs, self.last_use.get(e.outputs[0], 0)
                 self.last_use[v] = max(self.last_use[v], last)
 
-    def named(self, v):
-        """The name of a variable or literal."""
+    def named(self, v, beside_arrays=False):
+        """The name of a variable or literal; NumPy takes an array without axes sooner than a scalar
+        where the other operands are arrays.
+        """
         if type(v) is not Literal:
             return self.names[v]
         name = f"c{len(self.namespace)}"
-        self.namespace[name] = v.value
+        self.namespace[name] = np.asarray(v.value) if beside_arrays else v.value
         return name
 
     def returned(self, v):
@@ -159,8 +165,10 @@ class _Writer:
         """The lines of equation i."""
         if self.is_constant(e):
             return ()
-        operands = [self.named(v) for v in e.inputs]
         types = [v.type for v in e.inputs]
+        repeats = getattr(e.primitive, "repeats", False)
+        beside_arrays = repeats and any([t.shape for t in types])
+        operands = [self.named(v, beside_arrays) for v in e.inputs]
         for v in e.outputs:
             self.names[v] = f"v{len(self.names)}"
         if e.outputs and e.outputs[0] in self.thin:

@@ -92,11 +92,11 @@ def short_binary(primitive, kinds, recall):
         elif other in number_kinds:
             if not _takes(a, number_kinds[other], scalars):
                 return None
-            j, b = number_operand(recording, a.dtype, b)
+            j, b = number_operand(recording, a, b)
         elif kind in number_kinds:
             if not _takes(b, number_kinds[kind], scalars):
                 return None
-            i, a = number_operand(recording, b.dtype, a)
+            i, a = number_operand(recording, b, a)
         elif not (
             (kind in scalars and other is ndarray and b.dtype.type is kind)
             or (other in scalars and kind is ndarray and a.dtype.type is other)
@@ -126,11 +126,23 @@ def _takes(value, kinds, scalars):
     return value.dtype.kind in kinds
 
 
-def number_operand(recording, dtype, number):
-    """The slot or literal that stands for a Python number in a recording, and its value."""
+_without_axes: dict = {}  # by literal
+
+
+def number_operand(recording, other, number):
+    """The slot or literal that stands for a Python number beside a value, and its own value.
+
+    Beside an array it is an array without axes, which NumPy takes sooner than a scalar.
+    """
+    dtype = other.dtype
     x = scalar(dtype, number)
-    if recording.hides_values and type(x) is not Literal:
-        x = Literal(x)
     if type(x) is Literal:
-        return x, x.value
+        if type(other) is not ndarray:
+            return x, x.value
+        value = _without_axes.get(x)
+        if value is None:
+            value = _without_axes[x] = np.asarray(x.value)
+        return x, value
+    if recording.hides_values:
+        return Literal(x), x
     return recording.capture_number(x, (dtype, number or repr(number))), x

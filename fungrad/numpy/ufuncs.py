@@ -309,12 +309,13 @@ def positive(x):
 
 _power = binary(e.power, np.power)
 _MOST_MULTIPLIED = 64
+_NUMBERS, _NO_NUMBERS = (int, float), (bool, np.generic)
 _NEGATIVE_POWER = "Integers to negative integer powers are not allowed."
 
 
 def power(x, y):
     """`numpy.power`; a whole Python number as exponent becomes multiplications."""
-    if type(x) is Tracer and isinstance(y, int | float) and not isinstance(y, bool | np.generic):
+    if type(x) is Tracer and isinstance(y, _NUMBERS) and not isinstance(y, _NO_NUMBERS):
         kind = x.dtype.kind
         if kind in "fc" and abs(y) <= _MOST_MULTIPLIED and y == int(y):
             return _whole_power(x, int(y))

@@ -27,6 +27,15 @@ _OPERATORS = {
 }
 
 
+#: The same, called, of an array and a scalar: NumPy's scalars first try operators of their own.
+_FUNCTIONS = {
+    operator.add: "add({0}, {1})",
+    operator.sub: "subtract({0}, {1})",
+    operator.mul: "multiply({0}, {1})",
+    np.divide: "divide({0}, {1})",
+}
+
+
 def same_dtype(dtypes):
     """The common dtype of the inputs."""
     return dtypes[0]
@@ -126,7 +135,10 @@ class Elementwise(Pointwise):
         if self.selector:
             is_scalar = not any([t.shape for t in types])
             return "({1} if {0} else {2})" if is_scalar else "where({0}, {1}, {2})"
-        return _OPERATORS.get(self.evaluate)
+        text = _OPERATORS.get(self.evaluate)
+        if len(types) == 2 and bool(types[0].shape) is not bool(types[1].shape):
+            text = _FUNCTIONS.get(self.evaluate, text)
+        return text
 
     def jvp(self, inputs, tangents):
         y = self(*inputs)
