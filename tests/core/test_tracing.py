@@ -322,6 +322,15 @@ def test_evaluator_of_all_slots_gives_every_variable():
     assert list(slots(program).values()) == [0, 1, 2]
 
 
+def test_constants_beside_arrays_are_arrays_without_axes():
+    program, _, _ = recorded(lambda x: [multiply(x, 2.0)], X)
+    names = evaluator(program, False).__globals__.values()
+    assert [v.shape for v in names if isinstance(v, np.ndarray)] == [()]
+    np.testing.assert_array_equal(evaluate(program, [X])[0], 2 * X)
+    program, _, _ = recorded(lambda x: [multiply(x, 2.0)], np.float64(3))
+    assert type(evaluate(program, [np.float64(3)])[0]) is np.float64
+
+
 def test_reader_takes_the_inputs_from_their_places():
     program, _, _ = recorded(lambda x, y, z: [add(sin(x), z)], X, X, X)
     read = reader(program, [2, 7, 0], [1])  # input 1 is not needed, and nowhere

@@ -9,6 +9,7 @@ from fungrad.core.primitive import Pointwise
 from fungrad.primitives.elementwise.comparison import equal, select
 from fungrad.primitives.elementwise.rows import binary, unary
 
+ndarray = np.ndarray
 add = binary("add", operator.add, (lambda t, x, y, z: t, lambda t, x, y, z: t), (0, 1))
 subtract = binary("subtract", operator.sub, (lambda t, x, y, z: t, lambda t, x, y, z: -t), (0, 1))
 multiply = binary(
@@ -47,33 +48,31 @@ def _tangent_of_quotient(tangents, y, z):
 
 
 def _strong_multiply(x, y):
-    if not isinstance(x, np.ndarray) and not isinstance(y, np.ndarray):
-        return x.dtype.type(0) if x == 0 or y == 0 else x * y
-    return _quiet_product(x, y)
+    if isinstance(x, ndarray) or isinstance(y, ndarray):
+        return _quiet_product(x, y)
+    return x.dtype.type(0) if x == 0 or y == 0 else x * y
 
 
 def _strong_divide(x, y):
-    if not isinstance(x, np.ndarray) and not isinstance(y, np.ndarray):
-        return x if x == 0 else x / y if y != 0 else np.divide(x, y)  # y may be an open number
-    return _quiet_quotient(x, y)
+    if isinstance(x, ndarray) or isinstance(y, ndarray):
+        return _quiet_quotient(x, y)
+    return x if x == 0 else x / y if y != 0 else np.divide(x, y)  # y may be an open number
 
 
 @np.errstate(invalid="ignore", over="ignore")
 def _quiet_product(x, y):
     z = x * y
-    return z if _is_without_nan(z) else _nan_unless(z, (x == 0) | (y == 0))
+    line = z.ravel("K")
+    total = line.dot(line)  # of squares: nan where an element is
+    return z if total == total else _nan_unless(z, (x == 0) | (y == 0))
 
 
 @np.errstate(invalid="ignore", divide="ignore", over="ignore")
 def _quiet_quotient(x, y):
     z = x / y
-    return z if _is_without_nan(z) else _nan_unless(z, x == 0)
-
-
-def _is_without_nan(z):
-    line = z.ravel()
-    total = line.dot(line)  # of squares: nan where an element is
-    return total == total
+    line = z.ravel("K")
+    total = line.dot(line)
+    return z if total == total else _nan_unless(z, x == 0)
 
 
 def _nan_unless(z, is_zero):
