@@ -127,7 +127,7 @@ def _described(args, kwargs, recording):
                 return None, None
         elif kind is ndarray:
             dtype = x.dtype
-            if dtype.kind not in "fc":
+            if dtype.kind not in "fc" or recording.hides_values:  # also those of plain arrays
                 return None, None
             ids.append(recording.capture(x))
             key.append((x.shape, dtype.num, False))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fungrad.numpy as fnp
-from fungrad import grad, jvp, value_and_grad, vjp
+from fungrad import grad, jit, jvp, value_and_grad, vjp
 from fungrad.core.program import Program
 from fungrad.core.tracing import Recording
 from fungrad.numpy.ufuncs import subtract
@@ -148,6 +148,15 @@ def test_derivatives_in_derivatives_in_turns():
         np.testing.assert_allclose(grad(f)(x), differences(f, x), 1e-6)
         np.testing.assert_allclose(grad(g)(x), 4 * x)
         np.testing.assert_allclose(jvp(grad(lambda x: fnp.sum(x**3)), (x,), (x,))[1], 6 * x * x)
+
+
+def test_what_eager_code_has_learned_under_jit():
+    x, zeros = np.ones((1, 3)), np.zeros((2, 3))
+    for _ in range(AGAIN):
+        grad(lambda y: fnp.sum(y * x) + fnp.sum(fnp.where(y > 1, y, x)))(zeros)
+    np.testing.assert_array_equal(jit(lambda: fnp.zeros((2, 3)) * x)(), zeros)
+    chosen = jit(lambda: fnp.where(fnp.zeros((2, 3)) > 1, fnp.zeros((2, 3)), x))()
+    np.testing.assert_array_equal(chosen, np.ones((2, 3)))
 
 
 def test_threads_at_once():
