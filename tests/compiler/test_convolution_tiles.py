@@ -212,6 +212,15 @@ def test_cotangents_of_images_with_few_channels_lie_in_phases(stride, pixels, la
     np.testing.assert_allclose(jit(g)(x), g(x), rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("pixels, is_by_tiles", [(7, True), (4, False)])
+def test_large_kernels_are_read_again_for_images_of_many_places(pixels, is_by_tiles):
+    x, w = np.ones((1, 256, pixels, pixels), np.float32), np.ones((256, 256, 3, 3), np.float32)
+    f = jit(lambda x, w: lax.conv(x, w, (1, 1), "SAME"))
+    assert ("tile_" in f.lower(x, w).compile().as_text()) == is_by_tiles
+    y = f(x, w)
+    assert (y[0, :, 0, 0] == 4 * 256).all() and (y[0, :, 1, 1] == 9 * 256).all()
+
+
 def test_one_convolution_after_another_with_a_size_that_the_first_left_open():
     for k in (4, 3):
         x, w = np.ones((2, 16, 28, 28)), np.ones((32, 16, k, k))
@@ -222,7 +231,12 @@ def test_one_convolution_after_another_with_a_size_that_the_first_left_open():
 
 @pytest.mark.parametrize(
     "name, way",
-    [("depthwise", "sv"), ("depthwise, many", "sv"), ("single", "sv"), ("depthwise, strided", "d1")],
+    [
+        ("depthwise", "sv"),
+        ("depthwise, many", "sv"),
+        ("single", "sv"),
+        ("depthwise, strided", "d1"),
+    ],
 )
 def test_kernels_of_single_channels_are_sums_by_tiles_along_rows(name, way):
     f, x, w = convolution(name, CHANNELS_FIRST, np.float64)

@@ -10,9 +10,10 @@ from fungrad.compiler.products import tiles
 
 _MOST_PHASES = 8
 _FARTHEST = 4  # places of the input between neighbouring rows of a tile
-#: Elements of the kernel that all images read again: where they do not fit into the cache, matrix
-#: products of many images are faster.
-_MOST_WEIGHTS = 1 << 20
+#: Bytes of the kernel, which all images read again. Where they do not stay in the second cache,
+#: images must have so many places that are multiplied by each, else products of many are faster.
+_MOST_IN_CACHE, _LEAST_PLACES = 1 << 21, 40
+_MOST_WEIGHTS = 1 << 24
 _COST_OF_MOVING = 1.0  # an element from one memory to another, in vectors multiplied
 
 
@@ -29,14 +30,21 @@ def tiling(work):
     if work.is_direct:
         plan = Tiling(work, slides)
         return plan if plan.lines is not None else None
-    columns = prod([work.sizes[i] for i in groups.right])
-    inner = prod([work.sizes[i] for i in groups.contracted])
-    if columns * inner > _MOST_WEIGHTS:
+    if _are_weights_too_many(work, slides):
         return None
     plan = Tiling(work, slides)
     if _is_plain_product(work, slides) and not plan.reads_lines:
         return None
     return plan if plan.is_good else None
+
+
+def _are_weights_too_many(work, slides):
+    """Whether the kernel is so large that matrix products of many images are faster."""
+    groups = work.groups
+    weights = prod([work.sizes[i] for i in (*groups.right, *groups.contracted)])
+    n_bytes = weights * work.dtype.itemsize
+    are_few = prod([work.sizes[i] for i in slides]) < _LEAST_PLACES
+    return n_bytes > (_MOST_IN_CACHE if are_few else _MOST_WEIGHTS)
 
 
 def _is_plain_product(work, slides):
