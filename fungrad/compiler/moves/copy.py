@@ -9,6 +9,8 @@ from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Call, Point, load
 from fungrad.compiler.language.views import Buffer, View, whole
 
+_MOST_FIELDS = 8
+
 
 def copy(entry, source, target):
     """Write a call that copies the elements of a view to another one."""
@@ -31,6 +33,7 @@ def _copy_loops(writer, source, target, x, y):
     """Loops over all elements; where the two lie across each other, over transposed matrices."""
     axes = _crossed_axes(source, target)
     if axes is None:
+        source, target = _with_fields_last(source, target)
         x, y = KernelArray(writer, x, source), KernelArray(writer, y, target)
         _loops(writer, source.shape, y, lambda i: load(x.pointer, x.position(i), x.dtype))
         return
@@ -60,6 +63,24 @@ def _copy_loops(writer, source, target, x, y):
                 ],
             )
         )
+
+
+def _with_fields_last(source, target):
+    """The views with the axis last along which the source has a few neighbours, as fields of a row.
+
+    LLVM then reads all fields of several places at once; field by field it would gather them.
+    """
+    strides, shape = source.strides, source.shape
+    if len(shape) < 2 or 1 not in strides or not 1 < strides[-1] <= _MOST_FIELDS:
+        return source, target
+    a = strides.index(1)
+    if shape[a] != strides[-1]:
+        return source, target
+    order = [*[b for b in range(len(shape)) if b != a], a]
+    return [
+        View(v.buffer, v.offset, *[tuple([n[b] for b in order]) for n in (v.shape, v.strides)])
+        for v in (source, target)
+    ]
 
 
 def _crossed_axes(source, target):
