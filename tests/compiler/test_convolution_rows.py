@@ -10,6 +10,8 @@ import fungrad
 from fungrad import jit, lax, threads
 from fungrad.compiler.convolution import dots
 from fungrad.compiler.language import parts
+from fungrad.primitives.convolution import Convolve
+from fungrad.primitives.windows import Window
 
 #: (images, channels, filters, pixels, kernel, strides) whose gradient in the images has few features
 FEW_FEATURES = {
@@ -82,6 +84,23 @@ def test_kernels_of_few_features_are_sums_lane_by_lane(name, dtype, monkeypatch)
     expected = pull(x, c)
     scale = np.max(np.abs(expected))
     np.testing.assert_allclose(found[0], expected, rtol=tolerance, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("steps", [(-1, -1), (1, -1), (-1, 2), (-2, -2), (2, 3), (-1, -3)])
+@pytest.mark.parametrize(
+    "features, columns, outs", [(1, 6, (1, 1)), (5, 1, (1, -1)), (1, 1, (2, 1))]
+)
+def test_elements_may_run_backwards(features, columns, outs, steps):
+    """As in derivatives of derivatives: sums over images that go along x from its end."""
+    generator, windows, sizes = np.random.default_rng(0), [], []
+    for n, step, out in zip((12, 14), steps, outs, strict=True):
+        sizes.append(n // abs(step))
+        back = (0 if step > 0 else -step * (sizes[-1] - 1)) + (0 if out > 0 else -2 * out)
+        windows.append(Window(3, 1, out, step, back - 1))
+    x = generator.normal(size=(5, features, 12, 14))
+    y = generator.normal(size=(5, columns, *sizes))
+    f = Convolve((2, 3, 0, 1), (2, 4, 0, 1), (4, 3, 0, 1), tuple(windows))
+    np.testing.assert_allclose(jit(lambda x, y: f(x, y))(x, y), f.evaluate(x, y), atol=1e-11)
 
 
 #: (images, channels, filters, pixels, kernel) whose places are one line

@@ -38,6 +38,7 @@ def has_rows(plan):
     """Whether both operands have neighbours along a row, and features that are one axis each."""
     x, y = plan.work.x, plan.work.y
     is_near = y.strides[-1 - plan.row] == x.strides[plan.row] == 1
+    is_near = is_near and plan.work.windows[plan.row].right >= 1
     steps = [joined_step(i, v.sizes, v.strides) for i, v in ((plan.features, x), (plan.right, y))]
     return not plan.has_columns_apart and is_near and None not in steps
 
