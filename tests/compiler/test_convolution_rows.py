@@ -166,3 +166,31 @@ def test_one_convolution_after_another_with_a_size_that_the_first_left_open():
         f = lambda x, w=w, k=k: lax.conv_general_dilated(x, w, (2, 2), [(k // 2, k // 2)] * 2)
         g = lambda x, f=f: fungrad.vjp(f, x)[1](f(x))[0]
         np.testing.assert_allclose(jit(g)(x), g(x), rtol=1e-12)
+
+
+LAYOUTS = (
+    ((2, 3, 0, 1), (4, 3, 0, 1), (2, 4, 0, 1)),
+    ((2, 3, 0, 1), (2, 4, 0, 1), (4, 3, 0, 1)),
+    ((2, 0, 1, 3), (0, 1, 3, 4), (2, 0, 1, 4)),
+)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_windows_of_all_kinds_in_bands(seed, monkeypatch):
+    """Strides, dilations and steps of both signs, of few images in many bands."""
+    monkeypatch.setattr(parts, "WORTH_WAKING", 0)
+    generator = np.random.default_rng(seed)
+    pick = lambda *values: int(generator.choice(values))
+    integer = lambda low, high: int(generator.integers(low, high))
+    sizes = {label: integer(1, high) for label, high in ((2, 4), (3, 7), (4, 9))}
+    windows = [
+        Window(integer(1, 30), pick(1, 1, 2), pick(1, 2, -1), pick(1, -1, 2, -2), integer(-4, 9))
+        for _ in range(2)
+    ]
+    left, right, out = LAYOUTS[seed % 3]
+    pixels = {0: integer(1, 30), 1: integer(1, 30)}
+    kernel = pixels if seed % 2 else {0: integer(1, 6), 1: integer(1, 6)}
+    x = generator.normal(size=[(sizes | pixels)[label] for label in left])
+    y = generator.normal(size=[(sizes | kernel)[label] for label in right])
+    f = Convolve(left, right, out, tuple(windows))
+    np.testing.assert_allclose(jit(lambda x, y: f(x, y))(x, y), f.evaluate(x, y), atol=1e-10)

@@ -25,6 +25,12 @@ from fungrad.compiler.language.views import Buffer, row_major
 from fungrad.compiler.moves.copy import contiguous, write_copy
 from fungrad.compiler.products import tiles
 
+
+def _ends(places, at):
+    """The first of some places, and the end of them, seen from the place `at`."""
+    return min(places, default=0) - at, max(places, default=0) - at + 1
+
+
 _smaller, _larger = (partial(call, word, INDEX) for word in ("minimum", "maximum"))
 
 
@@ -198,11 +204,13 @@ class _Writing:
         _, count, at = reach.common
         begins, ends = [], []
         for p in reach.phases:
-            first, last = self._places_of_band(band, label, p)
-            step = writer.integer(p.distance)
-            begins.append(first * step + writer.integer(min(p.reach.values(), default=0) - at))
-            ends.append((last - constant(1, INDEX)) * step)
-            ends[-1] = ends[-1] + writer.integer(max(p.reach.values(), default=0) - at + 1)
+            first, stop = self._places_of_band(band, label, p)
+            near, far = first, stop - constant(1, INDEX)
+            if p.distance < 0:
+                near, far = far, near
+            step, low, high = map(writer.integer, (p.distance, *_ends(p.reach.values(), at)))
+            begins.append(near * step + low)
+            ends.append(far * step + high)
         begin = writer.let(reduce(_smaller, begins, writer.integer(count)), "begin")
         begin = writer.let(_larger(begin, zero), "begin")
         end = _smaller(reduce(_larger, ends), writer.integer(count))
