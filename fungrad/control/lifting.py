@@ -8,6 +8,8 @@ Three rewrites, of a body that is optimised already:
 - a sum over the steps of products of two values that change is one contraction of the stacked
   values after the loop, whose contracted labels take in the steps.
 
+Products that are written out in the body count as such, too (see `small_products`).
+
 Memory: what is stacked for that purpose fits into `_SMALL_STACK` bytes, or is no more than what the
 loop stacks anyway. Products with `_ENOUGH` rows to each step (or terms to each element of a sum)
 stay: BLAS is at its limit there already, and the result is still in the cache where it is read.
