@@ -2,8 +2,7 @@
 
 Sums and products along the last axis advance by eight lines (see `running_blocks`), and a second
 one may follow on the same lines, whose operand is computed from what the first one has made of
-them. Lines that lie next to each other advance together, in pieces of rows that threads share.
-Through the caches, which first read what is written in pieces, both take twice as long.
+them. Lines that lie next to each other advance together, row after row.
 """
 
 from math import prod
@@ -22,7 +21,8 @@ _ZERO, _ONE = constant(0, INDEX), constant(1, INDEX)
 
 _COLUMNS = 64  # of a tile of lines, and at least of a line
 _GAP = 16  # elements between lines at hand: a page apart, they share a few places of the cache
-_PIECE = 1024  # bytes of a row that one thread writes at least, or half of that in all
+_SHORTEST = 512  # bytes of a row
+_PIECE = 2**16  # bytes of a row that one thread writes at least: shorter ones come slowly
 _ROWS = 16  # of a tile of computed operands
 
 
@@ -42,7 +42,7 @@ def are_columns(primitive, shape, dtype):
     """Whether results of (before, along, after) an axis are made in pieces of rows."""
     return (
         running_blocks.is_known(getattr(primitive, "combine", ""), dtype)
-        and 2 * shape[2] * dtype.itemsize >= _PIECE
+        and shape[2] * dtype.itemsize >= _SHORTEST
         and prod(shape) * dtype.itemsize >= streaming.STREAMED
     )
 
@@ -157,7 +157,7 @@ class _Lines(_Tiled):
 
 
 def write_columns(build, writer, equation, target):
-    """Combine along an axis with others behind it, a piece of each row after the other."""
+    """Combine along an axis with others behind it, row after row."""
     _Columns(build, writer, target).write(equation.primitive, equation.inputs[0])
 
 
