@@ -78,6 +78,7 @@ __getattr__, __dir__, __all__ = lazy_names(
         "dtypes",
         "errors",
         "estimators",
+        "example_libraries",
         "experimental",
         "flatten_util",
         "lax",
