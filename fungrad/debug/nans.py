@@ -16,6 +16,7 @@ from fungrad.inspection.lines import place_at, place_of
 from fungrad.numpy import dispatch
 
 _VALUES = np.ndarray | np.generic | bool | int | float | complex | list
+_PUBLIC = ("fungrad.numpy.public", "fungrad.numpy.dispatch", "fungrad.numpy.ufuncs")
 _LAX = ("fungrad.lax.", "fungrad.numpy.", "fungrad.api.loops", "fungrad.api.conditionals")
 
 
@@ -168,9 +169,9 @@ def _note_line(recording, slot):
 
 
 def _watching(function, args, kwargs):
-    """What a function of NumPy returns; looked at where the caller of the caller is the user."""
+    """What a function of NumPy returns; looked at where the user has called it."""
     result = function(*args, **kwargs)
-    if _looks_at_calls() and not _module(sys._getframe(2)).startswith("fungrad."):
+    if _looks_at_calls() and _is_called_by_user(sys._getframe(1), _PUBLIC):
         operands = [np.asarray(x) for x in args if isinstance(x, _VALUES)]
         state.examine.__self__.examine_call(function.__name__, operands, result)
     return result
@@ -179,7 +180,7 @@ def _watching(function, args, kwargs):
 def _calling(self, *inputs):
     """What a primitive returns; looked at where a function of `fungrad.lax` calls it, or the user."""
     result = _call(self, *inputs)
-    if _looks_at_calls() and _is_called_by_lax(sys._getframe(1)):
+    if _looks_at_calls() and _is_called_by_user(sys._getframe(1), _LAX):
         outputs = result if self.has_many_outputs else (result,)
         if not any(type(x) is Tracer for x in (*inputs, *outputs)):
             operands = [operand_of(x)[0] for x in inputs]
@@ -189,10 +190,10 @@ def _calling(self, *inputs):
     return result
 
 
-def _is_called_by_lax(frame):
-    """Whether between a frame and the user there are functions of lax, and what they are made of."""
+def _is_called_by_user(frame, between):
+    """Whether between a frame and the user there is nothing but functions of these modules."""
     module = _module(frame)
-    while module.startswith(_LAX):
+    while module.startswith(between):
         frame = frame.f_back
         module = _module(frame)
     return not module.startswith("fungrad.")

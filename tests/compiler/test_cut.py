@@ -88,8 +88,9 @@ def source_of(f, *arguments):
         (lambda x: fnp.exp(x).sum(), (30_000,), True),
         (lambda x: x.sum(0), (500, 500), True),
         (lambda x: x.sum(0), (N, 3), True),
-        (lambda x: x.sum(0), (5, 50_000), True),
-        (lambda x: x.sum(0), (5, 2_000), False),
+        (lambda x: x.sum(0), (20, 50_000), True),
+        (lambda x: x.sum(0), (20, 500), False),
+        (lambda x: x.sum(0), (5, 50_000), False),  # its columns are turns, which threads share
         (lambda x: x.sum(1), (300, 300), False),
     ],
 )
