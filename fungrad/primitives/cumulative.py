@@ -1,5 +1,7 @@
 """Cumulative operations along an axis, and the linear recurrence that differentiates products."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from fungrad.core.errors import DtypeError, LinearityError, ShapeError
@@ -7,7 +9,6 @@ from fungrad.core.primitive import Routine
 from fungrad.primitives.elementwise import equal, exp, select
 from fungrad.primitives.movement import Broadcast, Iota
 from fungrad.primitives.reductions import highest, lowest, shifted
-
 
 _MANY_ELEMENTS = 100_000  # which are worth not to be written in between
 
@@ -91,7 +92,7 @@ class CumProd(_Cumulative, Routine):
 
 
 class Recurrence(Routine):
-    """s[i] = a[i] s[i-1] + b[i] along an axis, with s[-1] = 0; from the end when `reverse`."""
+    """s[i] = a[i] s[i-1] + b[i] along an axis, and s[0] = b[0]; from the end when `reverse`."""
 
     axis: int
     reverse: bool
@@ -110,12 +111,10 @@ class Recurrence(Routine):
 
     def evaluate(self, a, b):
         a, b = (np.moveaxis(v, self.axis, 0) for v in (a, b))
-        result = np.empty_like(b)
-        state = np.zeros(b.shape[1:], b.dtype)
-        order = range(len(b))
-        for i in reversed(order) if self.reverse else order:
-            state = a[i] * state + b[i]
-            result[i] = state
+        result = b.copy()
+        order = range(len(b))[:: -1 if self.reverse else 1]
+        for before, i in pairwise(order):
+            result[i] += a[i] * result[before]
         return np.moveaxis(result, 0, self.axis)
 
     def jvp(self, inputs, tangents):

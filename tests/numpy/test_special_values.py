@@ -8,6 +8,7 @@ import pytest
 
 import fungrad.numpy as fnp
 from fungrad import jit, vjp, vmap
+from fungrad.primitives.cumulative import Recurrence
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
@@ -261,3 +262,15 @@ def test_values_on_the_edges_of_bins():
             function(values, low, high), np.histogram(values, 20, (low, high)), strict=True
         ):
             np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_recurrence_begins_with_its_first_term(reverse):
+    """Whatever stands before it: nothing is multiplied by it."""
+    a, b = np.array([[np.inf, 2.0, np.nan], [0.0, 1.0, 3.0]]), np.array([[-0.0, 1.0, 2.0]] * 2)
+    recurrence = Recurrence(1, reverse)
+    found = recurrence(a, b)
+    first = -1 if reverse else 0
+    np.testing.assert_array_equal(found[:, first], b[:, first])
+    assert np.signbit(found[0, 0]) or reverse
+    np.testing.assert_array_equal(jit(recurrence)(a, b), found)
