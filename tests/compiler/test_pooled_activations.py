@@ -39,6 +39,10 @@ POOLS = {
     "overlapping": (lambda x: pooled(fnp.maximum(x, 0.0), 3, 2), 1),
     "padded": (lambda x: pooled(fnp.maximum(x, 0.0), 2, 2, 1), 1),
     "channels last": (lambda x: pooled(fnp.maximum(x, 0.0), axes=(1, 2)), 1),
+    "bias, channels last": (
+        lambda x: pooled(fnp.maximum(x + np.linspace(-0.5, 0.5, 8), 0.0), axes=(1, 2)),
+        1,
+    ),
     "transposed": (lambda x: pooled(fnp.maximum(x, 0.0).transpose(0, 3, 2, 1)), 0),
     "one axis": (lambda x: pooled(fnp.maximum(x, 0.0), axes=(3,)), 1),
     "scaled by a number": (lambda x: pooled(3.0 * x), 0),
@@ -95,6 +99,13 @@ def test_masks_and_activations_are_computed_where_they_are_read():
     names = [k.function for k in assembly.kernels]
     assert [n for n in names if n.startswith(("maximum", "multiply", "fill"))] == []
     assert assembly.workspace < X.nbytes
+
+
+def test_biases_along_rows_are_found_without_divisions():
+    g = grad(loss_of(POOLS["bias, channels last"][0]))
+    assembly = assemble(optimize(jit(g).lower(X).program))
+    (put,) = [k for k in assembly.kernels if k.function.startswith("window_put")]
+    assert "remainder" not in put.source
 
 
 def test_in_loops_and_batches():

@@ -46,25 +46,29 @@ def put_into_windows(build, primitive, inputs, outputs):
     _write_scattered(build, sliding, (y, number), target)
     if factor is not None:
         writer = build.kernel("multiply_kernel")
-        _multiply(build, writer, factor, target, ())
+        _multiply(build, writer, factor, target, (), windows[-1] is not None)
         writer.in_parts = True
         build.call(writer)
 
 
-def _multiply(build, writer, factor, target, front):
+def _multiply(build, writer, factor, target, front, rows_slide):
     """Multiply what an array has at an index of its first axes by the same of another.
 
-    Both are in row-major order, so one loop goes over all that is left: rows may be short.
+    Both are in row-major order, so one loop goes over all that is left: rows in which windows slide
+    may be short. Where these are features, a factor that is computed has a loop for each axis:
+    biases would be found by a division for each element.
     """
-    rank = len(front)
-    shape = (*target.shape[:rank], prod(target.shape[rank:]))
+    rank, shape = len(front), target.shape
+    if rows_slide or factor.buffer.kind != "computed":
+        shape = (*shape[:rank], prod(shape[rank:]))
     x, y = (View(v.buffer, v.offset, shape, row_major(shape)) for v in (factor, target))
     x, y = array(build, writer, x), writer.array(y, is_written=True)
-    with writer.loop(writer.integer(shape[-1])) as i:
-        value, factor = y.load(*front, i), x.load(*front, i)
+    with ExitStack() as stack:
+        index = [*front, *[stack.enter_context(writer.loop(writer.integer(n))) for n in shape[rank:]]]
+        value, factor = y.load(*index), x.load(*index)
         is_mask = factor.dtype.kind == "b" and value.dtype.kind != "b"
         zero = constant(0, value.dtype)
-        y.store((*front, i), _build.select(factor, value, zero) if is_mask else value * factor)
+        y.store(index, _build.select(factor, value, zero) if is_mask else value * factor)
 
 
 class _Gathering:
@@ -102,7 +106,8 @@ class _Gathering:
             for chosen in product(*phases[:-1]):
                 self._rows(front, chosen, phases[-1])
             if self.factor is not None:
-                _multiply(self.build, self.writer, self.factor, self.target, front)
+                rows_slide = len(self.target.shape) - 1 in self.reach
+                _multiply(self.build, self.writer, self.factor, self.target, front, rows_slide)
         self.build.call(self.writer)
 
     def _shift(self, at):
