@@ -4,9 +4,8 @@ A conversion works where the value is known and loses no derivative; otherwise i
 the way out.
 """
 
-from bisect import bisect_right
-
 import sys
+from bisect import bisect_right
 
 import numpy as np
 

@@ -29,8 +29,7 @@ from fungrad.numpy.ufuncs import (
     remainder,
     subtract,
 )
-from fungrad.numpy.writing import as_view
-from fungrad.numpy.writing import require_cast
+from fungrad.numpy.writing import as_view, require_cast
 from fungrad.primitives import elementwise as e
 from fungrad.primitives.movement import Fill
 

@@ -9,7 +9,6 @@ import operator
 
 import numpy as np
 
-from fungrad.core.tracing import Tracer
 from fungrad.lazy import no_other_names
 from fungrad.numpy.arrays import operand
 from fungrad.numpy.dispatch import normalize_axes, normalize_axis, refuse_out, traced

@@ -12,8 +12,8 @@ every process. An entry refers to kernels by symbol, so that it compiles without
 from contextlib import contextmanager
 from functools import cache
 
-from fungrad.compiler.execution import loading, python_call
 from fungrad.compiler.execution import cache as disk
+from fungrad.compiler.execution import loading, python_call
 from fungrad.compiler.execution.forms import argument_as_data
 from fungrad.compiler.execution.loading import Kernel, clear, statistics, stored
 from fungrad.compiler.execution.plan import (

@@ -16,7 +16,7 @@ from fungrad.compiler.language.elements import Elements
 from fungrad.compiler.language.index import IndexBuilder, as_fault
 from fungrad.compiler.language.parts import PARTS
 from fungrad.compiler.language.scalar import BOOL, INDEX, call, constant, topological_order
-from fungrad.compiler.language.statements import Loop, Return
+from fungrad.compiler.language.statements import Return
 from fungrad.primitives.indexing import culprit, index_element
 
 _FLAG = np.dtype(np.int8)
