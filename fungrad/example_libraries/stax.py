@@ -53,62 +53,45 @@ def Dense(out_dim, W_init=None, b_init=None):
     return init, apply
 
 
-def _convolution(
-    convolve, dimension_numbers, out_chan, filter_shape, strides, padding, W_init, b_init
-):
-    image, kernel, output = dimension_numbers
-    strides = strides or (1,) * len(filter_shape)
-    W_init = W_init or glorot_normal(kernel.index("I"), kernel.index("O"))
-    b_init = b_init or normal(1e-6)
+def _convolution(convolve):
+    def layer(
+        dimension_numbers,
+        out_chan,
+        filter_shape,
+        strides=None,
+        padding="VALID",
+        W_init=None,
+        b_init=None,
+    ):
+        image, kernel, output = dimension_numbers
+        strides = strides or (1,) * len(filter_shape)
+        W_init = W_init or glorot_normal(kernel.index("I"), kernel.index("O"))
+        b_init = b_init or normal(1e-6)
 
-    def init(rng, input_shape):
-        sizes = iter(filter_shape)
-        special = {"O": out_chan, "I": input_shape[image.index("C")]}
-        shape = tuple([special[c] if c in special else next(sizes) for c in kernel])
-        first, second = random.split(rng)
-        bias = tuple([out_chan if c == "C" else 1 for c in output])
-        params = W_init(first, shape), b_init(second, bias)
-        return _shape_after(partial(apply, params), input_shape, output.index("N")), params
+        def init(rng, input_shape):
+            sizes = iter(filter_shape)
+            special = {"O": out_chan, "I": input_shape[image.index("C")]}
+            shape = tuple([special[c] if c in special else next(sizes) for c in kernel])
+            first, second = random.split(rng)
+            bias = tuple([out_chan if c == "C" else 1 for c in output])
+            params = W_init(first, shape), b_init(second, bias)
+            return _shape_after(partial(apply, params), input_shape, output.index("N")), params
 
-    def apply(params, inputs, **kwargs):
-        W, b = params
-        numbers = {"dimension_numbers": dimension_numbers}
-        return convolve(inputs, W.astype(inputs.dtype), strides, padding, **numbers) + b
+        def apply(params, inputs, **kwargs):
+            W, b = params
+            numbers = {"dimension_numbers": dimension_numbers}
+            return convolve(inputs, W.astype(inputs.dtype), strides, padding, **numbers) + b
 
-    return init, apply
+        return init, apply
 
-
-def GeneralConv(
-    dimension_numbers,
-    out_chan,
-    filter_shape,
-    strides=None,
-    padding="VALID",
-    W_init=None,
-    b_init=None,
-):
-    """A convolution and a bias; `dimension_numbers` as in `lax.conv_general_dilated`.
-
-    The defaults are `glorot_normal` along the features, and `normal(1e-6)`.
-    """
-    rest = dimension_numbers, out_chan, filter_shape, strides, padding, W_init, b_init
-    return _convolution(lax.conv_general_dilated, *rest)
+    return layer
 
 
-def GeneralConvTranspose(
-    dimension_numbers,
-    out_chan,
-    filter_shape,
-    strides=None,
-    padding="VALID",
-    W_init=None,
-    b_init=None,
-):
-    """The transposed convolution of `lax.conv_transpose`, and a bias."""
-    rest = dimension_numbers, out_chan, filter_shape, strides, padding, W_init, b_init
-    return _convolution(lax.conv_transpose, *rest)
-
-
+#: A convolution and a bias; `dimension_numbers` as in `lax.conv_general_dilated`. The defaults are
+#: `glorot_normal` along the features, and `normal(1e-6)`.
+GeneralConv = _convolution(lax.conv_general_dilated)
+#: The transposed convolution of `lax.conv_transpose`, and a bias.
+GeneralConvTranspose = _convolution(lax.conv_transpose)
 Conv = partial(GeneralConv, ("NHWC", "HWIO", "NHWC"))
 ConvTranspose = partial(GeneralConvTranspose, ("NHWC", "HWIO", "NHWC"))
 Conv1DTranspose = partial(GeneralConvTranspose, ("NHC", "HIO", "NHC"))
