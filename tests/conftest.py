@@ -7,11 +7,16 @@ import tempfile
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads cost 14 ms per 3 x 3 system when busy
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import fungrad.numpy  # noqa: F401  operators on tracers
 from fungrad.core import tracing
 
 _CACHE = "FUNGRAD_CACHE_DIR"
+
+# No example fails because the machine is busy.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser):

@@ -2,8 +2,6 @@
 
 import itertools
 
-import numpy as np
-
 from fungrad.core import tree as trees
 from fungrad.core.tracing import UNKNOWN, Tracer
 
