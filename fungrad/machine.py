@@ -9,7 +9,7 @@ from importlib.metadata import version
 import numpy as np
 
 import fungrad
-from fungrad.api.recorded import is_numeric, operand_of
+from fungrad.api.operands import is_numeric, operand_of
 from fungrad.core import tree
 from fungrad.core.tracer import type_of_value
 from fungrad.numpy.array_kind import Array

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fungrad.api.closing import finished, known_values, operands_of
-from fungrad.api.recorded import function_name, title_of
+from fungrad.api.titles import function_name, title_of
 from fungrad.control.callback import Effect, PureCallback
 from fungrad.core.errors import TreeMismatchError
 from fungrad.core.record import record

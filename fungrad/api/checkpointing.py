@@ -4,7 +4,7 @@ from functools import partial, wraps
 
 from fungrad.api.arguments import parameter_positions
 from fungrad.api.closing import close, finished, known_values, operands_of, record_closed
-from fungrad.api.recorded import title_of
+from fungrad.api.titles import title_of
 from fungrad.control.checkpoint import Checkpoint
 from fungrad.core.tracing import state
 from fungrad.core.tree import flatten

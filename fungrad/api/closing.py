@@ -2,12 +2,15 @@
 
 import numpy as np
 
-from fungrad.api.recorded import is_numeric, operand_of, owned, title_of
+from fungrad.api.operands import is_numeric, operand_of
+from fungrad.api.ownership import owned
+from fungrad.api.titles import title_of
 from fungrad.control.programs import rearranged, recorded
 from fungrad.core.program import Program
 from fungrad.core.record import record
+from fungrad.core.running import run
 from fungrad.core.tracer import is_same, type_of_value
-from fungrad.core.tracing import DEFERRED, UNKNOWN, Recording, Tracer, run, state
+from fungrad.core.tracing import DEFERRED, UNKNOWN, Recording, Tracer, state
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.core.types import WEAK_DTYPES, ArrayType
 from fungrad.primitives.elementwise import Convert

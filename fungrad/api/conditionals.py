@@ -13,7 +13,8 @@ from fungrad.api.closing import (
     promoted,
     with_captures_of,
 )
-from fungrad.api.recorded import operand_of, title_of
+from fungrad.api.operands import operand_of
+from fungrad.api.titles import title_of
 from fungrad.api.uncompiled import is_known
 from fungrad.control.call import settings
 from fungrad.control.cond import Cond

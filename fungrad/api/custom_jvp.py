@@ -15,8 +15,8 @@ from fungrad.api.custom_rules import (
     positions_of,
     signature_of,
 )
-from fungrad.api.recorded import function_name, title_of
 from fungrad.api.symbolic_zeros import without_symbols
+from fungrad.api.titles import function_name, title_of
 from fungrad.control.custom import CustomJvp
 from fungrad.control.programs import rearranged
 from fungrad.core import tree as trees

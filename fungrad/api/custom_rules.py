@@ -9,13 +9,14 @@ import numpy as np
 from fungrad.api.arguments import parameter_positions
 from fungrad.api.closing import known_values, operands_of
 from fungrad.api.linear_maps import matching
-from fungrad.api.recorded import function_name
 from fungrad.api.symbolic_zeros import CustomVJPPrimal, SymbolicZero
+from fungrad.api.titles import function_name
 from fungrad.api.zeros import float0
 from fungrad.control.custom import FailedRule, LateRule
 from fungrad.control.programs import rearranged
 from fungrad.core.errors import CustomRuleError, LeakedTracerError
-from fungrad.core.tracing import UNKNOWN, Recording, run
+from fungrad.core.running import run
+from fungrad.core.tracing import UNKNOWN, Recording
 from fungrad.core.tree import flatten
 
 

@@ -26,7 +26,7 @@ from fungrad.api.custom_rules import (
     positions_of,
     signature_of,
 )
-from fungrad.api.recorded import function_name, title_of
+from fungrad.api.titles import function_name, title_of
 from fungrad.api.zeros import float0
 from fungrad.control.custom import CustomVjp
 from fungrad.control.programs import rearranged

@@ -5,7 +5,7 @@ from functools import update_wrapper
 from fungrad.api.closing import close, finished, operands_of, record_closed
 from fungrad.api.custom_rules import Arguments, arguments_first, signature_of
 from fungrad.api.loops import map as sequential_map
-from fungrad.api.recorded import function_name
+from fungrad.api.titles import function_name
 from fungrad.control.custom_batch import CustomVmap
 from fungrad.core.errors import CustomRuleError
 from fungrad.core.tracer import type_of_value

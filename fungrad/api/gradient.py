@@ -3,7 +3,9 @@
 from functools import wraps
 
 from fungrad.api.arguments import AllLeaves, OnlyLeaf, are_leaves, select_arguments
-from fungrad.api.recorded import Recorded, operand_of, promoted_int, title_of
+from fungrad.api.operands import operand_of, promoted_int
+from fungrad.api.recorded import Recorded
+from fungrad.api.titles import title_of
 from fungrad.core.errors import (
     ComplexError,
     IntegerInputError,

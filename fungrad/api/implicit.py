@@ -12,7 +12,7 @@ from fungrad.api.closing import (
 )
 from fungrad.api.custom_jvp import custom_jvp
 from fungrad.api.products import jvp, linear_transpose
-from fungrad.api.recorded import title_of
+from fungrad.api.titles import title_of
 from fungrad.control.linear_solve import LinearSolve
 from fungrad.core import tree as trees
 from fungrad.core.errors import ShapeError, TreeMismatchError

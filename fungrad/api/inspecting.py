@@ -3,7 +3,8 @@
 import numpy as np
 
 from fungrad.api.closing import close
-from fungrad.api.recorded import operand_of, title_of
+from fungrad.api.operands import operand_of
+from fungrad.api.titles import title_of
 from fungrad.core.errors import StaticArgumentError
 from fungrad.core.tracer import type_of_value
 from fungrad.core.tree import flatten, register_leaf

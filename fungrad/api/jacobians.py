@@ -7,14 +7,16 @@ import numpy as np
 
 from fungrad.api.arguments import select_arguments
 from fungrad.api.gradient import differentiable, grad, split_aux
+from fungrad.api.ownership import settled
 from fungrad.api.products import jvp, vjp
-from fungrad.api.recorded import Recorded, run_linear, settled, title_of
+from fungrad.api.recorded import Recorded, run_linear
+from fungrad.api.titles import title_of
 from fungrad.api.zeros import float0, zeros_like
 from fungrad.control.scan import Scan
 from fungrad.control.while_loop import While
 from fungrad.core.errors import ComplexError, IntegerOutputError, ShapeError, TreeMismatchError
 from fungrad.core.program import derived, subprograms
-from fungrad.core.tracing import run
+from fungrad.core.running import run
 from fungrad.primitives.basis import Basis
 from fungrad.primitives.movement import Fill, Reshape, Transpose
 from fungrad.transforms.batch import BatchAxis, batch

@@ -9,9 +9,10 @@ from weakref import WeakSet
 import numpy as np
 
 from fungrad.api.arguments import parameter_positions
-from fungrad.api.recorded import function_name, is_numeric, is_stack_value, operand_of
+from fungrad.api.operands import is_numeric, is_stack_value, operand_of
 from fungrad.api.stages import Stage, Traced
 from fungrad.api.telling import explain_miss, told
+from fungrad.api.titles import function_name
 from fungrad.control.call import Call, settings
 from fungrad.core.errors import StaticArgumentError
 from fungrad.core.program_table import clear_programs

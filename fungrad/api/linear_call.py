@@ -2,7 +2,7 @@
 
 from fungrad.api.closing import close, finished, leaf_paths, operands_of, with_captures_of
 from fungrad.api.linear_maps import matching
-from fungrad.api.recorded import title_of
+from fungrad.api.titles import title_of
 from fungrad.control.linear_call import LinearCall
 from fungrad.core.errors import TreeMismatchError
 from fungrad.core.tracing import state

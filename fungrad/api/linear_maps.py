@@ -4,7 +4,8 @@ import numpy as np
 
 from fungrad.api.arguments import is_leaf
 from fungrad.api.closing import leaf_paths
-from fungrad.api.recorded import operand_of, run_linear
+from fungrad.api.operands import operand_of
+from fungrad.api.recorded import run_linear
 from fungrad.api.zeros import float0, zeros_like
 from fungrad.core.errors import TangentMismatchError, TreeMismatchError
 from fungrad.core.tracer import type_of_value

@@ -13,8 +13,9 @@ from fungrad.api.closing import (
     operands_of,
     promoted,
 )
-from fungrad.api.recorded import operand_of, title_of
+from fungrad.api.operands import operand_of
 from fungrad.api.segments import scan_in_segments, segment_size
+from fungrad.api.titles import title_of
 from fungrad.api.uncompiled import fori_in_python, is_known, scan_in_python, while_in_python
 from fungrad.control.call import settings
 from fungrad.control.progress import Progress

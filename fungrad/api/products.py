@@ -16,18 +16,15 @@ from fungrad.api.linear_maps import (
     leaves_beside,
     matching,
 )
-from fungrad.api.recorded import (
-    Recorded,
-    operand_of,
-    plain_operand,
-    promoted_int,
-    settled,
-    title_of,
-)
+from fungrad.api.operands import operand_of, plain_operand, promoted_int
+from fungrad.api.ownership import settled
+from fungrad.api.recorded import Recorded
+from fungrad.api.titles import title_of
 from fungrad.api.zeros import zeros_like
 from fungrad.core.errors import TangentMismatchError
+from fungrad.core.running import run
 from fungrad.core.tracer import type_of_value
-from fungrad.core.tracing import run, trace
+from fungrad.core.tracing import trace
 from fungrad.core.tree import LEAF, flatten
 from fungrad.core.types import ArrayType, type_of
 from fungrad.transforms.transpose import transpose

@@ -1,135 +1,25 @@
 """A user's function, recorded on the leaves of its arguments, with values where they are known."""
 
-import reprlib
 
 import numpy as np
 
 from fungrad.api import plans
+from fungrad.api.operands import is_numeric, numeric_leaves, plain_operand
+from fungrad.api.ownership import owned, owned_halves, owner_of, settled
 from fungrad.api.zeros import zeros_like
 from fungrad.core.evaluation import evaluate, slots
 from fungrad.core.program import Literal
 from fungrad.core.program_table import recorded_places
+from fungrad.core.running import run
 from fungrad.core.thread_state import examinations
-from fungrad.core.tracing import DEFERRED, Recording, Tracer, run, state
+from fungrad.core.tracing import DEFERRED, Recording, Tracer, state
 from fungrad.core.tree import LEAF, flatten
 from fungrad.core.types import type_of
 from fungrad.numpy.dispatch import has_tracer
-from fungrad.numpy.masked import MaskedRead, mask_error
-from fungrad.primitives.elementwise import Convert
 from fungrad.transforms.jvp import jvp
 
-ndarray, float64, new = np.ndarray, np.float64, object.__new__
-FLOAT64 = np.dtype(float64)
+ndarray, new = np.ndarray, object.__new__
 GRADIENT = "gradient"  # what the plan of the gradient of a recorded program is kept under
-
-
-def function_name(function):
-    """The name of a function for titles: "loss", or the class of a callable object."""
-    return getattr(function, "__name__", None) or type(getattr(function, "func", function)).__name__
-
-
-def title_of(transform, function):
-    """What error texts begin with, "grad of loss"; TypeError for what cannot be called."""
-    if not callable(function):
-        raise TypeError(f"{transform}: expected a function, got {reprlib.repr(function)}")
-    return f"{transform} of {function_name(function)}"
-
-
-def operand_of(leaf, title="", label=None):
-    """A leaf as a NumPy value or tracer, and whether its dtype is weak.
-
-    `title` and `label()` name the transform and the argument in the error for what is no number.
-    """
-    kind = type(leaf)
-    if kind is Tracer:
-        return leaf, leaf.weak
-    if kind is np.ndarray and leaf.dtype.kind in "biufc":
-        return (leaf if leaf.ndim else leaf[()]), False
-    if kind is float or kind is int or kind is complex or kind is bool:
-        value = np.asarray(leaf)[()]
-        if type(value) is not int:
-            return value, True
-        raise OverflowError(f"{_named(leaf, title, label)}, does not fit 64 bits; pass a float")
-    if isinstance(leaf, np.generic) and leaf.dtype.kind in "biufc":
-        return leaf, False
-    if isinstance(leaf, np.ma.MaskedArray):
-        raise TypeError(f"{_named(leaf, title, label)}, whose mask would be lost; see its filled()")
-    if is_stack_value(leaf):
-        return leaf, False
-    value = np.asarray(leaf)
-    if value.dtype.kind not in "biufc":
-        raise TypeError(
-            f"{_named(leaf, title, label)}, which is neither an array nor a number; close over it, "
-            "or choose other arguments"
-        )
-    return value[()], False
-
-
-def plain_operand(leaf):
-    """A float or an array of floats as an operand; None where `operand_of` has to look closer.
-
-    It is weak where the leaf is a Python float.
-    """
-    kind = type(leaf)
-    if kind is ndarray:
-        return leaf if leaf.ndim and leaf.dtype.kind == "f" else None
-    if kind is float:
-        return float64(leaf)
-    return leaf if kind is float64 else None
-
-
-def is_stack_value(x):
-    """Whether a leaf is what a loop has kept for its derivative, see `fungrad.control.stack`."""
-    return getattr(x, "is_operand", False)
-
-
-def _named(leaf, title, label):
-    """The beginning of an error text: "grad of f: argument 0['w'] is 'text' of type str"."""
-    named = f"{title}: {label()}" if title else label() if label else "an argument"
-    return f"{named} is {reprlib.repr(leaf)} of type {type(leaf).__name__}"
-
-
-def promoted_int(x, is_weak):
-    """An operand that may be differentiated: a Python int as a float, everything else as it is."""
-    return Convert(FLOAT64)(x) if is_weak and x.dtype.kind == "i" else x
-
-
-def owned(values, inputs=()):
-    """Results as the user gets them: scalars, or writeable arrays of their own.
-
-    They share no memory with each other nor with the inputs.
-    """
-    for x in values:
-        if type(x) is not np.float64:
-            break
-    else:
-        return values
-    result, taken = [], None
-    for x in values:
-        if type(x) is not np.float64 and isinstance(x, np.ndarray):
-            if not x.ndim:
-                x = x[()]
-            else:
-                if taken is None:
-                    taken = set(map(id, inputs))
-                if x.base is not None or not x.flags.writeable or id(x) in taken:
-                    x = np.array(x)
-                taken.add(id(x))
-        result.append(x)
-    return result
-
-
-def _owned_halves(outputs, others, inputs):
-    """Outputs and what is returned beside them, as `owned` returns them."""
-    results, n = owned([*outputs, *others], inputs), len(outputs)
-    return results[:n], results[n:]
-
-
-def owner_of(x):
-    """The array that owns the memory of an array, as far as NumPy knows."""
-    while isinstance(base := x.base, ndarray):
-        x = base
-    return x
 
 
 class Recorded:
@@ -200,7 +90,7 @@ class Recorded:
         self.leaves = numeric
         for leaf in numeric:
             if type(leaf) is not Tracer and not is_numeric(leaf):
-                numeric, self._positions = _numeric_leaves(self.leaves)
+                numeric, self._positions = numeric_leaves(self.leaves)
                 break
         self.program = self.recording.finish(numeric)
 
@@ -273,7 +163,7 @@ class Recorded:
             plan.prepare()
         outputs, pulled = plan.pull(recording.values)
         if plan.is_shared:
-            outputs, pulled = _owned_halves(outputs, pulled, self.operands)
+            outputs, pulled = owned_halves(outputs, pulled, self.operands)
         return outputs, (pulled if plan.is_complete else plan.complete(pulled))
 
     def _run_gradient(self, plan):
@@ -282,7 +172,7 @@ class Recorded:
         pulled = plan.complete(run(plan.halves.backward, [*residuals, *seeds]))
         if self.is_nested:
             return outputs, pulled
-        return _owned_halves(outputs, pulled, self.operands)
+        return owned_halves(outputs, pulled, self.operands)
 
     def split(self, halves):
         """The program's outputs and the residuals of a derivative in two halves."""
@@ -353,7 +243,7 @@ class Recorded:
             if plan.is_direct and not (recording.parent and has_tracer(tangents)):
                 outputs, pushed = plan.push(recording.values, tangents)
                 if plan.is_shared:
-                    outputs, pushed = _owned_halves(outputs, pushed, [*self.operands, *tangents])
+                    outputs, pushed = owned_halves(outputs, pushed, [*self.operands, *tangents])
                 return outputs, plan.complete(pushed)
         marks = active + (False,) * (len(self.program.inputs) - len(active))
         program, out_active = jvp(self.program, marks)
@@ -364,11 +254,6 @@ class Recorded:
         pushed = [next(pushed) if has else zeros_like(t) for has, t in pairs]
         results = settled([*results[:n], *pushed], [*self.operands, *tangents])
         return results[:n], results[n:]
-
-
-def settled(values, given):
-    """Results for the user, none of which is one of the arrays that were given."""
-    return values if has_tracer(values) else owned(values, given)
 
 
 def run_linear(program, inputs):
@@ -382,26 +267,3 @@ def run_linear(program, inputs):
             results = function(*inputs)
             return owned(results, inputs) if is_shared else results
     return settled(run(program, inputs), inputs)
-
-
-def _numeric_leaves(leaves):
-    """The numbers and arrays among the leaves, and the place of each leaf among them, or None."""
-    numeric, positions = [], []
-    for leaf in leaves:
-        positions.append(len(numeric) if is_numeric(leaf) else None)
-        if positions[-1] is not None:
-            numeric.append(leaf)
-    return numeric, positions
-
-
-def is_numeric(leaf):
-    """Whether an output leaf is an array, a number or a tracer."""
-    if type(leaf) is Tracer:
-        return True
-    if isinstance(leaf, int | float | complex):
-        return True
-    if isinstance(leaf, np.ndarray | np.generic):
-        return leaf.dtype.kind in "biufc"
-    if isinstance(leaf, MaskedRead):
-        raise mask_error(leaf.mask)
-    return is_stack_value(leaf)

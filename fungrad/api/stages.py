@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fungrad.api.recorded import operand_of
+from fungrad.api.operands import operand_of
 from fungrad.api.telling import told
 from fungrad.core.cost import total_bytes
 from fungrad.core.record import record

@@ -1,6 +1,6 @@
 """What a custom rule may ask: which tangents there are, and which arguments are perturbed."""
 
-from fungrad.api.recorded import operand_of
+from fungrad.api.operands import operand_of
 from fungrad.api.zeros import zeros_like
 from fungrad.core.record import record
 from fungrad.core.tracer import type_of_value

@@ -6,10 +6,13 @@ from functools import wraps
 import numpy as np
 
 from fungrad.api.closing import leaf_paths
-from fungrad.api.recorded import is_numeric, operand_of, owned, title_of
+from fungrad.api.operands import is_numeric, operand_of
+from fungrad.api.ownership import owned
+from fungrad.api.titles import title_of
 from fungrad.core.errors import AxesError
+from fungrad.core.running import run
 from fungrad.core.tracer import type_of_value
-from fungrad.core.tracing import Recording, Tracer, run
+from fungrad.core.tracing import Recording, Tracer
 from fungrad.core.tree import broadcast_prefix, flatten, flatten_with_path, keystr
 from fungrad.core.types import ArrayType
 from fungrad.primitives.movement import Transpose, front

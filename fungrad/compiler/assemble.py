@@ -10,7 +10,8 @@ from fungrad.compiler.execution.interface import Interface, argument_from_data
 from fungrad.compiler.execution.plan import Given, Made
 from fungrad.compiler.fusion.fuse import MOST_LOCALS, fitting_locals
 from fungrad.compiler.language.arguments import Array, Pointer, Result, Scalar
-from fungrad.compiler.language.scalar import INDEX, Builder, constant
+from fungrad.compiler.language.builder import Builder
+from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.source import Text
 from fungrad.compiler.language.stack_layout import STACK_WORDS, is_stack, stack_depth
 from fungrad.compiler.language.statements import Point, load

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from fungrad.compiler.execution.interrupts import turns_between_looks
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.literals import LITERAL, bits_of, is_simple
-from fungrad.compiler.language.scalar import INDEX, Builder, constant
+from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.source import Text
 from fungrad.compiler.language.stack_layout import STACK_TOP, STACK_WORDS
 from fungrad.compiler.language.statements import Call, If, Let, Load, Point, Return, Store, Writer

@@ -13,8 +13,9 @@ from fungrad.compiler.fusion.homes import Homes
 from fungrad.compiler.fusion.joins import Joins
 from fungrad.compiler.fusion.kernels import kernels_of
 from fungrad.compiler.fusion.uses import filling, lands
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.index import IndexBuilder
-from fungrad.compiler.language.scalar import INDEX, Builder, call, constant
+from fungrad.compiler.language.scalar import INDEX, call, constant
 from fungrad.compiler.language.stack_layout import is_stack
 from fungrad.compiler.language.statements import Let
 from fungrad.compiler.language.views import View, row_major, source_of, whole

@@ -3,7 +3,7 @@
 from fungrad.control.programs import OfProgram, marks, present, spread
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
-from fungrad.core.tracing import run
+from fungrad.core.running import run
 from fungrad.transforms.jvp import jvp
 from fungrad.transforms.transpose import transpose
 

@@ -27,7 +27,7 @@ from fungrad.control.stack import StackType, stacked_type
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Equation, Program, Variable, acts, live
 from fungrad.core.record import record
-from fungrad.core.tracing import run
+from fungrad.core.running import run
 from fungrad.optimize.contractions import simplify_contractions
 from fungrad.primitives.contraction import Contract
 from fungrad.primitives.elementwise import add, subtract

@@ -5,7 +5,7 @@ from fungrad.control.programs import OfProgram, marks, present, spread
 from fungrad.core.errors import LinearityError
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
-from fungrad.core.tracing import run
+from fungrad.core.running import run
 from fungrad.transforms.batch import batch
 from fungrad.transforms.interpret import zeros
 from fungrad.transforms.jvp import jvp

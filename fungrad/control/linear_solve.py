@@ -6,7 +6,7 @@ from fungrad.core.errors import LinearityError
 from fungrad.core.evaluation import evaluate
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
-from fungrad.core.tracing import run
+from fungrad.core.running import run
 from fungrad.primitives.elementwise import negative
 from fungrad.transforms.batch import batch
 from fungrad.transforms.interpret import zeros

@@ -23,8 +23,8 @@ from fungrad.core.errors import ShapeError
 from fungrad.core.evaluation import evaluator
 from fungrad.core.primitive import Routine
 from fungrad.core.program import Program
+from fungrad.core.running import run
 from fungrad.core.tracer import type_of_value
-from fungrad.core.tracing import run
 from fungrad.core.types import ArrayType
 from fungrad.optimize.common_subexpressions import share_common_subexpressions
 from fungrad.primitives.elementwise import add

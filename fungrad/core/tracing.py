@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 
 from fungrad.core.errors import FungradError, LeakedTracerError
-from fungrad.core.evaluation import evaluate, evaluator, is_deferred, slot_types, slots
+from fungrad.core.evaluation import evaluator, is_deferred, slot_types, slots
 from fungrad.core.origins import definition_line, describe_slot, user_line
 from fungrad.core.program import Literal, Program, infer_outputs
 from fungrad.core.program_table import INPUT, programs, recorded_program
@@ -374,21 +374,6 @@ def constant(recording, x):
 
 
 _PYTHON_NUMBERS = frozenset({bool, int, float, complex})
-
-
-# ---- running programs
-
-
-def run(program, inputs):
-    """The outputs of a program: recorded inside a trace or a rule, else evaluated by NumPy."""
-    recording = state.recording
-    if recording is not None:
-        if recording.takes_constants or any([type(x) is Tracer for x in inputs]):
-            return recording.inline_outputs(program, inputs)[0]
-    outputs = evaluate(program, inputs)
-    if state.examine is not None:
-        state.examine(program, inputs, outputs)
-    return outputs
 
 
 def trace(function, types, title, hides_values=True, weak=None):

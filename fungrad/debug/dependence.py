@@ -4,7 +4,8 @@ import numpy as np
 
 from fungrad.api.arguments import select_arguments
 from fungrad.api.jitting import jit
-from fungrad.api.recorded import Recorded, operand_of
+from fungrad.api.operands import operand_of
+from fungrad.api.recorded import Recorded
 from fungrad.control.call import Call
 from fungrad.core.errors import UnknownValueError
 from fungrad.core.evaluation import evaluator

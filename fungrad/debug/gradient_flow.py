@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from fungrad.api.gradient import value_and_grad
-from fungrad.api.recorded import title_of
+from fungrad.api.titles import title_of
 from fungrad.core.tree import flatten, flatten_with_path, keystr
 from fungrad.debug.dependence import Dependence
 from fungrad.inspection.tables import Table, pyplot

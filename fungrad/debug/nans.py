@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from fungrad.api.recorded import operand_of
+from fungrad.api.operands import operand_of
 from fungrad.core.primitive import Primitive
 from fungrad.core.program import Equation, Program, Variable
 from fungrad.core.thread_state import examinations

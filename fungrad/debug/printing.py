@@ -3,7 +3,7 @@
 import builtins
 
 from fungrad.api.callbacks import call_effect
-from fungrad.api.recorded import title_of
+from fungrad.api.titles import title_of
 from fungrad.core.tree import flatten
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from fungrad.api.gradient import grad
 from fungrad.api.jacobians import jacfwd, jacrev, prefers_forward
 from fungrad.api.jitting import jit
-from fungrad.api.recorded import function_name, title_of
+from fungrad.api.titles import function_name, title_of
 from fungrad.core.errors import ComplexError, IntegerInputError
 from fungrad.core.tree import flatten
 from fungrad.flatten_util import ravel_pytree

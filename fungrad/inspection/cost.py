@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from fungrad.api.jitting import Jitted, jit
-from fungrad.api.recorded import title_of
+from fungrad.api.titles import title_of
 from fungrad.core.cost import bytes_moved, count_equations, flops_of, peak_bytes, total_bytes
 from fungrad.inspection.tables import Table, bytes_text, count_text
 

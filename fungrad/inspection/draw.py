@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from fungrad.api.jitting import Jitted, jit
-from fungrad.api.recorded import title_of
+from fungrad.api.titles import title_of
 from fungrad.core.cost import nbytes
 from fungrad.core.program import Program, subprograms, variable_names
 from fungrad.inspection.graph import Graph

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from fungrad.api.jitting import Jitted, jit
-from fungrad.api.recorded import title_of
+from fungrad.api.titles import title_of
 from fungrad.core.cost import total_bytes
 from fungrad.core.program import Program, format_program, rows, subprograms
 from fungrad.inspection.html import page

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from fungrad.core.tracing import Tracer
 from fungrad.numpy import ufuncs
 from fungrad.numpy.arrays import number_or_operand, operand
 from fungrad.numpy.dispatch import normalize_axes, refuse_out, traced

@@ -1,6 +1,7 @@
 """Formulas that compiled code and eager code share: written for a `build`, evaluated by `Arrays`.
 
-`build` is a `fungrad.compiler.language.scalar.Builder`, or an `Arrays` with the methods that formulas use.
+`build` is a `Builder` of `fungrad.compiler.language.builder`, or an `Arrays` with the methods that
+formulas use.
 """
 
 import numpy as np

@@ -9,7 +9,8 @@ import numpy as np
 from fungrad.core.errors import FungradError
 from fungrad.core.evaluation import evaluate
 from fungrad.core.program import Equation, Program, Variable, check, derived, infer_outputs
-from fungrad.core.tracing import run, state, trace
+from fungrad.core.running import run
+from fungrad.core.tracing import state, trace
 from fungrad.core.types import ArrayType, type_of
 from fungrad.testing.comparison import precision
 from fungrad.testing.numerical import directions_like, widened, widened_type

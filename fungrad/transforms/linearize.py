@@ -4,7 +4,7 @@ from fungrad.core.evaluation import slots
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Equation, Literal, Program, Variable, derived, live
 from fungrad.core.record import record
-from fungrad.core.tracing import run
+from fungrad.core.running import run
 from fungrad.transforms.jvp import record_jvp
 from fungrad.transforms.residuals import cheapest_to_keep
 

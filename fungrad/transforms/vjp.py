@@ -2,7 +2,7 @@
 
 from fungrad.core.program import Program, derived
 from fungrad.core.record import record
-from fungrad.core.tracing import run
+from fungrad.core.running import run
 from fungrad.transforms.linearize import linearize
 from fungrad.transforms.transpose import transpose
 

@@ -7,7 +7,8 @@ import fungrad
 import fungrad.numpy as fnp
 from fungrad import grad, jit
 from fungrad.compiler.fusion.guards import guard, masks
-from fungrad.compiler.language.scalar import Builder, constant
+from fungrad.compiler.language.builder import Builder
+from fungrad.compiler.language.scalar import constant
 
 build = Builder()
 x, y = build.symbol("x", float), build.symbol("y", float)

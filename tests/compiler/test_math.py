@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 from scalar_kernels import compiled, kernel_of
 
-from fungrad.compiler.language.scalar import Builder
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.words import VOCABULARY
 from fungrad.compiler.math import ULP_BOUNDS
 

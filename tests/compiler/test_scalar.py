@@ -9,13 +9,9 @@ import pytest
 import scipy.special
 from scalar_kernels import compiled
 
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.numba_scalar import NumbaPrinter, literal
-from fungrad.compiler.language.scalar import (
-    Builder,
-    result_dtype,
-    substitute,
-    topological_order,
-)
+from fungrad.compiler.language.scalar import result_dtype, substitute, topological_order
 from fungrad.compiler.language.words import LIBRARY, VOCABULARY
 from fungrad.compiler.math import OUTLINED, ULP_BOUNDS, expand
 

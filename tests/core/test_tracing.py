@@ -11,7 +11,8 @@ from fungrad.core.evaluation import evaluate, evaluator, reader, slot_types, slo
 from fungrad.core.primitive import Pointwise
 from fungrad.core.program import Literal, check
 from fungrad.core.program_table import clear_programs
-from fungrad.core.tracing import Recording, Tracer, run, state, trace
+from fungrad.core.running import run
+from fungrad.core.tracing import Recording, Tracer, state, trace
 from fungrad.core.types import ArrayType, type_of
 from fungrad.primitives.elementwise import add, cos, multiply, sin
 from fungrad.primitives.movement import Fill, Iota

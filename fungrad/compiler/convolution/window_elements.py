@@ -12,7 +12,8 @@ import numpy as np
 from fungrad.compiler.convolution.computed import operand
 from fungrad.compiler.convolution.sliding import Sliding, joined
 from fungrad.compiler.convolution.walks import Walk
-from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constant
+from fungrad.compiler.language.builder import Builder
+from fungrad.compiler.language.scalar import BOOL, INDEX, call, constant
 from fungrad.compiler.language.views import row_major
 from fungrad.compiler.moves.copy import fill
 

@@ -11,7 +11,8 @@ from fungrad.compiler.convolution.computed import array, operand
 from fungrad.compiler.convolution.reach import Phase, Reach
 from fungrad.compiler.convolution.sliding import Sliding, joined
 from fungrad.compiler.convolution.walks import Walk
-from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constant
+from fungrad.compiler.language.builder import Builder
+from fungrad.compiler.language.scalar import BOOL, INDEX, call, constant
 from fungrad.compiler.language.views import View, row_major
 from fungrad.compiler.moves.copy import fill
 from fungrad.primitives.windows import Window

@@ -4,9 +4,10 @@ import math
 
 from fungrad.compiler.fusion.accumulators import combined
 from fungrad.compiler.fusion.cut import PART
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.kernel_writer import KernelWriter
 from fungrad.compiler.language.parts import PARTS
-from fungrad.compiler.language.scalar import INDEX, Builder, constant
+from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.views import View, row_major
 
 _build = Builder()

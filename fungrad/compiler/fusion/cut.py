@@ -7,9 +7,10 @@ parts there are, and where they end, depends on sizes only.
 """
 
 from fungrad.compiler.fusion.uses import has_room_for_parts
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.numba_scalar import is_operator
 from fungrad.compiler.language.parts import CALL_WEIGHT, LIGHT, PARTS, WORTH_WAKING
-from fungrad.compiler.language.scalar import INDEX, Builder, constant
+from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Let, Loop, Return, Set
 
 _build = Builder()

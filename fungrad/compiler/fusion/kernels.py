@@ -14,8 +14,9 @@ from fungrad.compiler.fusion.nest import LoopNest
 from fungrad.compiler.fusion.row_blocks import blocks_of
 from fungrad.compiler.fusion.standing import Standing
 from fungrad.compiler.language import parts
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.index import Affine
-from fungrad.compiler.language.scalar import INDEX, Builder, constant
+from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Let, Loop, Return, Store, load
 
 _build = Builder()

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 import numpy as np
 
 from fungrad.compiler.language import streaming, transposing
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.index import Affine
-from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constant, substitute
+from fungrad.compiler.language.scalar import BOOL, INDEX, call, constant, substitute
 from fungrad.compiler.language.statements import Call, Let, Loop, Point, load
 
 _build = Builder()

@@ -7,9 +7,10 @@ rows go to a tile in which a column lies together; a second loop puts them where
 
 from fungrad.compiler.fusion.cut import PART, has_room
 from fungrad.compiler.language import transposing
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.index import Affine
 from fungrad.compiler.language.parts import PARTS, WORTH_WAKING
-from fungrad.compiler.language.scalar import INDEX, Builder, call, constant, substitute
+from fungrad.compiler.language.scalar import INDEX, call, constant, substitute
 from fungrad.compiler.language.statements import Call, Let, Loop, Point, load
 from fungrad.compiler.language.views import row_major
 

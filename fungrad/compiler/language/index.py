@@ -9,8 +9,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.literals import LITERAL
-from fungrad.compiler.language.scalar import INDEX, Builder, call, constant, topological_order
+from fungrad.compiler.language.scalar import INDEX, call, constant, topological_order
 from fungrad.core.digest import blake2b
 from fungrad.core.open_values import OpenNumber
 from fungrad.core.record import record

@@ -1,7 +1,8 @@
 """Kernels in the making: their statements, their parameters, and what the entry passes for each."""
 
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.literals import LITERAL
-from fungrad.compiler.language.scalar import INDEX, Builder, constant
+from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Point, Writer
 
 _build = Builder()

@@ -37,7 +37,7 @@ class NumbaPrinter:
     expression is printed once, also over several calls. A printer for an inner scope is made with
     `NumbaPrinter(dict(outer.names), ...)`.
 
-    >>> from fungrad.compiler.language.scalar import Builder
+    >>> from fungrad.compiler.language.builder import Builder
     >>> build = Builder()
     >>> x, y = build.symbol("x", float), build.symbol("y", float)
     >>> printer = NumbaPrinter()

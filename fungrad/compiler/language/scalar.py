@@ -78,61 +78,61 @@ class Scalar:
         return self.op == "constant"
 
     def __add__(self, other):
-        return _operate("add", self, other)
+        return operate("add", self, other)
 
     def __radd__(self, other):
-        return _operate("add", other, self)
+        return operate("add", other, self)
 
     def __sub__(self, other):
-        return _operate("subtract", self, other)
+        return operate("subtract", self, other)
 
     def __rsub__(self, other):
-        return _operate("subtract", other, self)
+        return operate("subtract", other, self)
 
     def __mul__(self, other):
-        return _operate("multiply", self, other)
+        return operate("multiply", self, other)
 
     def __rmul__(self, other):
-        return _operate("multiply", other, self)
+        return operate("multiply", other, self)
 
     def __truediv__(self, other):
-        return _operate("divide", self, other)
+        return operate("divide", self, other)
 
     def __rtruediv__(self, other):
-        return _operate("divide", other, self)
+        return operate("divide", other, self)
 
     def __floordiv__(self, other):
-        return _operate("floor_divide", self, other)
+        return operate("floor_divide", self, other)
 
     def __mod__(self, other):
-        return _operate("remainder", self, other)
+        return operate("remainder", self, other)
 
     def __and__(self, other):
-        return _operate("bitwise_and", self, other)
+        return operate("bitwise_and", self, other)
 
     def __or__(self, other):
-        return _operate("bitwise_or", self, other)
+        return operate("bitwise_or", self, other)
 
     def __xor__(self, other):
-        return _operate("bitwise_xor", self, other)
+        return operate("bitwise_xor", self, other)
 
     def __lshift__(self, other):
-        return _operate("left_shift", self, other)
+        return operate("left_shift", self, other)
 
     def __rshift__(self, other):
-        return _operate("right_shift", self, other)
+        return operate("right_shift", self, other)
 
     def __lt__(self, other):
-        return _operate("less", self, other)
+        return operate("less", self, other)
 
     def __le__(self, other):
-        return _operate("less_equal", self, other)
+        return operate("less_equal", self, other)
 
     def __gt__(self, other):
-        return _operate("greater", self, other)
+        return operate("greater", self, other)
 
     def __ge__(self, other):
-        return _operate("greater_equal", self, other)
+        return operate("greater_equal", self, other)
 
     def __neg__(self):
         return call("negative", self.dtype, self)
@@ -157,86 +157,6 @@ class Scalar:
         attribute = "" if self.attribute is None else f"[{self.attribute}]"
         target = f"[{self.dtype}]" if self.op in ("convert", "bitcast") else attribute
         return f"{self.op}{target}({', '.join(map(repr, self.operands))})"
-
-
-class Builder:
-    """Makes scalar expressions. Called with a word, it infers the dtype of the result.
-
-    >>> build = Builder()
-    >>> x = build.symbol("x", float)
-    >>> build("sqrt", x * x + 1.0)
-    sqrt(add(multiply(x, x), 1.0))
-    """
-
-    def __call__(self, word, *operands):
-        """The word applied to operands, its dtype that of `result_dtype`."""
-        dtype = result_dtype(word, *[x.dtype for x in operands])
-        return call(word, dtype, *operands)
-
-    def call(self, word, dtype, *operands, attribute=None):
-        """The word applied to operands, of the given dtype."""
-        return call(word, np.dtype(dtype), *operands, attribute=attribute)
-
-    def constant(self, value, dtype):
-        """A constant, rounded to the dtype."""
-        return constant(value, np.dtype(dtype))
-
-    def symbol(self, name, dtype):
-        """A named value that the surrounding code provides."""
-        return Scalar("symbol", np.dtype(dtype), (), name)
-
-    def select(self, condition, x, y):
-        """x if condition else y, without a branch; one of them may be a Python number."""
-        x, y = _same_dtype(x, y)
-        return call("select", x.dtype, condition, x, y)
-
-    def cast(self, x, dtype):
-        """The value converted to the dtype as NumPy's `astype` does."""
-        return call("convert", np.dtype(dtype), x)
-
-    def bitcast(self, x, dtype):
-        """The value whose bits are those of x."""
-        return call("bitcast", np.dtype(dtype), x)
-
-    def fma(self, x, y, z):
-        """x * y + z rounded once; any but one may be Python numbers."""
-        dtype = next(v.dtype for v in (x, y, z) if isinstance(v, Scalar))
-        return call("fma", dtype, *[_lift(v, dtype) for v in (x, y, z)])
-
-    def equal(self, x, y):
-        """Whether x == y."""
-        return _operate("equal", x, y)
-
-    def not_equal(self, x, y):
-        """Whether x != y."""
-        return _operate("not_equal", x, y)
-
-    def integer_power(self, x, exponent):
-        """x to the power of a Python int."""
-        return call("integer_power", x.dtype, x, attribute=int(exponent))
-
-    def call_where(self, condition, function, x):
-        """The named function of x where the condition holds, which is to be rare, else x."""
-        return call("call_where", x.dtype, condition, x, attribute=function)
-
-    def loop(self, name, count, step, *initial, needed=None):
-        """The first state after `count` > 0 steps: `states = step(index, *states)`.
-
-        Loops inside of each other need different names. Where the condition `needed` does not
-        hold, the result does not matter, and there is one step.
-        """
-        count = _lift(count, INDEX)
-        if needed is not None:
-            count = self.select(needed, count, 1)
-        index = self.symbol(f"{name}_index", INDEX)
-        states = [self.symbol(f"{name}{i}", x.dtype) for i, x in enumerate(initial)]
-        following = step(index, *states)
-        body = Loop(index, tuple(states), tuple(following))
-        return Scalar("loop", initial[0].dtype, (count, *initial), body)
-
-    def table(self, name, index, dtype=np.float64):
-        """The entry of a table (see `fungrad.compiler.math.constant_table`) at an int64 index."""
-        return call("table", np.dtype(dtype), index, attribute=name)
 
 
 def constant(value, dtype):
@@ -280,13 +200,15 @@ def substitute(roots, replace):
     return [new[root] for root in roots]
 
 
-def _lift(value, dtype):
+def lift(value, dtype):
+    """An operand as a scalar: a Python number is a constant of the dtype."""
     return value if isinstance(value, Scalar) else constant(value, dtype)
 
 
-def _same_dtype(x, y):
+def same_dtype(x, y):
+    """Two operands as scalars, of which one may be a Python number; TypeError where dtypes differ."""
     dtype = x.dtype if isinstance(x, Scalar) else y.dtype
-    x, y = _lift(x, dtype), _lift(y, dtype)
+    x, y = lift(x, dtype), lift(y, dtype)
     if x.dtype != y.dtype:
         raise TypeError(
             f"scalar operands of one dtype are needed, {x!r} is {x.dtype} and {y!r} is {y.dtype}; "
@@ -295,8 +217,9 @@ def _same_dtype(x, y):
     return x, y
 
 
-def _operate(word, x, y):
-    x, y = _same_dtype(x, y)
+def operate(word, x, y):
+    """A word of two operands, of which one may be a Python number."""
+    x, y = same_dtype(x, y)
     return call(word, result_dtype(word, x.dtype, y.dtype), x, y)
 
 

@@ -6,7 +6,8 @@ language in which it is printed (see `source`). Names are plain strings; a point
 
 from contextlib import contextmanager
 
-from fungrad.compiler.language.scalar import INDEX, Builder, Scalar, constant, substitute
+from fungrad.compiler.language.builder import Builder
+from fungrad.compiler.language.scalar import INDEX, Scalar, constant, substitute
 from fungrad.core.record import record
 
 _build = Builder()

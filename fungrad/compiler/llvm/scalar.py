@@ -10,7 +10,8 @@ from functools import lru_cache
 import numpy as np
 from llvmlite import ir
 
-from fungrad.compiler.language.scalar import Builder, Scalar, topological_order
+from fungrad.compiler.language.builder import Builder
+from fungrad.compiler.language.scalar import Scalar, topological_order
 from fungrad.compiler.llvm.conversion import bitcast, convert, make_complex
 from fungrad.compiler.llvm.functions import call_by_lane, llvm_type
 from fungrad.compiler.llvm.words import emit_machine_word

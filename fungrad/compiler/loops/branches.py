@@ -1,6 +1,7 @@
 """Branches, and programs that run once where they stand."""
 
-from fungrad.compiler.language.scalar import INDEX, Builder, constant
+from fungrad.compiler.language.builder import Builder
+from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.stack_layout import is_stack
 from fungrad.compiler.language.views import View
 from fungrad.compiler.loops.stacks import EMPTY, StackValue

@@ -6,7 +6,8 @@ the body allows it (see `homes`), else it has two buffers that change roles afte
 
 from fungrad.compiler.fusion.fuse import fitting_locals, fuse
 from fungrad.compiler.fusion.homes import Homes
-from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constant
+from fungrad.compiler.language.builder import Builder
+from fungrad.compiler.language.scalar import BOOL, INDEX, call, constant
 from fungrad.compiler.language.stack_layout import is_stack
 from fungrad.compiler.language.statements import Point
 from fungrad.compiler.language.views import Buffer, View, whole

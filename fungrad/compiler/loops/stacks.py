@@ -6,9 +6,10 @@ triple of integers, so that branches and loops can pass it on: which stack, wher
 and how many elements it has. A stack of stacks holds such triples. Number -1 stands for zeros.
 """
 
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.index import as_fault
 from fungrad.compiler.language.kernel_writer import KernelWriter
-from fungrad.compiler.language.scalar import INDEX, Builder, Scalar, constant
+from fungrad.compiler.language.scalar import INDEX, Scalar, constant
 from fungrad.compiler.language.stack_layout import (
     STACK_TOP,
     STACK_WORDS,

@@ -13,7 +13,8 @@ truth values and selects: one turn of a particle in a field with its tangents, t
 takes 12 ns instead of 21. Loops over arrays keep theirs: vectors have no branches.
 """
 
-from fungrad.compiler.language.scalar import BOOL, Builder, Scalar, call, substitute
+from fungrad.compiler.language.builder import Builder
+from fungrad.compiler.language.scalar import BOOL, Scalar, call, substitute
 from fungrad.compiler.language.scalar import topological_order as nodes_of
 from fungrad.compiler.language.statements import (
     If,

@@ -2,8 +2,9 @@
 
 from contextlib import ExitStack
 
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.index import IndexBuilder, as_fault
-from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constant
+from fungrad.compiler.language.scalar import BOOL, INDEX, call, constant
 from fungrad.compiler.language.statements import Return
 from fungrad.primitives.indexing import culprit, index_element
 from fungrad.primitives.movement import clamp

@@ -3,8 +3,9 @@
 from math import prod
 
 from fungrad.compiler.language import transposing
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.parts import PARTS
-from fungrad.compiler.language.scalar import INDEX, Builder, call, constant
+from fungrad.compiler.language.scalar import INDEX, call, constant
 from fungrad.compiler.language.statements import Call
 from fungrad.compiler.order import streamed_lines
 from fungrad.compiler.order.lines import AtHand, Computed, as_lines, following, operand

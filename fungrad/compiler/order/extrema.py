@@ -5,8 +5,9 @@ lie next to each other advance together, so that memory is read in its order. Fe
 searched in parts that threads share, and a second kernel takes the first best part.
 """
 
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.parts import PARTS, WORTH_WAKING
-from fungrad.compiler.language.scalar import BOOL, INDEX, Builder, call, constant
+from fungrad.compiler.language.scalar import BOOL, INDEX, call, constant
 from fungrad.compiler.order.lines import as_lines
 
 _build = Builder()

@@ -11,7 +11,8 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 
 from fungrad.compiler.language import parts
-from fungrad.compiler.language.scalar import INDEX, Builder, constant
+from fungrad.compiler.language.builder import Builder
+from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.views import View
 from fungrad.core.program import Literal
 from fungrad.primitives.trials import ON_ARRAYS

@@ -8,8 +8,9 @@ them. Lines that lie next to each other advance together, row after row.
 from math import prod
 
 from fungrad.compiler.language import streaming
+from fungrad.compiler.language.builder import Builder
 from fungrad.compiler.language.parts import PARTS, WORK
-from fungrad.compiler.language.scalar import INDEX, Builder, constant
+from fungrad.compiler.language.scalar import INDEX, constant
 from fungrad.compiler.language.statements import Call
 from fungrad.compiler.language.views import row_major
 from fungrad.compiler.order import running_blocks
