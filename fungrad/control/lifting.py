@@ -25,7 +25,7 @@ from fungrad.control.small_products import (
 )
 from fungrad.control.stack import StackType, stacked_type
 from fungrad.core.primitive import Pointwise
-from fungrad.core.program import Equation, Program, Variable, acts, live
+from fungrad.core.program import Equation, Program, Variable, acts, live, reader_counts
 from fungrad.core.record import record
 from fungrad.core.running import run
 from fungrad.optimize.contractions import simplify_contractions
@@ -78,9 +78,7 @@ class _Search:
         self.constants, self.carry = body.inputs[:a], body.inputs[a : a + n]
         self.rows = body.inputs[a + n :]
         self.maker = {v: e for e in body.equations for v in e.outputs}
-        self.readers = {}
-        for v in (*(v for e in body.equations for v in e.inputs), *body.outputs):
-            self.readers[v] = self.readers.get(v, 0) + 1
+        self.readers = reader_counts(body)
         self.fixed = self._computed_from(self.constants, object)
         self.independent = self._computed_from((*self.constants, *self.rows), Pointwise | Contract)
         self.stacked = set(_variables([*self.rows, *body.outputs[n:]]))

@@ -10,7 +10,7 @@ is made, without building the vector.
 
 from fungrad.control.programs import recorded
 from fungrad.control.stack import COUNT, stacked_type
-from fungrad.core.program import Equation, Literal, Program, Variable, derived, live
+from fungrad.core.program import Equation, Literal, Program, Variable, derived, live, reader_counts
 from fungrad.core.record import record
 from fungrad.primitives.elementwise import add
 from fungrad.primitives.joining import Concatenate, Pad
@@ -86,9 +86,7 @@ class _Search:
 
     def __init__(self, body):
         self.maker = {v: e for e in body.equations for v in e.outputs}
-        self.readers = {}
-        for v in (*(v for e in body.equations for v in e.inputs), *body.outputs):
-            self.readers[v] = self.readers.get(v, 0) + 1
+        self.readers = reader_counts(body)
 
     def part(self, v):
         """The part that a value is added to."""

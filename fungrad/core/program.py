@@ -156,6 +156,14 @@ def acts(equation):
     return primitive.has_effects or any(has_effects(p) for _, p in subprograms(primitive))
 
 
+def reader_counts(program):
+    """How often each variable is read, by equations and as an output of the program."""
+    counts = {}
+    for v in (*(v for e in program.equations for v in e.inputs), *program.outputs):
+        counts[v] = counts.get(v, 0) + 1
+    return counts
+
+
 def live(program):
     """The program without the equations that no output needs and that have no effect.
 

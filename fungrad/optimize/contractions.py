@@ -2,6 +2,7 @@
 
 from math import prod
 
+from fungrad.core.program import reader_counts
 from fungrad.optimize.algebra import maker
 from fungrad.optimize.basis_products import product_with_basis
 from fungrad.optimize.matrix_vector import read_in_loops
@@ -26,7 +27,7 @@ def simplify_contractions(program, written_out=()):
     `c = contract[(1 0) (1 2) (0 2)] a d`.
     """
     result = Rebuilding(program)
-    readers = _count_readers(program)
+    readers = reader_counts(program)
     in_loops = {*read_in_loops(program), *written_out}
     for equation in program.equations:
         inputs = result.values(equation.inputs)
@@ -45,13 +46,6 @@ def simplify_contractions(program, written_out=()):
         else:
             result.replace(equation.outputs[0], value)
     return result.finish()
-
-
-def _count_readers(program):
-    count = {}
-    for v in (*(v for e in program.equations for v in e.inputs), *program.outputs):
-        count[v] = count.get(v, 0) + 1
-    return count
 
 
 def _transposed_result(equation, inputs, result, readers):
