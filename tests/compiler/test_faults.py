@@ -174,12 +174,11 @@ worker.join()
 """
 
 FORKING_IN_AN_IMPORT = """
-import sys, time
+import signal, sys
 import fungrad.tree
 fungrad.__path__.append(sys.argv[1])
-start = time.monotonic()
+signal.alarm(50)  # who forks would wait for 60 s
 import fungrad.forking
-assert time.monotonic() - start < 20
 """
 FORKING_MODULE = """
 import os, threading, time

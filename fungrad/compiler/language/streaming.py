@@ -64,36 +64,53 @@ def _stream(dtype):
 
 def _lines(dtype):
     """The LLVM text that copies whole lines: `count` of each row."""
-    number, size = LLVM_TYPES[dtype], np.dtype(dtype).itemsize
+    vector, size = line_vector(dtype), np.dtype(dtype).itemsize
+    body = f"""
+  %value = load {vector}, ptr %from, align {size}
+  store {vector} %value, ptr %to, align {LINE}, !nontemporal !0"""
+    return over_lines(dtype, "ptr noalias %x, i64 %x_row, ptr noalias %y, i64 %y_row", body)
+
+
+def line_vector(dtype):
+    """The type of a line of the cache as one vector."""
+    return f"<{LINE // np.dtype(dtype).itemsize} x {LLVM_TYPES[dtype]}>"
+
+
+def over_lines(dtype, parameters, body, is_back=False):
+    """The LLVM text of a function `lines` whose body is done for `count` lines of each row.
+
+    The body finds a line of `x` at `%from`, that of `y` at `%to`, and its number among elements,
+    `%at`. With `is_back` the last row comes first.
+    """
+    number, row = LLVM_TYPES[dtype], "%last" if is_back else "%turn"
     return f"""
-define i64 @lines(i64 %rows, i64 %count, ptr noalias %x, i64 %x_row, ptr noalias %y, i64 %y_row) {{
+define i64 @lines(i64 %rows, i64 %count, {parameters}) {{
 entry:
-  br label %row
-row:
-  %i = phi i64 [0, %entry], [%i.next, %end]
-  %i.more = icmp slt i64 %i, %rows
-  br i1 %i.more, label %begin, label %done
+  br label %head
+head:
+  %turn = phi i64 [0, %entry], [%turn.next, %end]
+  %turn.more = icmp slt i64 %turn, %rows
+  br i1 %turn.more, label %begin, label %done
 begin:
-  %x.at = mul nsw i64 %i, %x_row
+  %turn.next = add nsw i64 %turn, 1
+  %last = sub nsw i64 %rows, %turn.next
+  %x.at = mul nsw i64 {row}, %x_row
   %x.i = getelementptr {number}, ptr %x, i64 %x.at
-  %y.at = mul nsw i64 %i, %y_row
+  %y.at = mul nsw i64 {row}, %y_row
   %y.i = getelementptr {number}, ptr %y, i64 %y.at
   br label %line
 line:
-  %n = phi i64 [0, %begin], [%n.next, %copy]
+  %n = phi i64 [0, %begin], [%n.next, %body]
   %n.more = icmp slt i64 %n, %count
-  br i1 %n.more, label %copy, label %end
-copy:
-  %at = mul nsw i64 %n, {LINE // size}
+  br i1 %n.more, label %body, label %end
+body:
+  %at = mul nsw i64 %n, {LINE // np.dtype(dtype).itemsize}
   %from = getelementptr {number}, ptr %x.i, i64 %at
-  %to = getelementptr {number}, ptr %y.i, i64 %at
-  %line.n = load <{LINE // size} x {number}>, ptr %from, align {size}
-  store <{LINE // size} x {number}> %line.n, ptr %to, align {LINE}, !nontemporal !0
+  %to = getelementptr {number}, ptr %y.i, i64 %at{body}
   %n.next = add nsw i64 %n, 1
   br label %line
 end:
-  %i.next = add nsw i64 %i, 1
-  br label %row
+  br label %head
 done:
   ret i64 0
 }}

@@ -24,7 +24,7 @@ import numpy as np
 
 from fungrad.compiler.language.arguments import LLVM_TYPES, Pointer, Scalar
 from fungrad.compiler.language.lanes import Registers
-from fungrad.compiler.language.streaming import LINE, skew
+from fungrad.compiler.language.streaming import LINE, line_vector, over_lines, skew
 
 NAMES = r"\brun_(?:down_)?(?:back_)?(?:add|multiply)_float(?:32|64)\b"
 LINES = 8
@@ -163,43 +163,12 @@ done:
 
 def _lines(dtype, combine, is_back):
     """The LLVM text for whole lines of the cache: `count` of each row."""
-    number, size = LLVM_TYPES[dtype], np.dtype(dtype).itemsize
-    vector, row = f"<{LINE // size} x {number}>", "%last" if is_back else "%turn"
-    return f"""
-define i64 @lines(i64 %rows, i64 %count, ptr %x, i64 %x_row, ptr %state, ptr %y, i64 %y_row) {{
-entry:
-  br label %head
-head:
-  %turn = phi i64 [0, %entry], [%turn.next, %end]
-  %turn.more = icmp slt i64 %turn, %rows
-  br i1 %turn.more, label %begin, label %done
-begin:
-  %turn.next = add nsw i64 %turn, 1
-  %last = sub nsw i64 %rows, %turn.next
-  %x.at = mul nsw i64 {row}, %x_row
-  %x.i = getelementptr {number}, ptr %x, i64 %x.at
-  %y.at = mul nsw i64 {row}, %y_row
-  %y.i = getelementptr {number}, ptr %y, i64 %y.at
-  br label %line
-line:
-  %n = phi i64 [0, %begin], [%n.next, %body]
-  %n.more = icmp slt i64 %n, %count
-  br i1 %n.more, label %body, label %end
-body:
-  %at = mul nsw i64 %n, {LINE // size}
-  %from = getelementptr {number}, ptr %x.i, i64 %at
+    number, vector, size = LLVM_TYPES[dtype], line_vector(dtype), np.dtype(dtype).itemsize
+    body = f"""
   %state.at = getelementptr {number}, ptr %state, i64 %at
-  %to = getelementptr {number}, ptr %y.i, i64 %at
   %value = load {vector}, ptr %from, align {size}
   %before = load {vector}, ptr %state.at, align {size}
   %sum = {_OPERATIONS[combine]} {vector} %before, %value
   store {vector} %sum, ptr %state.at, align {size}
-  store {vector} %sum, ptr %to, align {LINE}, !nontemporal !0
-  %n.next = add nsw i64 %n, 1
-  br label %line
-end:
-  br label %head
-done:
-  ret i64 0
-}}
-!0 = !{{i32 1}}"""
+  store {vector} %sum, ptr %to, align {LINE}, !nontemporal !0"""
+    return over_lines(dtype, "ptr %x, i64 %x_row, ptr %state, ptr %y, i64 %y_row", body, is_back)
