@@ -6,7 +6,7 @@ from functools import wraps
 import numpy as np
 
 from fungrad.core.errors import ProgramError
-from fungrad.core.types import ArrayType, short_name, type_of
+from fungrad.core.types import ArrayType, short_name
 
 
 class Variable:
@@ -280,8 +280,3 @@ def rows(program):
 def _format_literal(literal):
     text = repr(literal)
     return text if literal.type.dtype.kind in "bfc" else f"{text}:{short_name(literal.type.dtype)}"
-
-
-def constant_type(value):
-    """The type of a variable, a literal, or a plain value."""
-    return value.type if isinstance(value, Variable | Literal) else type_of(value)

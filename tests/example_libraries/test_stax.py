@@ -26,6 +26,9 @@ LAYERS = {
     "concatenated": stax.serial(
         stax.FanOut(3), stax.parallel(stax.Elu, stax.Selu, stax.Sigmoid), stax.FanInConcat()
     ),
+    "elementwise": stax.serial(
+        stax.Exp, stax.Softplus, stax.LeakyRelu, stax.Relu, stax.Softmax, stax.LogSoftmax
+    ),
     "by shape": stax.shape_dependent(lambda shape: stax.Dense(2 * shape[-1])),
 }
 

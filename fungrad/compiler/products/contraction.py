@@ -92,17 +92,6 @@ class Product:
         """Whether the left operand is read where it stands, without a copy."""
         return self._readable(self.x, self.primitive.left, self.left, self.contracted) is not None
 
-    @property
-    def reads_right(self):
-        """Whether the right operand is read where it stands, without a copy."""
-        return self._readable(self.y, self.primitive.right, self.contracted, self.right) is not None
-
-    @property
-    def writes_in_place(self):
-        """Whether BLAS writes to the target itself."""
-        z = self._joined(self.target, self.primitive.out, self.left, self.right)
-        return z is not None and 1 in (z.row, z.column)
-
     # ---- operands as matrices
 
     def _matrix(self, view, labels, rows, columns):
